@@ -1,0 +1,74 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+
+import PackageDescription
+
+let strictSettings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableExperimentalFeature("Lifetimes"),
+    .treatAllWarnings(as: .error),
+]
+
+/// Leaves read bytes that strangers sent: every unsafe expression in them is marked.
+let leafSettings = strictSettings + [.strictMemorySafety()]
+
+let package = Package(
+    name: "weir",
+    products: [
+        .library(name: "Weir", targets: ["Weir"]),
+        .executable(name: "hello", targets: ["Hello"]),
+        .executable(name: "orders", targets: ["Orders"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        .target(name: "CWeirSystem"),
+        .target(name: "WeirHost", dependencies: ["CWeirSystem"], swiftSettings: strictSettings),
+        .target(name: "WeirMetrics", swiftSettings: leafSettings),
+        .target(name: "WeirHTTP", swiftSettings: leafSettings),
+        .target(name: "WeirRouting", swiftSettings: leafSettings),
+        .target(
+            name: "WeirEventLoop",
+            dependencies: ["CWeirSystem", "WeirHost", "WeirMetrics"],
+            swiftSettings: strictSettings
+        ),
+        .target(
+            name: "Weir",
+            dependencies: [
+                "CWeirSystem", "WeirHost", "WeirMetrics", "WeirHTTP", "WeirRouting", "WeirEventLoop",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strictSettings
+        ),
+        .executableTarget(name: "Hello", dependencies: ["Weir"], path: "Examples/Hello", swiftSettings: strictSettings),
+        .executableTarget(name: "Orders", dependencies: ["Weir"], path: "Examples/Orders", swiftSettings: strictSettings),
+        .testTarget(name: "WeirHostTests", dependencies: ["WeirHost"], swiftSettings: strictSettings),
+        .testTarget(name: "WeirMetricsTests", dependencies: ["WeirMetrics"], swiftSettings: strictSettings),
+        .testTarget(name: "WeirHTTPTests", dependencies: ["WeirHTTP"], swiftSettings: strictSettings),
+        .testTarget(name: "WeirRoutingTests", dependencies: ["WeirRouting"], swiftSettings: strictSettings),
+        .testTarget(
+            name: "WeirEventLoopTests",
+            dependencies: ["WeirEventLoop", "CWeirSystem", "WeirHost", "WeirMetrics"],
+            swiftSettings: strictSettings
+        ),
+        .testTarget(
+            name: "WeirTests",
+            dependencies: [
+                "Weir", "WeirHTTP", "WeirRouting", "WeirMetrics", "WeirEventLoop", "WeirHost",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strictSettings
+        ),
+    ]
+)

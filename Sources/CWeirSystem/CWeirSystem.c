@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE
+#include "CWeirSystem.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+_Static_assert(sizeof(weir_event) == sizeof(struct epoll_event), "weir_event has the kernel's layout");
+
+_Thread_local void *weir_thread_loop_storage = NULL;
+
+int weir_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
+
+int weir_epoll_add(int epoll, int fd, uint32_t flags, uint64_t data) {
+    struct epoll_event event = {.events = flags, .data.u64 = data};
+    return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+int weir_epoll_remove(int epoll, int fd) {
+    struct epoll_event event = {0};
+    return epoll_ctl(epoll, EPOLL_CTL_DEL, fd, &event);
+}
+
+int weir_epoll_wait(int epoll, weir_event *events, int capacity, int timeout_milliseconds) {
+    return epoll_wait(epoll, (struct epoll_event *)events, capacity, timeout_milliseconds);
+}
+
+int weir_accept(int listener, void *address, uint32_t *length) {
+    return accept4(listener, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+int weir_socket(int family) { return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
+
+int weir_socketpair(int pair[2]) {
+    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair);
+}
+
+int weir_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
+
+intptr_t weir_send(int fd, const void *bytes, size_t count) { return send(fd, bytes, count, MSG_NOSIGNAL); }
+
+int weir_thread_id(void) { return gettid(); }
+
+void weir_thread_name(const char *name) { pthread_setname_np(pthread_self(), name); }
+
+int weir_thread_pin(int cpu) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    return pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+}
+
+int weir_allowed_cpu(int index) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof(set), &set) != 0) return -1;
+    int count = CPU_COUNT(&set);
+    if (count <= 0) return -1;
+    int remaining = index % count;
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (CPU_ISSET(cpu, &set) && remaining-- == 0) return cpu;
+    }
+    return -1;
+}
+
+// For WeirHost. The kernel refuses masks smaller than its own, so machines with more than 1024 CPUs need a larger one.
+int weir_allowed_cpu_count(void) {
+    for (int capacity = CPU_SETSIZE; capacity <= 1 << 20; capacity *= 2) {
+        cpu_set_t *set = CPU_ALLOC(capacity);
+        if (set == NULL) return -1;
+        size_t size = CPU_ALLOC_SIZE(capacity);
+        int failed = sched_getaffinity(0, size, set);
+        int count = failed ? -1 : CPU_COUNT_S(size, set);
+        CPU_FREE(set);
+        if (!failed) return count;
+        if (errno != EINVAL) return -1;
+    }
+    return -1;
+}

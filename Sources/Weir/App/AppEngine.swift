@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an app becomes when it starts: the data server, the admin server, the workers, the log.
+
+import Glibc
+import Logging
+import ServiceLifecycle
+import Synchronization
+import WeirEventLoop
+import WeirHost
+import WeirMetrics
+import WeirRouting
+
+/// A started app. Everything it made ends with `run`.
+final class AppEngine: Service {
+    let settings: Settings
+    let server: HTTPServer
+    let admin: HTTPServer?
+    let workers: WorkerPool
+    let logger: Logger
+    let health: EngineHealth
+    private let logWriter: LogWriter?
+
+    /// Makes everything and binds the addresses; nothing is served before `start`.
+    init(_ app: App, listens: Bool = true) throws(AppError) {
+        let settings = app.settings
+        do throws(SettingsError) {
+            try settings.validate()
+        } catch {
+            throw .settings(error)
+        }
+        self.settings = settings
+        if let logger = app.logger {
+            self.logger = logger
+            logWriter = nil
+        } else {
+            let writer = LogWriter(descriptor: STDERR_FILENO)
+            logWriter = writer
+            logger = Logger(label: "weir") { label in
+                WeirLogHandler(label: label, level: settings.logLevel, format: settings.logFormat, writer: writer)
+            }
+        }
+        let cpus = CPUBudget.read().count
+        let workersMax = settings.workersMax.resolved(automatic: max(8, 4 * cpus))
+        workers = WorkerPool(
+            workersMin: min(settings.workersMin, workersMax),
+            workersMax: workersMax,
+            queueMax: settings.workersQueueMax,
+            idle: settings.workersIdle.nanosecondsClamped
+        )
+        let descriptors = DescriptorLimit.raiseSoftLimitToHard().soft
+        let snapshot = try Self.compile(app.routes, settings)
+        health = EngineHealth(stuckNanoseconds: settings.loopStuck.nanosecondsClamped)
+        do throws(SystemCallError) {
+            server = try HTTPServer(
+                HTTPServer.Plan(
+                    name: "weir-loop",
+                    loopCount: settings.loops.resolved(automatic: cpus),
+                    listen: listens ? settings.listen : [],
+                    connectionsMax: settings.connectionsMax.resolved(
+                        automatic: max(16, descriptors - Self.descriptorsReserved)
+                    ),
+                    descriptorsHigh: max(16, descriptors * settings.descriptorsHighPercent / 100),
+                    settings: settings,
+                    pinsLoops: settings.pinsLoops
+                ),
+                snapshot: snapshot,
+                workers: workers,
+                logger: logger
+            )
+        } catch {
+            throw AppError(error)
+        }
+        let adminRoutes = AdminRoutes(
+            server: server, health: health, workers: workers, log: logWriter, snapshot: snapshot
+        )
+        let adminSnapshot = try adminRoutes.compile()
+        do throws(SystemCallError) {
+            admin =
+                listens && !settings.adminListen.isEmpty
+                ? try HTTPServer(
+                    HTTPServer.Plan(
+                        name: "weir-admin",
+                        loopCount: 1,
+                        listen: settings.adminListen,
+                        connectionsMax: Self.adminConnectionsMax,
+                        descriptorsHigh: .max,
+                        settings: Self.adminSettings(settings),
+                        pinsLoops: false
+                    ),
+                    snapshot: adminSnapshot,
+                    workers: workers,
+                    logger: logger
+                ) : nil
+        } catch {
+            throw AppError(error)
+        }
+    }
+
+    /// Descriptors that are kept for what is no client's connection: files, logs, loops, the admin port.
+    private static let descriptorsReserved = 64
+    private static let adminConnectionsMax = 64
+
+    private static func adminSettings(_ settings: Settings) -> Settings {
+        var admin = settings
+        admin.limits = Settings.Limits()
+        admin.timeouts = Settings.Timeouts()
+        return admin
+    }
+
+    /// Compiles declared routes into a snapshot.
+    static func compile(_ declared: [App.DeclaredRoute], _ settings: Settings) throws(AppError) -> Snapshot {
+        var builder = RouteTableBuilder()
+        do throws(RoutingError) {
+            for (index, route) in declared.enumerated() {
+                try builder.add(route.method.set, host: route.properties.host, pattern: route.pattern, route: index)
+            }
+        } catch {
+            throw AppError(error)
+        }
+        let table = builder.build(version: 1)
+        let routes = declared.enumerated().map { index, route in
+            Route(
+                index: index,
+                method: route.method,
+                host: route.properties.host,
+                pattern: route.pattern,
+                handler: route.handler.wrapped(in: route.properties.middleware),
+                parameterNames: table.parameterNames(of: index),
+                deadlineNanoseconds: min(settings.deadline, route.properties.deadline ?? settings.deadline)
+                    .nanosecondsClamped,
+                bodyBytesMax: route.properties.bodyLimit?.bytes ?? settings.limits.bodyBytes
+            )
+        }
+        return Snapshot(version: 1, table: table, routes: routes)
+    }
+
+    // MARK: Life
+
+    /// Starts the threads.
+    func start() throws(AppError) {
+        do throws(SystemCallError) {
+            try server.start()
+            try admin?.start()
+        } catch {
+            throw AppError(error)
+        }
+        health.begin(loops: server.loops)
+        logger.info(
+            "serving",
+            metadata: [
+                "listen": .string(server.boundAddresses.map(\.description).joined(separator: ",")),
+                "admin": .string((admin?.boundAddresses ?? []).map(\.description).joined(separator: ",")),
+                "loops": .stringConvertible(server.loops.count),
+            ]
+        )
+    }
+
+    /// Serves until the group shuts down, then drains. Cancelled, it ends without the drain delay.
+    func run() async throws {
+        try start()
+        try? await gracefulShutdown()
+        await drain()
+        stop()
+    }
+
+    private func drain() async {
+        let started = ContinuousClock.now
+        let end = started.advanced(by: settings.drainTimeout)
+        health.beginDrain()
+        server.beginDrain()
+        logger.info("draining", metadata: ["connections": .stringConvertible(server.connectionCount)])
+        try? await Task.sleep(for: settings.drainDelay)
+        server.closeListenersAndIdle()
+        while server.connectionCount > 0, ContinuousClock.now < end, !Task.isCancelled {
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        let left = server.connectionCount
+        if left > 0 {
+            logger.warning("drain timed out", metadata: ["connections": .stringConvertible(left)])
+        } else {
+            logger.info("drained")
+        }
+    }
+
+    /// Ends everything at once.
+    func stop() {
+        _ = workers.stop(deadline: LoopClock.monotonic.now &+ Self.workersGrace)
+        server.stop()
+        admin?.stop()
+        logWriter?.close(timeout: .seconds(1))
+    }
+
+    /// How long a blocked worker holds the end of the process up.
+    private static let workersGrace: Nanoseconds = 1_000_000_000
+}

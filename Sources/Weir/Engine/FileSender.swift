@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// A file as a response body: opened and read on the worker pool, sent by the loop, one piece at a time.
+
+import Glibc
+import WeirEventLoop
+import WeirMetrics
+
+extension ServerLoop {
+    /// Answers with the file at `path`; 404 if there is none, 503 if the workers have no room.
+    func sendFile(_ path: String, _ response: Response, for exchange: Exchange) {
+        let sender = FileSender(path: path, response: response, exchange: exchange)
+        if !server.submit(sender) {
+            metrics.increment(.rejectedQueueFull)
+            exchange.connection?.answer(
+                exchange, .serviceUnavailable, "the worker queue is full", headers: ["Retry-After": "1"]
+            )
+        }
+    }
+}
+
+/// Sends one file. The steps alternate between a worker (open, read) and the loop (write, wait for room), so the two
+/// never touch it at the same time (`@unchecked Sendable`).
+final class FileSender: @unchecked Sendable {
+    private static let pieceByteCount = 64 << 10
+
+    private let path: String
+    private let response: Response
+    private let exchange: Exchange
+    private var descriptor: Int32 = -1
+    private var remaining = 0
+    private var hasBegun = false
+    private var piece: [UInt8] = []
+
+    init(path: String, response: Response, exchange: Exchange) {
+        self.path = path
+        self.response = response
+        self.exchange = exchange
+    }
+
+    deinit {
+        if descriptor >= 0 { close(descriptor) }
+    }
+
+    /// A worker's step: opens the file, or reads the next piece.
+    static let step: WorkerJob.Function = { pointer in
+        let sender = Unmanaged<FileSender>.fromOpaque(pointer).takeRetainedValue()
+        if sender.hasBegun { sender.read() } else { sender.openFile() }
+        sender.exchange.owner.loop.submit { _ in sender.resume() }
+    }
+
+    private func openFile() {
+        // Without O_NONBLOCK opening a pipe would hold the worker until somebody writes to it.
+        descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { return }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            close(descriptor)
+            descriptor = -1
+            return
+        }
+        remaining = Int(status.st_size)
+        read()
+    }
+
+    private func read() {
+        let wanted = min(remaining, Self.pieceByteCount)
+        piece = [UInt8](unsafeUninitializedCapacity: wanted) { buffer, count in
+            while count < wanted, let base = buffer.baseAddress {
+                let result = Glibc.read(descriptor, base + count, wanted - count)
+                if result < 0, errno == EINTR { continue }
+                if result <= 0 { break }
+                count += result
+            }
+        }
+    }
+
+    /// The loop's step: writes what was read, and asks for more when there is room.
+    private func resume() {
+        guard let connection = exchange.connection else { return }
+        if !hasBegun {
+            hasBegun = true
+            guard descriptor >= 0 else { return connection.answer(exchange, .notFound) }
+            var head = response
+            head.body = .stream(length: remaining) { _ in }
+            connection.respond(exchange, head)
+            // HEAD and the like are answered by the head alone.
+            guard exchange.connection != nil, exchange.awaitsWriter else { return }
+        }
+        if piece.isEmpty, remaining > 0 {
+            // The file became shorter while it was sent: the client must not take the part for the whole.
+            return connection.breakOff()
+        }
+        remaining -= piece.count
+        guard piece.withUnsafeBytes({ connection.write(exchange, $0) }) else { return }
+        guard remaining > 0 else { return connection.endStream(exchange) }
+        if connection.isOutputFull {
+            exchange.writer = .call { [self] in if exchange.connection != nil { readOn() } }
+        } else {
+            readOn()
+        }
+    }
+
+    private func readOn() {
+        // Beyond the queue's bound too: what was begun is sent to its end.
+        exchange.owner.server.submitBegun(self)
+    }
+}

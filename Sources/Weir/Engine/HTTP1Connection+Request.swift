@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a complete head to whoever answers it, and the request's body on its way there.
+
+import WeirEventLoop
+import WeirHTTP
+import WeirMetrics
+import WeirRouting
+
+extension HTTP1Connection {
+    /// Routes a request whose head is complete, and hands it to its handler.
+    func begin(_ exchange: Exchange, _ bytes: UnsafeRawBufferPointer) {
+        let head = exchange.parser.head
+        let now = loop.now
+        requestCount += 1
+        owner.metrics.increment(.requests)
+        channel.setIdle(since: .max)
+        exchange.connection = self
+        exchange.startedAt = now
+        exchange.sequence = owner.nextSequence()
+        exchange.sink = .discard(byteCount: 0)
+        switch head.framing {
+        case .none, .length(0): exchange.input = .done
+        case .length(let count): exchange.input = .length(remaining: count)
+        case .chunked:
+            exchange.decoder = ChunkedDecoder(limits: configuration.http)
+            exchange.input = .chunked
+        }
+        exchange.owesContinue = head.expectsContinue && !exchange.input.isDone
+        if !exchange.input.isDone {
+            bodyBytesInWindow = 0
+            readDeadline = now &+ configuration.bodyTimeout
+        }
+        isLast = isLast || !head.keepsAlive || requestCount >= configuration.requestsPerConnection
+            || now >= retiresAt || owner.server.isDraining
+        guard head.method != .other, head.form != .authority else {
+            exchange.route = nil
+            return answer(exchange, .notImplemented)
+        }
+        if head.form == .asterisk {
+            exchange.route = nil
+            return respond(exchange, Response(.noContent, headers: ["Allow": owner.snapshot.methods.allowHeader]))
+        }
+        switch lookUp(exchange, head, bytes) {
+        case .found:
+            let route = owner.snapshot.routes[Int(exchange.match.route)]
+            if exchange.route !== route { exchange.route = route }
+            exchange.keepHead(bytes, normalizedPath: owner.scratch)
+            exchange.peer = peer
+            exchange.deadline = now &+ route.deadlineNanoseconds
+            hand(exchange, to: route, head)
+        case .automaticOptions:
+            exchange.route = nil
+            respond(exchange, Response(.noContent, headers: ["Allow": exchange.match.allowed.allowHeader]))
+        case .methodNotAllowed:
+            exchange.route = nil
+            answer(exchange, .methodNotAllowed, headers: ["Allow": exchange.match.allowed.allowHeader])
+        case .notFound:
+            exchange.route = nil
+            answer(exchange, .notFound)
+        case .invalidPath(let fault):
+            exchange.route = nil
+            answer(exchange, .badRequest, String(describing: fault))
+        }
+    }
+
+    private func lookUp(_ exchange: Exchange, _ head: RequestHead, _ bytes: UnsafeRawBufferPointer) -> RouteOutcome {
+        let table = owner.snapshot.table
+        // Ranges of this head lie within the bytes that the parser saw.
+        let span = Span<UInt8>(_unsafeBytes: bytes)
+        var scratch = MutableSpan<UInt8>(
+            _unsafeStart: owner.scratch.assumingMemoryBound(to: UInt8.self),
+            count: configuration.http.requestLineBytesMax
+        )
+        let host = span.extracting(head.authority.bounds)
+        if head.path.isEmpty {
+            // An absolute-form target without a path means the root.
+            let root: StaticString = "/"
+            let path = Span<UInt8>(_unsafeStart: root.utf8Start, count: 1)
+            return table.lookup(
+                method: head.method.rawValue, host: host, path: path, match: &exchange.match, scratch: &scratch
+            )
+        }
+        return table.lookup(
+            method: head.method.rawValue,
+            host: host,
+            path: span.extracting(head.path.bounds),
+            match: &exchange.match,
+            scratch: &scratch
+        )
+    }
+
+    private func hand(_ exchange: Exchange, to route: Route, _ head: RequestHead) {
+        switch route.handler {
+        case .loop, .workers:
+            guard !exchange.input.isDone else { return run(exchange) }
+            if case .length(let count) = exchange.input, count > UInt64(route.bodyBytesMax) {
+                isLast = true
+                return answer(exchange, .contentTooLarge)
+            }
+            exchange.sink = .collect(bytesMax: route.bodyBytesMax)
+            if case .length(let count) = exchange.input { exchange.collected.reserveCapacity(min(Int(count), 65536)) }
+            sendContinue(exchange)
+        case .async:
+            exchange.sink = .stream
+            owner.start(exchange)
+        case .asyncOnWorkers:
+            exchange.sink = .stream
+            owner.startOnWorkers(exchange)
+        }
+    }
+
+    /// Runs a synchronous handler, whose body is whole.
+    private func run(_ exchange: Exchange) {
+        guard let route = exchange.route else { return }
+        switch route.handler {
+        case .loop(let handler):
+            let response: Response
+            do {
+                response = try handler(Request(exchange: exchange), RequestContext(exchange: exchange))
+            } catch {
+                response = owner.response(for: error, exchange)
+            }
+            if case .stream = response.body {
+                owner.startStream(exchange, response)
+            } else {
+                respond(exchange, response)
+            }
+        case .workers:
+            if !owner.server.submit(exchange) {
+                owner.metrics.increment(.rejectedQueueFull)
+                answer(exchange, .serviceUnavailable, "the worker queue is full", headers: ["Retry-After": "1"])
+            }
+        case .async, .asyncOnWorkers:
+            break
+        }
+    }
+
+    /// Tells a client that waits for it to send its body (RFC 9110 section 10.1.1).
+    func sendContinue(_ exchange: Exchange) {
+        guard exchange.owesContinue else { return }
+        exchange.owesContinue = false
+        let text: StaticString = "HTTP/1.1 100 Continue\r\n\r\n"
+        loop.send(channel, UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        if !isReceiving { loop.flush(channel) }
+    }
+
+    // MARK: The body
+
+    /// Takes what it can of the body; 0 when it needs more.
+    func receiveBody(_ exchange: Exchange, _ bytes: UnsafeRawBufferPointer) -> Int {
+        switch exchange.input {
+        case .done:
+            return 0
+        case .length(let remaining):
+            let count = Int(min(UInt64(bytes.count), remaining))
+            guard count > 0 else { return 0 }
+            let rest = remaining - UInt64(count)
+            exchange.input = rest == 0 ? .done : .length(remaining: rest)
+            absorb(exchange, UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+            if rest == 0 { bodyEnded(exchange) }
+            return count
+        case .chunked:
+            return receiveChunk(exchange, bytes)
+        }
+    }
+
+    private func receiveChunk(_ exchange: Exchange, _ bytes: UnsafeRawBufferPointer) -> Int {
+        // The bytes are the loop's, valid during this call.
+        let span = Span<UInt8>(_unsafeBytes: bytes)
+        switch exchange.decoder.next(span) {
+        case .data(let skip, let count):
+            absorb(exchange, UnsafeRawBufferPointer(rebasing: bytes[skip..<(skip + count)]))
+            return skip + count
+        case .incomplete(let consumed):
+            return consumed
+        case .end(let consumed, let section):
+            var iterator = TrailerIterator(section)
+            while let field = iterator.next(span) {
+                let name = String(decoding: bytes[field.name.bounds], as: UTF8.self)
+                exchange.trailers.append((name, String(decoding: bytes[field.value.bounds], as: UTF8.self)))
+            }
+            exchange.input = .done
+            bodyEnded(exchange)
+            return consumed
+        case .invalid(let fault):
+            owner.metrics.increment(.parseFault(status: fault.status))
+            exchange.inputFailure = .malformed
+            isLast = true
+            exchange.cancel()
+            if exchange.output.isPending {
+                answer(exchange, Status(fault.status), "\(fault.reason)")
+            } else {
+                breakOff()
+            }
+            return bytes.count
+        }
+    }
+
+    private func absorb(_ exchange: Exchange, _ bytes: UnsafeRawBufferPointer) {
+        bodyBytesInWindow &+= UInt64(bytes.count)
+        switch exchange.sink {
+        case .collect(let bytesMax):
+            if exchange.collected.count + bytes.count > bytesMax {
+                isLast = true
+                answer(exchange, .contentTooLarge)
+                return
+            }
+            exchange.collected.append(contentsOf: bytes)
+        case .stream:
+            exchange.pieces.append([UInt8](bytes))
+            if exchange.pieces.byteCount >= configuration.bodyWindowBytes {
+                // The reader holds the sender back; while it does, the body is not late.
+                channel.pause()
+                readDeadline = .max
+            }
+            exchange.wakeReader()
+        case .discard(let byteCount):
+            exchange.sink = .discard(byteCount: byteCount + bytes.count)
+            if byteCount + bytes.count > ServerConfiguration.discardBytesMax, exchange.output.isDone {
+                isLast = true
+                complete(exchange)
+            }
+        }
+    }
+
+    private func bodyEnded(_ exchange: Exchange) {
+        // An answer that refused the body may have ended the exchange.
+        guard self.exchange === exchange else { return }
+        readDeadline = .max
+        exchange.owesContinue = false
+        switch exchange.sink {
+        case .collect: run(exchange)
+        case .stream: exchange.wakeReader()
+        case .discard: if exchange.output.isDone { complete(exchange) }
+        }
+    }
+
+    /// The reader has taken from a full window: the sender may go on.
+    func bodyWindowOpened(_ exchange: Exchange) {
+        guard self.exchange === exchange, channel.isPaused, !exchange.input.isDone else { return }
+        bodyBytesInWindow = 0
+        readDeadline = loop.now &+ configuration.bodyTimeout
+        updateDeadline()
+        channel.resume(on: loop)
+    }
+}

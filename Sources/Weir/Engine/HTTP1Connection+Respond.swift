@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a response to bytes: the head and short bodies in one piece, longer ones as the client takes them.
+
+import Logging
+import WeirEventLoop
+import WeirHTTP
+import WeirMetrics
+
+extension HTTP1Connection {
+    /// What a status line, the Date, the framing and the Connection field need at most.
+    private static let headBytesReserved = 320
+    /// A body up to this size is sent in the same buffer as its head.
+    private static let inlineBytesMax = 14 << 10
+
+    /// How the body that follows a head is delimited.
+    private enum Framing {
+        case none
+        case length(Int)
+        case chunked
+        case untilClose
+    }
+
+    /// Writes a handler's response; a streamed body is then produced by whoever called. Does nothing if the request
+    /// has had its answer.
+    func respond(_ exchange: Exchange, _ response: Response) {
+        guard exchange.output.isPending, exchange.connection === self else { return }
+        isLast = isLast || owner.server.isDraining
+        switch response.body {
+        case .failure(let error):
+            owner.logHandlerError(exchange, error, "a response could not be encoded")
+            respond(exchange, Problem.response(HTTPError(.internalServerError), exchange: exchange))
+        case .file(let path):
+            owner.sendFile(path, response, for: exchange)
+        case .empty:
+            respond(exchange, response, bodyCount: 0) { _ in }
+        case .bytes(let bytes):
+            respond(exchange, response, bodyCount: bytes.count) { room in
+                room.copyBytes(from: bytes)
+            } later: {
+                PendingBody(bytes: bytes)
+            }
+        case .text(let text):
+            respond(exchange, response, bodyCount: text.utf8.count) { room in
+                var text = text
+                text.withUTF8 { room.copyMemory(from: UnsafeRawBufferPointer($0)) }
+            } later: {
+                PendingBody(text: text)
+            }
+        case .stream(let length, _):
+            beginStream(exchange, response, length: length)
+        }
+    }
+
+    /// Answers with a problem document of the engine's own.
+    func answer(_ exchange: Exchange, _ status: Status, _ message: String? = nil, headers: Headers = Headers()) {
+        let error = HTTPError(status, message, headers: headers)
+        respond(exchange, Problem.response(error, exchange: exchange))
+    }
+
+    /// Refuses a message that broke a rule: one answer, then the connection ends, because nothing after the fault can
+    /// be trusted.
+    func refuse(_ exchange: Exchange, _ fault: RequestFault) {
+        owner.metrics.increment(.parseFault(status: fault.status))
+        phase = .exchange
+        isLast = true
+        readDeadline = .max
+        exchange.connection = self
+        exchange.route = nil
+        exchange.startedAt = loop.now
+        exchange.sequence = owner.nextSequence()
+        answer(exchange, Status(fault.status), "\(fault.reason)")
+    }
+
+    private func respond(
+        _ exchange: Exchange,
+        _ response: Response,
+        bodyCount: Int,
+        copy: (UnsafeMutableRawBufferPointer) -> Void,
+        later: () -> PendingBody = { PendingBody() }
+    ) {
+        let isHead = exchange.parser.head.method == .head
+        let code = response.status.code
+        let sendsBody = !isHead && code != 204 && code != 304 && bodyCount > 0
+        let isInline = sendsBody && bodyCount <= Self.inlineBytesMax
+        let framing: Framing = code == 204 || code == 304 ? .none : .length(bodyCount)
+        giveUpBody(exchange)
+        guard writeHead(exchange, response, framing, reserving: isInline ? bodyCount : 0) else { return }
+        if isInline {
+            let room = loop.reserveOutput(channel, bodyCount)
+            copy(UnsafeMutableRawBufferPointer(rebasing: room[..<bodyCount]))
+            loop.commitOutput(channel, bodyCount)
+        } else if sendsBody {
+            exchange.pending = later()
+            exchange.output = .copying
+            copyPending(exchange)
+            return
+        }
+        finishOutput(exchange)
+    }
+
+    /// An answer that does not wait for the rest of the request's body: what still comes of it is thrown away, or the
+    /// connection ends where that would be too much.
+    private func giveUpBody(_ exchange: Exchange) {
+        guard !exchange.input.isDone else { return }
+        if case .length(let remaining) = exchange.input, remaining > UInt64(ServerConfiguration.discardBytesMax) {
+            isLast = true
+        }
+        // The client waits for a 100 that it will not get; whether it sends the body now is unknown.
+        if exchange.owesContinue { isLast = true }
+        exchange.sink = .discard(byteCount: 0)
+        exchange.pieces.removeAll()
+        if !isLast, channel.isPaused { channel.resume(on: loop) }
+    }
+
+    /// Writes status line and fields; false when the handler's fields are no fields, and then the client got 500.
+    private func writeHead(_ exchange: Exchange, _ response: Response, _ framing: Framing, reserving: Int = 0) -> Bool {
+        owner.refreshDate()
+        var estimate = Self.headBytesReserved + reserving
+        for field in response.headers.fields { estimate += field.name.utf8.count + field.value.utf8.count + 4 }
+        if case .other(let type) = response.contentType { estimate += type.utf8.count + 20 }
+        if case .untilClose = framing { isLast = true }
+        let room = loop.reserveOutput(channel, estimate)
+        var writer = HeadWriter(room)
+        writer.statusLine(response.status.code)
+        writer.date(owner.date.span)
+        writer.contentType(response.contentType)
+        for field in response.headers.fields where !Self.isEnginesOwn(field.name) {
+            var (name, value) = field
+            let isValid = name.withUTF8 { name in
+                value.withUTF8 { value in writer.field(name: Span(_unsafeElements: name), value: Span(_unsafeElements: value)) }
+            }
+            if !isValid {
+                owner.logHandlerError(exchange, ResponseFieldError(name: field.name), "a response field is malformed")
+                respond(exchange, Problem.response(HTTPError(.internalServerError), exchange: exchange))
+                return false
+            }
+        }
+        switch framing {
+        case .none, .untilClose: break
+        case .length(let count): writer.field("Content-Length", integer: UInt64(count))
+        case .chunked: writer.raw("Transfer-Encoding: chunked\r\n")
+        }
+        if isLast {
+            writer.raw("Connection: close\r\n")
+        } else if exchange.parser.head.minorVersion == 0 {
+            writer.raw("Connection: keep-alive\r\n")
+        }
+        writer.end()
+        precondition(!writer.overflowed, "the head's size was estimated too low")
+        loop.commitOutput(channel, writer.count)
+        exchange.status = UInt16(response.status.code)
+        return true
+    }
+
+    /// Fields that say how the message is framed and how the connection goes on, which only the engine knows.
+    private static func isEnginesOwn(_ name: String) -> Bool {
+        switch name.utf8.count {
+        case 4: Headers.matches(name, "date")
+        case 7: Headers.matches(name, "trailer")
+        case 10: Headers.matches(name, "connection") || Headers.matches(name, "keep-alive")
+        case 14: Headers.matches(name, "content-length")
+        case 17: Headers.matches(name, "transfer-encoding")
+        default: false
+        }
+    }
+
+    // MARK: Bodies that take longer
+
+    private func beginStream(_ exchange: Exchange, _ response: Response, length: Int?) {
+        let code = response.status.code
+        let isHead = exchange.parser.head.method == .head
+        let hasNoBody = isHead || code == 204 || code == 304
+        let framing: Framing =
+            if code == 204 || code == 304 {
+                .none
+            } else if let length {
+                .length(length)
+            } else if isHead {
+                .none
+            } else if exchange.parser.head.minorVersion == 0 {
+                .untilClose
+            } else {
+                .chunked
+            }
+        // An upload that may be too long to throw away ends the connection, and that must be said now.
+        if hasNoBody { giveUpBody(exchange) }
+        guard writeHead(exchange, response, framing) else { return }
+        if hasNoBody { return finishOutput(exchange) }
+        exchange.output =
+            switch framing {
+            case .length(let count): .sized(remaining: count)
+            case .untilClose: .untilClose
+            case .none, .chunked: .chunked
+            }
+        if !isReceiving { loop.flush(channel) }
+        settle()
+    }
+
+    /// Appends a piece of a produced body; false when there is no taker any more, or the piece is too long.
+    func write(_ exchange: Exchange, _ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard exchange.connection === self, phase == .exchange else { return false }
+        guard !bytes.isEmpty else { return true }
+        switch exchange.output {
+        case .sized(let remaining):
+            guard bytes.count <= remaining else { return false }
+            exchange.output = .sized(remaining: remaining - bytes.count)
+            loop.send(channel, bytes)
+        case .chunked:
+            writeFraming { ChunkedEncoder.writeSize(bytes.count, into: &$0) }
+            loop.send(channel, bytes)
+            writeFraming { ChunkedEncoder.writeDataEnd(into: &$0) }
+        case .untilClose:
+            loop.send(channel, bytes)
+        case .pending, .copying, .done:
+            return false
+        }
+        if !isReceiving { loop.flush(channel) }
+        return channel.isOpen
+    }
+
+    /// Whether a producer must wait until the client has taken more.
+    var isOutputFull: Bool { channel.queuedByteCount >= configuration.outputWindowBytes }
+
+    /// Ends a produced body.
+    func endStream(_ exchange: Exchange) {
+        guard exchange.connection === self, phase == .exchange else { return }
+        switch exchange.output {
+        case .chunked:
+            if exchange.responseTrailers.isEmpty {
+                writeFraming { ChunkedEncoder.writeEnd(into: &$0) }
+            } else {
+                writeTrailers(exchange.responseTrailers)
+            }
+        case .sized(let remaining) where remaining > 0:
+            owner.logHandlerError(exchange, ResponseWriterError.tooShort, "the body of a response is shorter than said")
+            breakOff()
+            return
+        case .sized, .untilClose: break
+        case .pending, .copying, .done: return
+        }
+        giveUpBody(exchange)
+        finishOutput(exchange)
+    }
+
+    private func writeTrailers(_ trailers: Headers) {
+        var count = 8
+        for field in trailers.fields { count += field.name.utf8.count + field.value.utf8.count + 4 }
+        var writer = HeadWriter(loop.reserveOutput(channel, count))
+        ChunkedEncoder.writeLastChunk(into: &writer)
+        for (name, value) in trailers.fields where !Self.isEnginesOwn(name) {
+            var (name, value) = (name, value)
+            name.withUTF8 { name in
+                value.withUTF8 { value in
+                    // What is no field is left out: the head has long gone, so it cannot become a 500.
+                    _ = writer.field(name: Span(_unsafeElements: name), value: Span(_unsafeElements: value))
+                }
+            }
+        }
+        writer.end()
+        loop.commitOutput(channel, writer.count)
+    }
+
+    private func writeFraming(_ body: (inout HeadWriter) -> Void) {
+        var writer = HeadWriter(loop.reserveOutput(channel, ChunkedEncoder.sizeByteCountMax))
+        body(&writer)
+        loop.commitOutput(channel, writer.count)
+    }
+
+    /// Copies a body in memory to the output as far as the client takes it.
+    func copyPending(_ exchange: Exchange) {
+        while true {
+            while channel.queuedByteCount < configuration.outputWindowBytes {
+                let (count, isEnd) = exchange.pending.copy(into: loop.reserveOutput(channel, 4096))
+                loop.commitOutput(channel, count)
+                if isEnd {
+                    exchange.pending = PendingBody()
+                    return finishOutput(exchange)
+                }
+            }
+            loop.flush(channel)
+            guard channel.isOpen, channel.queuedByteCount < configuration.outputWindowBytes else { break }
+        }
+        settle()
+    }
+
+    // MARK: The end
+
+    private func finishOutput(_ exchange: Exchange) {
+        exchange.output = .done
+        if exchange.input.isDone || isLast {
+            complete(exchange)
+        } else if !isReceiving {
+            loop.flush(channel)
+            settle()
+        }
+    }
+
+    /// Both halves are done, or the connection ends: the exchange is over.
+    func complete(_ exchange: Exchange) {
+        guard self.exchange === exchange else { return }
+        record(exchange)
+        self.exchange = nil
+        exchange.connection = nil
+        readDeadline = .max
+        owner.retire(exchange)
+        if isLast {
+            phase = .closing
+            loop.finish(channel, writeTimeout: configuration.writeTimeout)
+            if !isReceiving { loop.flush(channel) }
+            return
+        }
+        phase = .idle
+        if channel.isPaused { channel.resume(on: loop) }
+        if !isReceiving {
+            loop.flush(channel)
+            if phase == .idle { settle() }
+        }
+    }
+
+    private func record(_ exchange: Exchange) {
+        let now = loop.clock.now
+        let route = exchange.route
+        owner.metrics.durations.record(
+            route: route?.index ?? -1,
+            method: exchange.parser.head.method.rawValue,
+            status: exchange.status,
+            nanoseconds: now &- exchange.startedAt
+        )
+        if let route, case .loop = route.handler { owner.noteHeld(by: route, until: now) }
+    }
+}
+
+extension HeadWriter {
+    mutating func contentType(_ type: ContentType) {
+        switch type {
+        case .none: break
+        case .text: raw("Content-Type: text/plain; charset=utf-8\r\n")
+        case .json: raw("Content-Type: application/json\r\n")
+        case .problem: raw("Content-Type: application/problem+json\r\n")
+        case .octets: raw("Content-Type: application/octet-stream\r\n")
+        case .html: raw("Content-Type: text/html; charset=utf-8\r\n")
+        case .other(var type):
+            _ = type.withUTF8 { field("Content-Type", value: Span(_unsafeElements: $0)) }
+        }
+    }
+}

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+// The HTTP/1.1 codec of one connection (RFC 9112): drives one exchange at a time, in the order of the requests.
+// Owned by its loop, pooled between connections.
+
+import WeirEventLoop
+import WeirHTTP
+import WeirMetrics
+import WeirRouting
+
+/// A server's side of an HTTP/1.1 connection.
+///
+/// `@unchecked Sendable`: confined to its loop's thread.
+final class HTTP1Connection: @unchecked Sendable {
+    unowned let owner: ServerLoop
+    private(set) var channel: Channel
+    private(set) var peer = PeerAddress()
+    var phase = ConnectionPhase.idle
+    var exchange: Exchange?
+    var requestCount = 0
+    /// When the connection is to be closed because of its age.
+    private(set) var retiresAt: Nanoseconds = .max
+    /// No request follows the present one.
+    var isLast = false
+    /// A call of `received` is on the stack: output goes out when it returns, and it goes on with what follows.
+    private(set) var isReceiving = false
+
+    // Instants at which something has taken too long; `.max` when nothing is waited for.
+    var readDeadline: Nanoseconds = .max
+    var writeDeadline: Nanoseconds = .max
+    /// Bytes of the body that came, and bytes that had gone out, when the present timeout began.
+    var bodyBytesInWindow: UInt64 = 0
+    var sentBytesAtWindow: UInt64 = 0
+
+    init(owner: ServerLoop) {
+        self.owner = owner
+        // Replaced by `open` before anything uses it.
+        channel = Channel.none
+    }
+
+    var loop: EventLoop { owner.loop }
+    var configuration: ServerConfiguration { owner.configuration }
+
+    func open(_ channel: Channel, _ address: SocketAddress) {
+        self.channel = channel
+        peer = PeerAddress(address)
+        phase = .idle
+        requestCount = 0
+        isLast = false
+        readDeadline = .max
+        writeDeadline = .max
+        let age = configuration.connectionAge
+        if age == .max {
+            retiresAt = .max
+        } else {
+            retiresAt = loop.now &+ Nanoseconds(Double(age) * (1 + 0.1 * owner.jitter()))
+        }
+        channel.context = Unmanaged.passRetained(self).toOpaque()
+        becomeIdle()
+    }
+
+    // MARK: The loop's calls
+
+    /// The table that a loop calls; it captures nothing and finds the connection in the channel's context.
+    static let events = ChannelEvents(
+        received: { _, channel, bytes in
+            withConnection(of: channel) { $0.received(bytes) }
+        },
+        ended: { _, channel in
+            withConnection(of: channel) { $0.ended() }
+        },
+        blocked: { _, channel in
+            withConnection(of: channel) { $0.blocked() }
+        },
+        drained: { _, channel in
+            withConnection(of: channel) { $0.drained() }
+        },
+        timedOut: { _, channel in
+            withConnection(of: channel) { $0.timedOut() }
+        },
+        closed: { _, channel, reason in
+            guard let context = channel.context else { return }
+            channel.context = nil
+            Unmanaged<HTTP1Connection>.fromOpaque(context).takeRetainedValue().closed(reason)
+        }
+    )
+
+    @inline(__always)
+    private static func withConnection<R>(of channel: Channel, _ body: (HTTP1Connection) -> R) -> R {
+        guard let context = channel.context else { preconditionFailure("a channel without its connection") }
+        // Retained in `open`, released in `closed`, which is the last call.
+        return Unmanaged<HTTP1Connection>.fromOpaque(context)._withUnsafeGuaranteedRef(body)
+    }
+
+    // MARK: Receiving
+
+    /// Works off what has come; answers how much was taken.
+    private func received(_ bytes: UnsafeRawBufferPointer) -> Int {
+        isReceiving = true
+        var taken = 0
+        working: while true {
+            switch phase {
+            case .idle:
+                guard taken < bytes.count else { break working }
+                if channel.queuedByteCount >= configuration.outputWindowBytes {
+                    // The client pipelines and does not read: `drained` goes on.
+                    channel.pause()
+                    break working
+                }
+                exchange = owner.lease()
+                phase = .head
+            case .head:
+                let rest = UnsafeRawBufferPointer(rebasing: bytes[taken...])
+                guard let count = receiveHead(rest) else { break working }
+                taken += count
+            case .exchange:
+                guard let exchange else { break working }
+                if exchange.input.isDone {
+                    // The next request waits for this answer. With nothing there, the channel stays open for reading:
+                    // that the client goes away is learned at once.
+                    if taken < bytes.count { channel.pause() }
+                    break working
+                }
+                let count = receiveBody(exchange, UnsafeRawBufferPointer(rebasing: bytes[taken...]))
+                taken += count
+                if channel.isPaused || (count == 0 && !exchange.input.isDone) { break working }
+            case .closing:
+                taken = bytes.count
+                break working
+            }
+        }
+        isReceiving = false
+        settle()
+        return taken
+    }
+
+    /// Reads a head and begins its exchange; nil while it is unfinished.
+    private func receiveHead(_ bytes: UnsafeRawBufferPointer) -> Int? {
+        guard let exchange else { return nil }
+        // The bytes are the loop's, valid during this call.
+        let span = Span<UInt8>(_unsafeBytes: bytes)
+        switch exchange.parser.parse(span) {
+        case .incomplete:
+            if readDeadline == .max {
+                channel.setIdle(since: .max)
+                readDeadline = loop.now &+ configuration.headTimeout
+            }
+            return nil
+        case .invalid(let fault):
+            refuse(exchange, fault)
+            return bytes.count
+        case .complete:
+            readDeadline = .max
+            phase = .exchange
+            begin(exchange, bytes)
+            return Int(exchange.parser.head.byteCount)
+        }
+    }
+
+    // MARK: What else happens
+
+    private func ended() {
+        switch phase {
+        case .idle, .head, .closing:
+            phase = .closing
+            loop.finish(channel, writeTimeout: configuration.writeTimeout)
+        case .exchange:
+            isLast = true
+            guard let exchange else { return }
+            if !exchange.input.isDone {
+                // The body was cut short: there is nobody to answer, and nothing whole to answer to.
+                exchange.inputFailure = .disconnected
+                breakOff()
+                return
+            }
+            // A client that closed has most likely gone; one that only shut its side can still read an answer.
+            exchange.cancel()
+        }
+    }
+
+    /// The client does not take what is sent as fast as it comes.
+    private func blocked() {
+        guard writeDeadline == .max else { return }
+        writeDeadline = loop.now &+ configuration.writeTimeout
+        sentBytesAtWindow = channel.sentByteCount
+        updateDeadline()
+    }
+
+    private func drained() {
+        writeDeadline = .max
+        if let exchange {
+            if case .copying = exchange.output { copyPending(exchange) }
+            exchange.wakeWriter()
+        }
+        if phase == .idle { channel.resume(on: loop) }
+        updateDeadline()
+    }
+
+    private func closed(_ reason: CloseReason) {
+        if let exchange {
+            self.exchange = nil
+            exchange.connection = nil
+            exchange.inputFailure = .disconnected
+            if !exchange.output.isDone { owner.metrics.increment(.requestsCancelled) }
+            exchange.cancel()
+            owner.retire(exchange)
+        }
+        if reason == .failed { owner.metrics.increment(.connectionsReset) }
+        phase = .closing
+        owner.give(self)
+    }
+
+    /// Ends the connection in the middle of an answer, so that the client does not take the part for the whole.
+    func breakOff() {
+        phase = .closing
+        loop.close(channel)
+    }
+
+    // MARK: Deadlines
+
+    /// After each piece of work: arms the one deadline that the channel has.
+    func settle() {
+        if phase == .idle { becomeIdle() } else { updateDeadline() }
+    }
+
+    private func becomeIdle() {
+        if owner.server.isClosingIdle {
+            phase = .closing
+            loop.finish(channel, writeTimeout: configuration.writeTimeout)
+            return
+        }
+        let now = loop.now
+        channel.setIdle(since: now)
+        readDeadline = .max
+        channel.setDeadline(min(now &+ configuration.keepAliveTimeout, max(retiresAt, now), writeDeadline), on: loop)
+    }
+
+    func updateDeadline() {
+        guard phase == .head || phase == .exchange else { return }
+        var deadline = min(readDeadline, writeDeadline)
+        if let exchange, exchange.output.isPending, phase == .exchange { deadline = min(deadline, exchange.deadline) }
+        channel.setDeadline(deadline, on: loop)
+    }
+
+    /// A drain closes connections that wait for nothing.
+    func closeIfIdle() {
+        if phase == .idle {
+            phase = .closing
+            loop.finish(channel, writeTimeout: configuration.writeTimeout)
+        }
+    }
+
+    private func timedOut() {
+        let now = loop.now
+        if writeDeadline <= now {
+            if writeWindowIsTooSlow() {
+                owner.metrics.increment(.timeoutsWrite)
+                breakOff()
+                return
+            }
+            writeDeadline = now &+ configuration.writeTimeout
+            sentBytesAtWindow = channel.sentByteCount
+        }
+        switch phase {
+        case .idle:
+            owner.metrics.increment(.timeoutsKeepAlive)
+            closeIfIdle()
+        case .head where readDeadline <= now:
+            owner.metrics.increment(.timeoutsHead)
+            answerTimeout(.requestTimeout, "the request's head took too long")
+        case .exchange:
+            guard let exchange else { return }
+            if exchange.output.isPending, exchange.deadline <= now {
+                owner.metrics.increment(.timeoutsDeadline)
+                answerTimeout(.gatewayTimeout, "the response took too long")
+            } else if readDeadline <= now {
+                bodyTimedOut(exchange, now)
+            }
+        case .head, .closing:
+            break
+        }
+        settle()
+    }
+
+    private func writeWindowIsTooSlow() -> Bool {
+        let moved = channel.sentByteCount &- sentBytesAtWindow
+        return moved == 0 || moved < min(configuration.writeBytesPerTimeoutMin, UInt64(channel.queuedByteCount))
+    }
+
+    private func bodyTimedOut(_ exchange: Exchange, _ now: Nanoseconds) {
+        if bodyBytesInWindow > 0, bodyBytesInWindow >= configuration.bodyBytesPerTimeoutMin {
+            bodyBytesInWindow = 0
+            readDeadline = now &+ configuration.bodyTimeout
+            return
+        }
+        owner.metrics.increment(.timeoutsBody)
+        exchange.inputFailure = .timedOut
+        answerTimeout(.requestTimeout, "the request's body took too long")
+    }
+
+    private func answerTimeout(_ status: Status, _ message: String) {
+        guard let exchange else { return }
+        exchange.cancel()
+        guard exchange.connection != nil || phase == .head else { return }
+        if !exchange.output.isPending {
+            breakOff()
+            return
+        }
+        phase = .exchange
+        exchange.connection = self
+        if !exchange.input.isDone || status == .requestTimeout { isLast = true }
+        respond(exchange, Problem.response(HTTPError(status, message), exchange: exchange))
+    }
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engine: loops, workers and listeners of one port, from start to drain. A value that can be started twice in a
+// process; nothing of it is global.
+
+import Glibc
+import Logging
+import Synchronization
+import WeirEventLoop
+import WeirHost
+import WeirMetrics
+
+/// A running server: its loops and workers, the published snapshot, and where it is in its life.
+final class HTTPServer: Sendable {
+    /// What a server is made of.
+    struct Plan {
+        var name: String
+        var loopCount: Int
+        var listen: [ListenAddress]
+        var connectionsMax: Int
+        var descriptorsHigh: Int
+        var settings: Settings
+        var pinsLoops: Bool
+        var clock = LoopClock.monotonic
+        /// The kernel's, unless a test brings its own (then one loop).
+        var poller: Poller?
+    }
+
+    let shared: ServerShared
+    let loops: [EventLoop]
+    let shards: [MetricsShard]
+    private let serverLoops: [ServerLoop]
+    private let threads = Mutex(Threads())
+    private let addresses = Mutex<[SocketAddress]>([])
+
+    private struct Threads: ~Copyable {
+        var running: [ThreadHandle] = []
+    }
+
+    /// Boxes a thread so that several fit into an array.
+    private final class ThreadHandle: Sendable {
+        private let thread: Mutex<SystemThread?>
+
+        init(_ thread: consuming SystemThread) {
+            self.thread = Mutex(consume thread)
+        }
+
+        func join() {
+            let thread = thread.withLock { $0.take() }
+            if let thread { thread.join() }
+        }
+    }
+
+    init(_ plan: Plan, snapshot: Snapshot, workers: WorkerPool, logger: Logger) throws(SystemCallError) {
+        shared = ServerShared(
+            configuration: ServerConfiguration(plan.settings),
+            logger: logger,
+            workers: workers,
+            snapshots: SnapshotCell(snapshot)
+        )
+        var loops: [EventLoop] = []
+        for index in 0..<plan.loopCount {
+            let loop = try EventLoop(
+                index: index,
+                name: "\(plan.name)-\(index)",
+                metrics: MetricsShard(),
+                clock: plan.clock,
+                poller: plan.poller,
+                pinnedTo: plan.pinsLoops ? AllowedCPU.number(index) : nil
+            )
+            loops.append(loop)
+        }
+        self.loops = loops
+        shards = loops.map(\.metrics)
+        let policy = AcceptPolicy(
+            loops: loops,
+            connectionsMax: plan.connectionsMax,
+            descriptorsHigh: plan.descriptorsHigh
+        )
+        var serverLoops: [ServerLoop] = []
+        for loop in loops {
+            loop.acceptPolicy = policy
+            serverLoops.append(ServerLoop(loop: loop, shared: shared))
+        }
+        self.serverLoops = serverLoops
+        for address in plan.listen { try listen(on: address, plan.settings) }
+    }
+
+    /// The addresses that are listened on, with the ports that the kernel gave.
+    var boundAddresses: [SocketAddress] { addresses.withLock { $0 } }
+
+    /// Connections that are open.
+    var connectionCount: Int { loops.reduce(0) { $0 + $1.openChannelCount } }
+
+    // MARK: Life
+
+    /// Starts the loops' threads.
+    func start() throws(SystemCallError) {
+        for loop in loops {
+            let thread = try SystemThread.start { loop.run() }
+            let handle = ThreadHandle(thread)
+            threads.withLock { $0.running.append(handle) }
+        }
+    }
+
+    /// From now on every answer says `Connection: close`; connections are still taken.
+    func beginDrain() {
+        shared.advance(to: .draining)
+    }
+
+    /// Takes no more connections, and closes those that are idle; requests in flight go on.
+    func closeListenersAndIdle() {
+        shared.advance(to: .closing)
+        for (loop, serverLoop) in zip(loops, serverLoops) {
+            loop.submit { loop in
+                loop.acceptPending()
+                loop.closeListeners()
+                serverLoop.closeIdle()
+            }
+        }
+    }
+
+    /// Ends the loops; connections that are left are cut. Returns when the threads have ended.
+    func stop() {
+        for loop in loops { loop.stop() }
+        let running = threads.withLock { threads in
+            let running = threads.running
+            threads.running = []
+            return running
+        }
+        for handle in running { handle.join() }
+    }
+
+    /// Serves a connected socket as if it had been accepted.
+    func adopt(_ descriptor: Int32, on index: Int = 0) {
+        let serverLoop = serverLoops[index]
+        serverLoop.loop.submit { loop in
+            loop.adopt(descriptor: descriptor, address: .unix(path: ""), open: serverLoop.open)
+        }
+    }
+
+    private func listen(on address: ListenAddress, _ settings: Settings) throws(SystemCallError) {
+        var options = ListenerOptions(backlog: Int32(settings.backlog), fastOpenQueue: Int32(settings.fastOpenQueue))
+        var wanted: SocketAddress
+        switch address {
+        case .unix(let path, let mode):
+            options.unixMode = mode
+            wanted = .unix(path: path)
+        case .tcp(let host?, let port):
+            guard let address = SocketAddress(host: host == "localhost" ? "127.0.0.1" : host, port: port) else {
+                throw SystemCallError("bind", errno: EADDRNOTAVAIL, subject: "\(host):\(port)")
+            }
+            wanted = address
+        case .tcp(nil, let port):
+            options.isDualStack = true
+            wanted = .ipv6(0, 0, port: port)
+        }
+        let isShared = if case .unix = wanted { true } else { false }
+        var shared: Int32 = -1
+        for (index, serverLoop) in serverLoops.enumerated() {
+            var descriptor: Int32
+            if isShared, index > 0 {
+                descriptor = dup(shared)
+                guard descriptor >= 0 else { throw SystemCallError("dup", errno: errno, subject: wanted.description) }
+            } else {
+                (descriptor, wanted) = try bindFallingBack(wanted, options)
+                shared = descriptor
+            }
+            if index == 0 { addresses.withLock { [wanted] in $0.append(wanted) } }
+            try serverLoop.loop.add(
+                Listener(descriptor: descriptor, address: wanted, isShared: isShared, open: serverLoop.open)
+            )
+        }
+    }
+
+    /// A host without IPv6 still gets "all addresses", as IPv4.
+    private func bindFallingBack(
+        _ address: SocketAddress,
+        _ options: ListenerOptions
+    ) throws(SystemCallError) -> (Int32, SocketAddress) {
+        do throws(SystemCallError) {
+            return try Listener.bind(address, options: options, reusesPort: true)
+        } catch {
+            guard options.isDualStack, error.errno == EAFNOSUPPORT || error.errno == EADDRNOTAVAIL,
+                case .ipv6(_, _, let port) = address
+            else { throw error }
+            return try Listener.bind(.ipv4(0, port: port), options: options, reusesPort: true)
+        }
+    }
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The address of a client as plain numbers, so that copying it into an exchange costs nothing.
+
+import WeirEventLoop
+
+/// A client's address without reference counting.
+struct PeerAddress {
+    private enum Family: UInt8 {
+        case ipv4
+        case ipv6
+        case unix
+    }
+
+    private var upper: UInt64 = 0
+    private var lower: UInt64 = 0
+    private var port: UInt16 = 0
+    private var family = Family.unix
+
+    init() {}
+
+    init(_ address: SocketAddress) {
+        switch address {
+        case .ipv4(let value, let port):
+            lower = UInt64(value)
+            self.port = port
+            family = .ipv4
+        case .ipv6(let upper, let lower, let port):
+            self.upper = upper
+            self.lower = lower
+            self.port = port
+            family = .ipv6
+        case .unix:
+            family = .unix
+        }
+    }
+
+    var socketAddress: SocketAddress {
+        switch family {
+        case .ipv4: .ipv4(UInt32(truncatingIfNeeded: lower), port: port)
+        case .ipv6: .ipv6(upper, lower, port: port)
+        case .unix: .unix(path: "")
+        }
+    }
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// A route as the engine runs it: compiled from what was registered, immutable from then on.
+
+import WeirEventLoop
+import WeirRouting
+
+/// How a route's requests are answered.
+enum Handler: Sendable {
+    typealias Synchronous = @Sendable (Request, RequestContext) throws -> Response
+    typealias Asynchronous = @Sendable (Request, RequestContext) async throws -> Response
+
+    /// On the loop, at once: declared not to block.
+    case loop(Synchronous)
+    /// On the worker pool.
+    case workers(Synchronous)
+    /// In a task whose executor is the loop.
+    case async(Asynchronous)
+    /// In a task whose executor is the worker pool.
+    case asyncOnWorkers(Asynchronous)
+}
+
+/// One route of a snapshot.
+final class Route: Sendable {
+    let index: Int32
+    let method: Method
+    let host: String?
+    let pattern: String
+    let handler: Handler
+    let parameterNames: [String]
+    let deadlineNanoseconds: Nanoseconds
+    let bodyBytesMax: Int
+
+    init(
+        index: Int,
+        method: Method,
+        host: String?,
+        pattern: String,
+        handler: Handler,
+        parameterNames: [String],
+        deadlineNanoseconds: Nanoseconds,
+        bodyBytesMax: Int
+    ) {
+        self.index = Int32(index)
+        self.method = method
+        self.host = host
+        self.pattern = pattern
+        self.handler = handler
+        self.parameterNames = parameterNames
+        self.deadlineNanoseconds = deadlineNanoseconds
+        self.bodyBytesMax = bodyBytesMax
+    }
+}
+
+/// Everything that a change of configuration changes, as one immutable value with a version.
+final class Snapshot: Sendable {
+    let version: UInt64
+    let table: RouteTable
+    let routes: [Route]
+    /// The methods that some route answers, for `OPTIONS *`.
+    let methods: MethodSet
+
+    init(version: UInt64, table: RouteTable, routes: [Route]) {
+        self.version = version
+        self.table = table
+        self.routes = routes
+        methods = routes.reduce(into: MethodSet.options) { $0.formUnion($1.method.set) }
+    }
+}

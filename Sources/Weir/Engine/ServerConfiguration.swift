@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// The settings in the form in which the engine uses them: nanoseconds, plain numbers, the codec's limits.
+
+import WeirEventLoop
+import WeirHTTP
+
+/// What the codec and the loops read of the settings on the hot path.
+struct ServerConfiguration: Sendable {
+    let http: HTTPLimits
+    let bodyWindowBytes: Int
+    let outputWindowBytes: Int
+    let requestsPerConnection: Int
+    /// `.max` for no limit.
+    let connectionAge: Nanoseconds
+    let headTimeout: Nanoseconds
+    let bodyTimeout: Nanoseconds
+    let keepAliveTimeout: Nanoseconds
+    let writeTimeout: Nanoseconds
+    /// Bytes that must move within one timeout of a body or of a response that is being taken.
+    let bodyBytesPerTimeoutMin: UInt64
+    let writeBytesPerTimeoutMin: UInt64
+    let stallNanoseconds: Nanoseconds
+
+    /// Bytes of an unwanted body that are thrown away to keep a connection; beyond, closing it is cheaper.
+    static let discardBytesMax = 256 << 10
+
+    init(_ settings: Settings) {
+        var http = HTTPLimits()
+        http.requestLineBytesMax = settings.limits.requestLineBytes
+        http.headerBytesMax = settings.limits.headerBytes
+        http.headerFieldsMax = settings.limits.headerFields
+        self.http = http
+        bodyWindowBytes = settings.limits.bodyWindowBytes
+        outputWindowBytes = settings.limits.outputWindowBytes
+        requestsPerConnection = settings.limits.requestsPerConnection
+        connectionAge = settings.limits.connectionAge.map(\.nanosecondsClamped) ?? .max
+        headTimeout = settings.timeouts.head.nanosecondsClamped
+        bodyTimeout = settings.timeouts.body.nanosecondsClamped
+        keepAliveTimeout = settings.timeouts.keepAlive.nanosecondsClamped
+        writeTimeout = settings.timeouts.write.nanosecondsClamped
+        let rate = Double(settings.timeouts.bodyRateMin)
+        bodyBytesPerTimeoutMin = UInt64(rate * Double(bodyTimeout) / 1e9)
+        writeBytesPerTimeoutMin = UInt64(rate * Double(writeTimeout) / 1e9)
+        stallNanoseconds = settings.loopStall.nanosecondsClamped
+    }
+}

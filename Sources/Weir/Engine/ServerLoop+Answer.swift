@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// From what a handler returned or threw to the connection, wherever the handler ran.
+
+import Logging
+import Synchronization
+import WeirEventLoop
+import WeirMetrics
+
+extension ServerLoop {
+    /// Hands a handler's response to the connection, and runs a streamed body to its end. On the loop's thread.
+    func deliver(_ response: Response, for exchange: Exchange) async {
+        guard let connection = exchange.connection else { return }
+        connection.respond(exchange, response)
+        guard case .stream(_, let produce) = response.body, exchange.connection != nil else { return }
+        guard exchange.awaitsWriter else { return }
+        do {
+            try await produce(ResponseWriter(exchange: exchange))
+            exchange.connection?.endStream(exchange)
+        } catch {
+            failStream(exchange, error)
+        }
+    }
+
+    /// Answers for a handler that threw.
+    func fail(_ exchange: Exchange, _ error: any Error) {
+        guard let connection = exchange.connection else { return }
+        connection.respond(exchange, response(for: error, exchange))
+    }
+
+    func failStream(_ exchange: Exchange, _ error: any Error) {
+        guard let connection = exchange.connection else { return }
+        if !(error is ResponseWriterError), !(error is CancellationError) {
+            logHandlerError(exchange, error, "the body of a response failed")
+        }
+        connection.breakOff()
+    }
+
+    /// What an error that a handler threw means to the client.
+    func response(for error: any Error, _ exchange: Exchange) -> Response {
+        switch error {
+        case let error as HTTPError:
+            return Problem.response(error, exchange: exchange)
+        case let error as RequestBodyError:
+            return Problem.response(HTTPError(error.status, error.message), exchange: exchange)
+        case let error as RequestError:
+            return Problem.response(HTTPError(.badRequest, error.message), exchange: exchange)
+        default:
+            if error is CancellationError, exchange.isCancelled.load(ordering: .relaxed) {
+                // The client is gone or has had its answer: nobody reads this one.
+                return Problem.response(HTTPError(.serviceUnavailable), exchange: exchange)
+            }
+            logHandlerError(exchange, error, "a handler failed")
+            return Problem.response(HTTPError(.internalServerError), exchange: exchange)
+        }
+    }
+
+    func logHandlerError(_ exchange: Exchange, _ error: any Error, _ message: Logger.Message) {
+        metrics.increment(.handlerErrors)
+        server.logger.error(
+            message,
+            metadata: [
+                "request_id": .string(RequestContext(exchange: exchange).requestID),
+                "route": .string(exchange.route?.pattern ?? ""),
+                "error": .string(String(describing: error)),
+            ]
+        )
+    }
+
+    // MARK: Workers
+
+    /// What a worker does with an exchange that was handed to it (retained).
+    static let runOnWorker: WorkerJob.Function = { pointer in
+        // Retained by `HTTPServer.submit`, released by `finishFromWorker`.
+        let exchange = Unmanaged<Exchange>.fromOpaque(pointer).takeUnretainedValue()
+        if case .workers(let handler) = exchange.route?.handler, !exchange.isCancelled.load(ordering: .relaxed) {
+            exchange.outcome = Result {
+                try handler(Request(exchange: exchange), RequestContext(exchange: exchange))
+            }
+        }
+        exchange.owner.loop.submit(finishFromWorker, pointer)
+    }
+
+    private static let finishFromWorker: Message.Function = { _, pointer in
+        let exchange = Unmanaged<Exchange>.fromOpaque(pointer).takeRetainedValue()
+        let owner = exchange.owner
+        if let outcome = exchange.outcome {
+            exchange.outcome = nil
+            owner.finish(exchange, outcome)
+        }
+        owner.retire(exchange)
+    }
+
+    private func finish(_ exchange: Exchange, _ outcome: Result<Response, any Error>) {
+        guard let connection = exchange.connection else { return }
+        switch outcome {
+        case .success(let response):
+            if case .stream = response.body {
+                startStream(exchange, response)
+            } else {
+                connection.respond(exchange, response)
+            }
+        case .failure(let error):
+            fail(exchange, error)
+        }
+    }
+
+    /// Produces a streamed body that a synchronous handler returned, in a task of the loop.
+    func startStream(_ exchange: Exchange, _ response: Response) {
+        exchange.streamed = response
+        start(exchange)
+    }
+
+    /// Answers `exchange` by a task on the worker pool; a task of its own, because it may block its worker.
+    func startOnWorkers(_ exchange: Exchange) {
+        guard case .asyncOnWorkers(let handler) = exchange.route?.handler, server.hasRoomForWork else {
+            metrics.increment(.rejectedQueueFull)
+            exchange.connection?.answer(
+                exchange, .serviceUnavailable, "the worker queue is full", headers: ["Retry-After": "1"]
+            )
+            return
+        }
+        exchange.workerTask = Task(executorPreference: server.workers) {
+            do {
+                let response = try await handler(Request(exchange: exchange), RequestContext(exchange: exchange))
+                await self.deliverFromElsewhere(response, for: exchange)
+            } catch {
+                self.loop.submit { _ in self.fail(exchange, error) }
+            }
+            self.loop.submit { _ in
+                exchange.workerTask = nil
+                self.retire(exchange)
+            }
+        }
+    }
+
+    private func deliverFromElsewhere(_ response: Response, for exchange: Exchange) async {
+        let awaitsWriter = await withUnsafeContinuation { continuation in
+            loop.submit { _ in
+                exchange.connection?.respond(exchange, response)
+                continuation.resume(returning: exchange.connection != nil && exchange.awaitsWriter)
+            }
+        }
+        guard awaitsWriter, case .stream(_, let produce) = response.body else { return }
+        do {
+            try await produce(ResponseWriter(exchange: exchange))
+            loop.submit { _ in exchange.connection?.endStream(exchange) }
+        } catch {
+            loop.submit { _ in self.failStream(exchange, error) }
+        }
+    }
+}

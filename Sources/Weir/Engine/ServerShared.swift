@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the loops of one server share: constants, the published snapshot, the workers, and how far the drain is.
+
+import Logging
+import Synchronization
+import WeirEventLoop
+
+/// The part of a server that its loops see.
+final class ServerShared: Sendable {
+    /// Where the server is in its life; it only goes forward.
+    enum Stage: UInt8 {
+        case serving
+        /// New connections are taken; every answer ends its connection.
+        case draining
+        /// No new connections; idle ones are closed.
+        case closing
+    }
+
+    let configuration: ServerConfiguration
+    let logger: Logger
+    let workers: WorkerPool
+    let snapshots: SnapshotCell
+    /// Relaxed: it publishes nothing, and has only to be seen soon.
+    private let stage = Atomic<UInt8>(Stage.serving.rawValue)
+
+    init(configuration: ServerConfiguration, logger: Logger, workers: WorkerPool, snapshots: SnapshotCell) {
+        self.configuration = configuration
+        self.logger = logger
+        self.workers = workers
+        self.snapshots = snapshots
+    }
+
+    func advance(to next: Stage) {
+        stage.max(next.rawValue, ordering: .relaxed)
+    }
+
+    /// Whether every answer ends its connection.
+    var isDraining: Bool { stage.load(ordering: .relaxed) != Stage.serving.rawValue }
+
+    /// Whether connections are closed as soon as they wait for nothing.
+    var isClosingIdle: Bool { stage.load(ordering: .relaxed) == Stage.closing.rawValue }
+
+    /// Queues a request for a worker; false when the queue is full.
+    func submit(_ exchange: Exchange) -> Bool {
+        let retained = Unmanaged.passRetained(exchange)
+        if workers.submit(ServerLoop.runOnWorker, retained.toOpaque()) { return true }
+        retained.release()
+        return false
+    }
+
+    /// Queues the first step of a file; false when the queue is full.
+    func submit(_ sender: FileSender) -> Bool {
+        let retained = Unmanaged.passRetained(sender)
+        if workers.submit(FileSender.step, retained.toOpaque()) { return true }
+        retained.release()
+        return false
+    }
+
+    func submitBegun(_ sender: FileSender) {
+        workers.submitBegun(FileSender.step, Unmanaged.passRetained(sender).toOpaque())
+    }
+
+    var hasRoomForWork: Bool { workers.hasRoom }
+}

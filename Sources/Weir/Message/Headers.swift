@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Header fields of a response, as a handler sets them.
+
+/// Fields in the order in which they were added; names are compared without regard to case.
+///
+/// Values are checked when the response is written: one with CR, LF, NUL or another control byte fails the response
+/// with 500 (response splitting). `Content-Length`, `Transfer-Encoding`, `Connection` and `Date` are the engine's: set
+/// here, they are left out.
+public struct Headers: Sendable, ExpressibleByDictionaryLiteral {
+    var fields: [(name: String, value: String)] = []
+
+    public init() {}
+
+    public init(dictionaryLiteral elements: (String, String)...) {
+        for (name, value) in elements { fields.append((name, value)) }
+    }
+
+    public var isEmpty: Bool { fields.isEmpty }
+
+    public var count: Int { fields.count }
+
+    /// Adds a field behind those that are there, also of the same name.
+    public mutating func add(_ name: String, _ value: String) {
+        fields.append((name, value))
+    }
+
+    /// The first value; setting one replaces all, setting nil removes all.
+    public subscript(name: String) -> String? {
+        get { fields.first { Self.matches($0.name, name) }?.value }
+        set {
+            fields.removeAll { Self.matches($0.name, name) }
+            if let newValue { fields.append((name, newValue)) }
+        }
+    }
+
+    static func matches(_ left: String, _ right: String) -> Bool {
+        left.utf8.count == right.utf8.count
+            && zip(left.utf8, right.utf8).allSatisfy { lowercased($0) == lowercased($1) }
+    }
+
+    private static func lowercased(_ byte: UInt8) -> UInt8 {
+        byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte
+    }
+}

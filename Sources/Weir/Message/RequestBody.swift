@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// A request's body, as a stream of pieces or whole.
+
+import WeirEventLoop
+
+/// The body of a request.
+///
+/// An asynchronous handler starts before the body has come, and reads it as an asynchronous sequence of pieces; while
+/// nobody reads, at most `WEIR_BODY_WINDOW` bytes are held and the client is held back. A synchronous handler starts
+/// when the body is whole, so it never waits for a client: `collect` answers at once.
+///
+/// The body is read once: a second reader finds its end.
+public struct RequestBody: Sendable, AsyncSequence {
+    public typealias Element = [UInt8]
+
+    let exchange: Exchange
+
+    /// The whole body. For synchronous handlers; never waits.
+    /// - Parameter limit: the most bytes that are wanted; nil for the route's limit.
+    /// - Throws: `RequestBodyError.tooLarge` (413); `.notWhole` from an asynchronous handler, which must await the
+    ///   body (500).
+    public func collect(upTo limit: ByteCount? = nil) throws -> [UInt8] {
+        switch exchange.route?.handler {
+        case .async, .asyncOnWorkers: throw RequestBodyError.notWhole
+        case .loop, .workers, nil: break
+        }
+        let bytes = exchange.collected
+        if let limit, bytes.count > limit.bytes { throw RequestBodyError.tooLarge(limit) }
+        return bytes
+    }
+
+    /// The whole body, waiting for it.
+    /// - Parameter limit: the most bytes that are wanted; nil for the route's limit (`WEIR_BODY_BYTES`).
+    /// - Throws: `RequestBodyError`: too large (413), too slow (408), broken off or malformed (400).
+    public func collect(upTo limit: ByteCount? = nil) async throws -> [UInt8] {
+        if case .loop = exchange.route?.handler { return try collectNow(limit) }
+        if case .workers = exchange.route?.handler { return try collectNow(limit) }
+        let limit = limit ?? .bytes(exchange.route?.bodyBytesMax ?? 0)
+        var whole: [UInt8] = []
+        var iterator = makeAsyncIterator()
+        while let piece = try await iterator.next() {
+            if whole.count + piece.count > limit.bytes { throw RequestBodyError.tooLarge(limit) }
+            if whole.isEmpty { whole = piece } else { whole.append(contentsOf: piece) }
+        }
+        return whole
+    }
+
+    private func collectNow(_ limit: ByteCount?) throws -> [UInt8] {
+        try collect(upTo: limit)
+    }
+
+    public func makeAsyncIterator() -> Iterator {
+        Iterator(exchange: exchange)
+    }
+
+    /// Reads the body piece by piece; pieces have the sizes in which they came.
+    public struct Iterator: AsyncIteratorProtocol {
+        let exchange: Exchange
+
+        /// The next piece, never empty; nil at the end.
+        /// - Throws: `RequestBodyError`: too slow (408), broken off or malformed (400).
+        public mutating func next() async throws -> [UInt8]? {
+            let loop = exchange.owner.loop
+            while true {
+                switch await Self.take(exchange, loop) {
+                case .piece(let piece): return piece
+                case .end: return nil
+                case .failed(let error): throw error
+                case .wait: continue
+                }
+            }
+        }
+
+        private enum Taken: Sendable {
+            case piece([UInt8])
+            case end
+            case failed(RequestBodyError)
+            case wait
+        }
+
+        private static func take(_ exchange: Exchange, _ loop: EventLoop) async -> Taken {
+            guard loop.isCurrent else {
+                // Elsewhere (workers, an actor of the user's): the loop answers.
+                return await withUnsafeContinuation { continuation in
+                    loop.submit { _ in
+                        let taken = takeOnLoop(exchange)
+                        guard case .wait = taken else { return continuation.resume(returning: taken) }
+                        exchange.reader = .call { continuation.resume(returning: .wait) }
+                    }
+                }
+            }
+            let taken = takeOnLoop(exchange)
+            guard case .wait = taken else { return taken }
+            await withUnsafeContinuation { exchange.reader = .task($0) }
+            return .wait
+        }
+
+        private static func takeOnLoop(_ exchange: Exchange) -> Taken {
+            if let piece = exchange.pieces.popFirst() {
+                if exchange.pieces.byteCount < exchange.owner.configuration.bodyWindowBytes / 2 {
+                    exchange.connection?.bodyWindowOpened(exchange)
+                }
+                return .piece(piece)
+            }
+            if let failure = exchange.inputFailure { return .failed(failure) }
+            if exchange.input.isDone { return .end }
+            guard let connection = exchange.connection, exchange.takesBody else { return .failed(.disconnected) }
+            connection.sendContinue(exchange)
+            return .wait
+        }
+    }
+
+    /// The trailer fields that came behind a chunked body; empty until its end was read.
+    public var trailers: Headers {
+        var headers = Headers()
+        for (name, value) in exchange.trailers { headers.add(name, value) }
+        return headers
+    }
+}
+
+/// Why a request's body could not be read.
+public enum RequestBodyError: Error, Sendable, Equatable {
+    /// It is larger than the handler or the route allows: 413.
+    case tooLarge(ByteCount)
+    /// The client did not send for too long or sent too slowly: 408.
+    case timedOut
+    /// The client went away: nobody is answered.
+    case disconnected
+    /// What came is no chunked coding: 400.
+    case malformed
+    /// An asynchronous handler asked for the body without awaiting it: 500, a mistake in the handler.
+    case notWhole
+
+    var status: Status {
+        switch self {
+        case .tooLarge: .contentTooLarge
+        case .timedOut: .requestTimeout
+        case .disconnected, .malformed: .badRequest
+        case .notWhole: .internalServerError
+        }
+    }
+
+    var message: String {
+        switch self {
+        case .tooLarge(let limit): "the body has more than \(limit.bytes) bytes"
+        case .timedOut: "the request's body took too long"
+        case .disconnected: "the request's body was broken off"
+        case .malformed: "the request's body is malformed"
+        case .notWhole: "the request's body could not be read"
+        }
+    }
+}

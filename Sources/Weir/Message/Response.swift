@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a handler returns.
+
+import FoundationEssentials
+
+/// A response: status, fields, and a body that is bytes, text, JSON, a file or a stream.
+public struct Response: Sendable {
+    public var status: Status
+    public var headers: Headers
+    var contentType: ContentType
+    var body: ResponseBody
+
+    init(status: Status, headers: Headers = Headers(), contentType: ContentType = .none, body: ResponseBody) {
+        self.status = status
+        self.headers = headers
+        self.contentType = contentType
+        self.body = body
+    }
+
+    /// A response without a body.
+    public init(_ status: Status = .ok, headers: Headers = Headers()) {
+        self.init(status: status, headers: headers, body: .empty)
+    }
+
+    /// UTF-8 text, `text/plain; charset=utf-8`. A literal costs no allocation.
+    public static func text(_ text: String, status: Status = .ok) -> Response {
+        Response(status: status, contentType: .text, body: .text(text))
+    }
+
+    /// Bytes, `application/octet-stream` unless `contentType` says otherwise.
+    public static func bytes(_ bytes: [UInt8], contentType: String? = nil, status: Status = .ok) -> Response {
+        Response(
+            status: status,
+            contentType: contentType.map { .other($0) } ?? .octets,
+            body: .bytes(bytes)
+        )
+    }
+
+    /// `value` encoded as JSON, `application/json`. If it cannot be encoded, the answer is 500 and the error is logged.
+    public static func json(_ value: some Encodable, status: Status = .ok) -> Response {
+        do {
+            let data = try JSONEncoder().encode(value)
+            return Response(status: status, contentType: .json, body: .bytes([UInt8](data)))
+        } catch {
+            return Response(status: .internalServerError, body: .failure(error))
+        }
+    }
+
+    /// The file at `path`, read on the worker pool in pieces of 64 KiB while it is sent.
+    ///
+    /// 404 if there is no such regular file. The content type follows the name's extension.
+    public static func file(_ path: String, status: Status = .ok) -> Response {
+        Response(status: status, contentType: .forFile(path), body: .file(path))
+    }
+
+    /// A body that `produce` writes piece by piece while it is sent; `write` waits while the client is slow.
+    ///
+    /// - Parameters:
+    ///   - length: the number of bytes that will be written, for a `Content-Length`; nil sends chunks (to an HTTP/1.0
+    ///     client: until the connection ends). Writing another number breaks the connection off.
+    ///   - produce: runs after the handler returned, in its task and on its executor, and is cancelled with it. If it
+    ///     throws, the connection is broken off, so that the client does not take the part for the whole.
+    public static func stream(
+        status: Status = .ok,
+        contentType: String = "application/octet-stream",
+        length: Int? = nil,
+        _ produce: @escaping @Sendable (ResponseWriter) async throws -> Void
+    ) -> Response {
+        Response(status: status, contentType: .other(contentType), body: .stream(length: length, produce))
+    }
+
+    /// Sends the client elsewhere.
+    public static func redirect(to location: String, status: Status = .temporaryRedirect) -> Response {
+        Response(status, headers: ["Location": location])
+    }
+}
+
+/// The body of a response, in the form in which it is sent.
+enum ResponseBody: Sendable {
+    case empty
+    case text(String)
+    case bytes([UInt8])
+    case file(String)
+    case stream(length: Int?, @Sendable (ResponseWriter) async throws -> Void)
+    /// There is no response: what went wrong is logged, the client gets 500.
+    case failure(any Error)
+}
+
+/// The media type of a response; the common ones are written without a `String`.
+enum ContentType: Sendable {
+    case none
+    case text
+    case json
+    case problem
+    case octets
+    case html
+    case other(String)
+
+    static func forFile(_ path: String) -> ContentType {
+        guard let dot = path.utf8.lastIndex(of: UInt8(ascii: ".")) else { return .octets }
+        return switch String(path[path.index(after: dot)...]).lowercased() {
+        case "txt", "md": .text
+        case "json": .json
+        case "html", "htm": .html
+        case "css": .other("text/css; charset=utf-8")
+        case "js", "mjs": .other("text/javascript; charset=utf-8")
+        case "svg": .other("image/svg+xml")
+        case "png": .other("image/png")
+        case "jpg", "jpeg": .other("image/jpeg")
+        case "gif": .other("image/gif")
+        case "webp": .other("image/webp")
+        case "ico": .other("image/x-icon")
+        case "pdf": .other("application/pdf")
+        case "xml": .other("application/xml")
+        case "wasm": .other("application/wasm")
+        default: .octets
+        }
+    }
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// One row of the settings table: everything that parsing, errors, the documentation and `/config` need to know.
+
+/// One setting: its variable, its form, and how it is read into and shown from ``Settings``.
+package struct Setting: Sendable {
+    /// The environment variable: `WEIR_DEADLINE`.
+    package let name: String
+
+    /// What the value is: `duration`.
+    package let unit: String
+
+    /// The bounds: `1ms to 1h`.
+    package let range: String
+
+    /// What it does, in one sentence.
+    package let summary: String
+
+    /// Where its effect is seen in `/metrics`: the metric in backquotes, or a dash.
+    package let seenIn: String
+
+    /// What an error says is expected.
+    package let expected: String
+
+    /// The value as it would be written in the environment.
+    package let text: @Sendable (Settings) -> String
+
+    /// Reads the text into the settings; false, with the settings as they were, where it is not of the form.
+    let apply: @Sendable (String, inout Settings) -> Bool
+
+    init<Value>(
+        _ name: String,
+        _ path: any WritableKeyPath<Settings, Value> & Sendable,
+        _ form: ValueForm<Value>,
+        _ summary: String,
+        seenIn: String = "–"
+    ) {
+        self.name = name
+        self.unit = form.unit
+        self.range = form.range
+        self.summary = summary
+        self.seenIn = seenIn
+        self.expected = form.expected
+        self.text = { settings in form.format(settings[keyPath: path]) }
+        self.apply = { text, settings in
+            guard let value = form.parse(text) else { return false }
+            settings[keyPath: path] = value
+            return true
+        }
+    }
+
+    /// The value that holds where the variable is not set.
+    package var defaultText: String { text(Settings()) }
+
+    /// The row of the table in docs/configuration.md.
+    package var documentationRow: String {
+        "| `\(name)` | `\(defaultText)` | \(unit) | \(range) | \(summary) | \(seenIn) |"
+    }
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads settings from environment variables, by the table, and checks them against each other.
+
+import Configuration
+import FoundationEssentials
+
+extension Settings {
+    /// Reads the `WEIR_*` variables of this process.
+    ///
+    /// - Throws: ``SettingsError`` for the first fault; see ``init(environment:)``.
+    public static func fromEnvironment() throws(SettingsError) -> Settings {
+        try Settings(environment: ProcessInfo.processInfo.environment)
+    }
+
+    /// Reads the `WEIR_*` variables of `environment`; each that is missing or empty keeps its default.
+    ///
+    /// Blanks around a value are ignored. Variables that Kubernetes injects for a Service whose name begins with
+    /// `weir` are ignored too. Every other `WEIR_*` variable that is no setting is a fault: a mistyped limit must not
+    /// be silently off.
+    ///
+    /// - Throws: ``SettingsError``: the first unknown name in alphabetical order, else the first wrong value in the
+    ///   table's order, else the first pair that does not fit together.
+    public init(environment: [String: String]) throws(SettingsError) {
+        self.init()
+        try Self.checkNames(environment)
+        let reader = ConfigReader(provider: EnvironmentVariablesProvider(environmentVariables: environment))
+        for setting in Self.table {
+            guard let raw = reader.string(forKey: setting.key) else { continue }
+            let value = String(raw.trimmingBlanks)
+            if value.isEmpty || setting.apply(value, &self) { continue }
+            throw .invalid(name: setting.name, value: raw, expected: setting.expected)
+        }
+        try checkPairs()
+    }
+
+    /// Checks values that were set in code as those of the environment are.
+    ///
+    /// - Throws: ``SettingsError`` for the first value outside its range, or pair that does not fit together. Durations
+    ///   that are not whole milliseconds are refused too.
+    public func validate() throws(SettingsError) {
+        var scratch = Settings()
+        for setting in Self.table where !setting.apply(setting.text(self), &scratch) {
+            throw .invalid(name: setting.name, value: setting.text(self), expected: setting.expected)
+        }
+        try checkPairs()
+    }
+
+    private static func checkNames(_ environment: [String: String]) throws(SettingsError) {
+        let known = Self.table.map(\.name)
+        let unknown = environment.filter { name, value in
+            name.hasPrefix("WEIR_") && !value.trimmingBlanks.isEmpty
+                && !known.contains(name) && !ServiceLink.matches(name)
+        }
+        guard let name = unknown.keys.min() else { return }
+        throw .unknown(name: name, nearest: NearestName.find(name, in: known, prefix: "WEIR_"))
+    }
+
+    private func checkPairs() throws(SettingsError) {
+        if drainTimeout < drainDelay {
+            throw conflict("WEIR_DRAIN_TIMEOUT", "WEIR_DRAIN_DELAY", "a drain timeout not below the drain delay")
+        }
+        if case .exactly(let most) = workersMax, most < workersMin {
+            throw conflict("WEIR_WORKERS", "WEIR_WORKERS_MIN", "a most number of workers not below the least")
+        }
+        if loopStuck < loopStall {
+            throw conflict("WEIR_LOOP_STUCK", "WEIR_LOOP_STALL", "a time for stuck loops not below that for stalls")
+        }
+        // The kernel would let both bind (SO_REUSEPORT) and hand probes and requests to either at random.
+        if adminListen.contains(where: { !$0.isChosenByKernel && listen.contains($0) }) {
+            throw conflict("WEIR_ADMIN_LISTEN", "WEIR_LISTEN", "different addresses for probes and for requests")
+        }
+    }
+
+    private func conflict(_ name: String, _ otherName: String, _ expected: String) -> SettingsError {
+        let text = { name in Self.table.first { $0.name == name }?.text(self) ?? "" }
+        return .conflict(
+            name: name,
+            value: text(name),
+            otherName: otherName,
+            otherValue: text(otherName),
+            expected: expected
+        )
+    }
+}
+
+extension Setting {
+    /// The dotted key that swift-configuration turns back into the variable: `weir.drain.delay`.
+    var key: ConfigKey {
+        ConfigKey(name.lowercased().split(separator: "_").map(String.init))
+    }
+}

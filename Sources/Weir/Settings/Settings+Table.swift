@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one table of all settings. Parsing, errors, "did you mean", docs/configuration.md and `/config` come from it.
+
+extension Settings {
+    /// All settings, in the order in which they are documented and checked.
+    package static let table: [Setting] =
+        addressRows + threadRows + timeRows + limitRows + timeoutRows + connectionRows + logRows
+
+    private static let addressRows = [
+        Setting(
+            "WEIR_LISTEN",
+            \.listen,
+            .addresses(offAllowed: false),
+            "Where requests are taken; `:8080` is all addresses, IPv4 and IPv6",
+            seenIn: "`weir_connections_accepted_total`"
+        ),
+        Setting(
+            "WEIR_ADMIN_LISTEN",
+            \.adminListen,
+            .addresses(offAllowed: true),
+            "Where probes and metrics are answered"
+        ),
+    ]
+
+    private static let threadRows = [
+        Setting(
+            "WEIR_LOOPS",
+            \.loops,
+            .count(1...256),
+            "Event loops; `auto` is one for each CPU of the pod's budget",
+            seenIn: "`weir_loops`"
+        ),
+        Setting("WEIR_PIN", \.pinsLoops, .flag, "Whether each loop is bound to one CPU"),
+        Setting(
+            "WEIR_LOOP_STALL",
+            \.loopStall,
+            .duration(.milliseconds(1) ... .seconds(10)),
+            "A handler that holds a loop longer is logged and counted",
+            seenIn: "`weir_handler_stalls_total`"
+        ),
+        Setting(
+            "WEIR_LOOP_STUCK",
+            \.loopStuck,
+            .duration(.seconds(1) ... .seconds(600)),
+            "A loop that stands still longer fails the liveness probe"
+        ),
+        Setting(
+            "WEIR_WORKERS",
+            \.workersMax,
+            .count(1...4096),
+            "The most threads for blocking handlers; `auto` is the larger of 8 and 4 for each CPU of the budget",
+            seenIn: "`weir_workers`"
+        ),
+        Setting(
+            "WEIR_WORKERS_MIN",
+            \.workersMin,
+            .number(1...4096),
+            "The threads for blocking handlers that are kept when idle",
+            seenIn: "`weir_workers`"
+        ),
+        Setting(
+            "WEIR_WORKERS_QUEUE",
+            \.workersQueueMax,
+            .number(1...1_048_576),
+            "The most jobs that wait for a worker; one more is answered 503",
+            seenIn: #"`weir_rejected_total{reason="queue_full"}`"#
+        ),
+        Setting(
+            "WEIR_WORKERS_IDLE",
+            \.workersIdle,
+            .duration(.seconds(1) ... .seconds(3600)),
+            "How long a worker above the least number stays idle before it ends",
+            seenIn: "`weir_workers`"
+        ),
+    ]
+
+    private static let timeRows = [
+        Setting(
+            "WEIR_DEADLINE",
+            \.deadline,
+            .duration(.milliseconds(1) ... .seconds(3600)),
+            "Within what time a response's head must be there; else 504",
+            seenIn: #"`weir_rejected_total{reason="deadline_exceeded"}`"#
+        ),
+        Setting(
+            "WEIR_DRAIN_DELAY",
+            \.drainDelay,
+            .duration(.zero ... .seconds(600)),
+            "How long requests are still taken after the stop signal, while load balancers notice"
+        ),
+        Setting(
+            "WEIR_DRAIN_TIMEOUT",
+            \.drainTimeout,
+            .duration(.zero ... .seconds(3600)),
+            "When connections are closed at the latest, from the stop signal on; not below `WEIR_DRAIN_DELAY`"
+        ),
+    ]
+
+    private static let limitRows = [
+        Setting(
+            "WEIR_REQUEST_LINE_BYTES",
+            \.limits.requestLineBytes,
+            .size(256...64 << 10),
+            "The longest request line; longer is answered 414",
+            seenIn: #"`weir_parse_faults_total{status="414"}`"#
+        ),
+        Setting(
+            "WEIR_HEADER_BYTES",
+            \.limits.headerBytes,
+            .size(1 << 10...256 << 10),
+            "The most bytes of header fields in a request; more is answered 431",
+            seenIn: #"`weir_parse_faults_total{status="431"}`"#
+        ),
+        Setting(
+            "WEIR_HEADER_FIELDS",
+            \.limits.headerFields,
+            .number(8...1000),
+            "The most header fields in a request; more is answered 431",
+            seenIn: #"`weir_parse_faults_total{status="431"}`"#
+        ),
+        Setting(
+            "WEIR_BODY_BYTES",
+            \.limits.bodyBytes,
+            .size(0...1 << 30),
+            "The largest request body that is collected in memory; larger is answered 413",
+            seenIn: #"`weir_parse_faults_total{status="413"}`"#
+        ),
+        Setting(
+            "WEIR_BODY_WINDOW",
+            \.limits.bodyWindowBytes,
+            .size(4 << 10...16 << 20),
+            "Bytes of a streamed request body that are held per request before reading pauses",
+            seenIn: "`weir_buffer_bytes`"
+        ),
+        Setting(
+            "WEIR_OUTPUT_WINDOW",
+            \.limits.outputWindowBytes,
+            .size(16 << 10...16 << 20),
+            "Unsent response bytes that are held per connection before writers wait",
+            seenIn: "`weir_buffer_bytes`"
+        ),
+    ]
+
+    private static let timeoutRows = [
+        Setting(
+            "WEIR_HEAD_TIMEOUT",
+            \.timeouts.head,
+            .duration(phaseRange),
+            "From a request's first byte to the end of its head; else 408",
+            seenIn: #"`weir_timeouts_total{kind="head"}`"#
+        ),
+        Setting(
+            "WEIR_BODY_TIMEOUT",
+            \.timeouts.body,
+            .duration(phaseRange),
+            "Between two pieces of a request's body; else 408",
+            seenIn: #"`weir_timeouts_total{kind="body"}`"#
+        ),
+        Setting(
+            "WEIR_KEEPALIVE_TIMEOUT",
+            \.timeouts.keepAlive,
+            .duration(phaseRange),
+            "How long a connection may be idle between two requests",
+            seenIn: #"`weir_timeouts_total{kind="keepalive"}`"#
+        ),
+        Setting(
+            "WEIR_WRITE_TIMEOUT",
+            \.timeouts.write,
+            .duration(phaseRange),
+            "How long a client may take none of the response",
+            seenIn: #"`weir_timeouts_total{kind="write"}`"#
+        ),
+        Setting(
+            "WEIR_BODY_RATE_MIN",
+            \.timeouts.bodyRateMin,
+            .size(0...1 << 30, unit: "size per second"),
+            "Peers that send or take fewer bytes a second over a whole timeout are cut off; 0 is off",
+            seenIn: #"`weir_timeouts_total{kind="body"}`, `{kind="write"}`"#
+        ),
+    ]
+
+    private static let connectionRows = [
+        Setting(
+            "WEIR_KEEPALIVE_REQUESTS",
+            \.limits.requestsPerConnection,
+            .number(1...1_000_000_000),
+            "Requests that a connection may carry before it is closed",
+            seenIn: "`weir_connections_closed_total`"
+        ),
+        Setting(
+            "WEIR_CONNECTION_AGE",
+            \.limits.connectionAge,
+            .durationOrOff(.seconds(1) ... .seconds(86400)),
+            "How old a connection may grow, give or take 10 %",
+            seenIn: "`weir_connections_closed_total`"
+        ),
+        Setting(
+            "WEIR_CONNECTIONS",
+            \.connectionsMax,
+            .count(1...10_000_000),
+            "The most open connections; `auto` is what the limit of file descriptors allows",
+            seenIn: "`weir_connections_open`"
+        ),
+        Setting(
+            "WEIR_DESCRIPTORS_HIGH",
+            \.descriptorsHighPercent,
+            .number(10...100, unit: "percent"),
+            "Share of the file descriptor limit above which idle connections are closed",
+            seenIn: "`weir_connections_shed_total`"
+        ),
+        Setting(
+            "WEIR_BACKLOG",
+            \.backlog,
+            .number(1...65535),
+            "Connections that may wait in each listener's kernel queue"
+        ),
+        Setting(
+            "WEIR_FAST_OPEN",
+            \.fastOpenQueue,
+            .number(0...65535),
+            "Connections that may wait with data in their SYN (TCP Fast Open); 0 is off"
+        ),
+    ]
+
+    private static let logRows = [
+        Setting("WEIR_LOG_LEVEL", \.logLevel, .choice, "The least level that is logged"),
+        Setting(
+            "WEIR_LOG_FORMAT",
+            \.logFormat,
+            .choice,
+            "JSON for collectors, text for people",
+            seenIn: "`weir_log_lines_dropped_total`"
+        ),
+    ]
+
+    private static var phaseRange: ClosedRange<Duration> { .milliseconds(10) ... .seconds(3600) }
+}

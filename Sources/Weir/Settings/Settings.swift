@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an App may be told from outside: one property per setting. A plain value; `Settings+Table.swift` gives each
+// its WEIR_* variable, form and range.
+
+public import Logging
+
+/// Everything that can be set about an ``App``, with safe defaults.
+///
+/// `Settings()` is what a start with no `WEIR_*` variable gives. Properties may be changed in code; the app calls
+/// ``validate()`` before it starts.
+public struct Settings: Sendable, Equatable {
+    /// Where requests are taken. `WEIR_LISTEN`, default `:8080` (all addresses, IPv4 and IPv6), 1 to 16 addresses.
+    public var listen: [ListenAddress] = [.tcp(host: nil, port: 8080)]
+
+    /// Where probes and metrics are answered. `WEIR_ADMIN_LISTEN`, default `:9901`; empty (`off`) for none.
+    public var adminListen: [ListenAddress] = [.tcp(host: nil, port: 9901)]
+
+    /// How many event loops run. `WEIR_LOOPS`, 1 to 256, default automatic: one for each CPU of the pod's budget.
+    public var loops: Count = .automatic
+
+    /// Whether each loop is bound to one CPU. `WEIR_PIN`, default false: on a shared node the kernel places better.
+    public var pinsLoops = false
+
+    /// How long a handler may hold a loop before it is logged and counted. `WEIR_LOOP_STALL`, default 50 ms,
+    /// 1 ms to 10 s.
+    public var loopStall: Duration = .milliseconds(50)
+
+    /// How long a loop may stand still before the liveness probe fails. `WEIR_LOOP_STUCK`, default 30 s, 1 s to 10 min,
+    /// not below ``loopStall``.
+    public var loopStuck: Duration = .seconds(30)
+
+    /// The most threads for handlers that block. `WEIR_WORKERS`, 1 to 4096, default automatic: the larger of 8 and
+    /// four for each CPU of the pod's budget.
+    public var workersMax: Count = .automatic
+
+    /// The threads for blocking handlers that are kept when idle. `WEIR_WORKERS_MIN`, default 1, 1 to 4096, not above
+    /// ``workersMax``.
+    public var workersMin = 1
+
+    /// The most jobs that wait for a worker; one more is answered 503. `WEIR_WORKERS_QUEUE`, default 1024,
+    /// 1 to 1048576.
+    public var workersQueueMax = 1024
+
+    /// How long a worker above the least number stays idle before it ends. `WEIR_WORKERS_IDLE`, default 30 s,
+    /// 1 s to 1 h.
+    public var workersIdle: Duration = .seconds(30)
+
+    /// Within what time a response's head must be there; else the answer is 504. `WEIR_DEADLINE`, default 15 s,
+    /// 1 ms to 1 h.
+    public var deadline: Duration = .seconds(15)
+
+    /// How long requests are still taken after the stop signal, while load balancers notice that the pod is no longer
+    /// ready. `WEIR_DRAIN_DELAY`, default 5 s, 0 to 10 min.
+    public var drainDelay: Duration = .seconds(5)
+
+    /// When connections are closed at the latest, from the stop signal on. `WEIR_DRAIN_TIMEOUT`, default 25 s (below
+    /// the 30 s after which Kubernetes kills), 0 to 1 h, not below ``drainDelay``.
+    public var drainTimeout: Duration = .seconds(25)
+
+    /// The least level that is logged. `WEIR_LOG_LEVEL`, default info.
+    public var logLevel: Logger.Level = .info
+
+    /// How a log line is written. `WEIR_LOG_FORMAT`, default JSON.
+    public var logFormat: LogFormat = .json
+
+    /// The most open connections. `WEIR_CONNECTIONS`, 1 to 10000000, default automatic: what the limit of file
+    /// descriptors allows.
+    public var connectionsMax: Count = .automatic
+
+    /// Above what share of the descriptor limit idle connections are closed, in percent. `WEIR_DESCRIPTORS_HIGH`,
+    /// default 85, 10 to 100.
+    public var descriptorsHighPercent = 85
+
+    /// How many connections may wait in each listener's kernel queue. `WEIR_BACKLOG`, default 1024, 1 to 65535; the
+    /// kernel caps it at `net.core.somaxconn`.
+    public var backlog = 1024
+
+    /// How many connections may wait with data in their SYN (TCP Fast Open). `WEIR_FAST_OPEN`, default 0 (off),
+    /// 0 to 65535.
+    public var fastOpenQueue = 0
+
+    /// Sizes and numbers that one request or connection may not pass.
+    public var limits = Limits()
+
+    /// How long one phase of a connection may take.
+    public var timeouts = Timeouts()
+
+    /// Creates the settings of a start with no `WEIR_*` variable.
+    public init() {}
+}

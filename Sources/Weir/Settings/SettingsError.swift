@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// What can be wrong with settings. Its description is the one line that a failed start prints.
+
+/// A setting that cannot be used: which variable, its value, and what is expected.
+public enum SettingsError: Error, Equatable, CustomStringConvertible {
+    /// A `WEIR_*` variable that is no setting, with the nearest setting's name where one is near.
+    case unknown(name: String, nearest: String?)
+
+    /// A value that is not of the setting's form or outside its range.
+    case invalid(name: String, value: String, expected: String)
+
+    /// Two values that are fine alone and not together. `expected` completes "expected …".
+    case conflict(name: String, value: String, otherName: String, otherValue: String, expected: String)
+
+    /// The fault in one line without control characters.
+    public var description: String {
+        switch self {
+        case .unknown(let name, let nearest?):
+            "\(Self.oneLine(name)) is not a setting; did you mean \(nearest)?"
+        case .unknown(let name, nil):
+            "\(Self.oneLine(name)) is not a setting; expected one of the names in docs/configuration.md"
+        case .invalid(let name, let value, let expected):
+            "\(name)=\"\(Self.oneLine(value))\": expected \(expected)"
+        case .conflict(let name, let value, let otherName, let otherValue, let expected):
+            "\(name)=\"\(Self.oneLine(value))\" with \(otherName)=\"\(Self.oneLine(otherValue))\": expected \(expected)"
+        }
+    }
+
+    /// The text with control characters and quotes escaped, and cut where it is very long, so that a value can
+    /// neither break the line nor flood the log.
+    private static func oneLine(_ text: String) -> String {
+        let charactersMax = 200
+        let line = String(String.UnicodeScalarView(text.unicodeScalars.prefix(charactersMax))).escapedForLine(
+            quotes: true
+        )
+        return text.unicodeScalars.count > charactersMax ? line + "…" : line
+    }
+}

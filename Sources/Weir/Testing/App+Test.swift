@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole engine in process, without a port: for the tests of people's services.
+
+import WeirEventLoop
+
+extension App {
+    /// Starts the app without any listener, hands `body` a client of it, and stops it.
+    ///
+    /// Requests go through the whole engine (codec, routes, middleware, handlers) over a pair of connected sockets.
+    /// The admin port is not there. Settings hold as given, but for the addresses.
+    /// - Throws: `AppError` when the app cannot start; what `body` throws.
+    public func test<Result>(_ body: (TestClient) async throws -> Result) async throws -> Result {
+        let engine = try AppEngine(self, listens: false)
+        try engine.start()
+        do {
+            let result = try await body(TestClient(server: engine.server))
+            engine.stop()
+            return result
+        } catch {
+            engine.stop()
+            throw error
+        }
+    }
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// Byte buffers of a loop, in three sizes, handed out last-in first-out so that the hot one stays in the cache.
+
+/// The head of a pooled buffer; its bytes follow in the same allocation.
+package struct BufferHeader {
+    /// The next buffer of the queue or free list that this one is in.
+    var next: Buffer?
+    /// Bytes that fit.
+    var capacity: UInt32
+    /// First byte that is still of use.
+    var start: UInt32
+    /// One past the last byte in use.
+    var end: UInt32
+}
+
+/// A buffer on loan from a `BufferPool`; whoever holds it gives it back exactly once.
+package typealias Buffer = UnsafeMutablePointer<BufferHeader>
+
+extension UnsafeMutablePointer<BufferHeader> {
+    static var headerByteCount: Int { 32 }
+
+    var bytes: UnsafeMutableRawPointer { UnsafeMutableRawPointer(self) + Self.headerByteCount }
+    var count: Int { Int(pointee.end - pointee.start) }
+    var free: Int { Int(pointee.capacity - pointee.end) }
+}
+
+/// Free lists of 4, 16 and 64 KiB buffers, confined to a loop. Larger requests go to the heap and back.
+///
+/// At most `retainedBytesMax` lie unused in the lists; what comes back beyond that is freed.
+package struct BufferPool: ~Copyable {
+    private var free: InlineArray<3, Buffer?> = .init(repeating: nil)
+    private var retainedBytes = 0
+    private let retainedBytesMax: Int
+    /// Bytes on loan now.
+    package private(set) var loanedBytes = 0
+
+    package init(retainedBytesMax: Int = 4 << 20) {
+        self.retainedBytesMax = retainedBytesMax
+    }
+
+    deinit {
+        for index in 0..<3 {
+            var buffer = free[index]
+            while let next = buffer {
+                buffer = next.pointee.next
+                next.deallocateBuffer()
+            }
+        }
+    }
+
+    /// A buffer with room for at least `minimumCount` bytes, empty.
+    package mutating func take(_ minimumCount: Int) -> Buffer {
+        let needed = minimumCount + Buffer.headerByteCount
+        let index = needed <= 4096 ? 0 : needed <= 16384 ? 1 : needed <= 65536 ? 2 : 3
+        if index < 3, let buffer = free[index] {
+            free[index] = buffer.pointee.next
+            let size = Int(buffer.pointee.capacity) + Buffer.headerByteCount
+            retainedBytes -= size
+            loanedBytes += size
+            buffer.pointee.next = nil
+            buffer.pointee.start = 0
+            buffer.pointee.end = 0
+            return buffer
+        }
+        let size = index < 3 ? 4096 << (2 * index) : needed
+        loanedBytes += size
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 16)
+        let buffer = memory.bindMemory(to: BufferHeader.self, capacity: 1)
+        buffer.initialize(
+            to: BufferHeader(next: nil, capacity: UInt32(size - Buffer.headerByteCount), start: 0, end: 0)
+        )
+        return buffer
+    }
+
+    /// Takes a buffer back.
+    package mutating func give(_ buffer: Buffer) {
+        let size = Int(buffer.pointee.capacity) + Buffer.headerByteCount
+        loanedBytes -= size
+        let index = size == 4096 ? 0 : size == 16384 ? 1 : size == 65536 ? 2 : 3
+        guard index < 3, retainedBytes + size <= retainedBytesMax else {
+            buffer.deallocateBuffer()
+            return
+        }
+        retainedBytes += size
+        buffer.pointee.next = free[index]
+        free[index] = buffer
+    }
+}
+
+extension UnsafeMutablePointer<BufferHeader> {
+    fileprivate func deallocateBuffer() {
+        UnsafeMutableRawPointer(self).deallocate()
+    }
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// The handle through which a protocol works with its connection: pause, resume, deadlines, output, close.
+
+import CWeirSystem
+
+/// A connection of a loop; valid from `accepted` or `adopt` until `closed` has been called, on the loop's thread only.
+///
+/// The pointer inside stays within the loop's table, whose slots never move and are never freed while the loop lives.
+package struct Channel: Equatable {
+    let state: UnsafeMutablePointer<ChannelState>
+
+    /// A handle that names no channel; using it traps. For owners that are made before their channel.
+    package static var none: Channel { Channel(state: noState) }
+
+    /// What the protocol keeps for this channel.
+    package var context: UnsafeMutableRawPointer? {
+        get { state.pointee.context }
+        nonmutating set { state.pointee.context = newValue }
+    }
+
+    /// A value that names this channel for good: it never names a later one in the same slot.
+    package var id: UInt64 { UInt64(state.pointee.generation) << 32 | UInt64(state.pointee.slot) }
+
+    /// Bytes that were given to be sent and have not gone to the kernel.
+    package var queuedByteCount: Int { state.pointee.queuedBytes }
+
+    /// Bytes that have gone to the kernel since the channel was opened.
+    package var sentByteCount: UInt64 { state.pointee.sentBytes }
+
+    /// Whether received bytes are waiting that the protocol has not taken.
+    package var hasUntakenBytes: Bool { state.pointee.carry != nil }
+
+    /// Whether the peer has ended its side and `ended` was called.
+    package var isEnded: Bool { state.pointee.input == .ended }
+
+    package var isOpen: Bool { state.pointee.phase == .open }
+
+    package var isPaused: Bool { state.pointee.isPaused }
+
+    package var descriptor: Int32 { state.pointee.descriptor }
+
+    /// Stops receiving: no byte is delivered until `resume`, what has come is kept.
+    package func pause() {
+        state.pointee.isPaused = true
+    }
+
+    /// Receives again; what was kept is delivered in this turn, not inside this call.
+    package func resume(on loop: EventLoop) {
+        guard state.pointee.isPaused else { return }
+        state.pointee.isPaused = false
+        loop.scheduleReading(state)
+    }
+
+    /// Sets the one instant at which `timedOut` is called; `.max` for never. Costs two stores unless it is earlier than
+    /// what the wheel already waits for.
+    package func setDeadline(_ instant: Nanoseconds, on loop: EventLoop) {
+        state.pointee.deadline = instant
+        guard instant != .max else { return }
+        let tick = EventLoop.tick(notBefore: instant)
+        if !state.pointee.timer.isArmed || tick < state.pointee.timer.due {
+            loop.core.pointee.timers.schedule(timerNode, at: tick)
+        }
+    }
+
+    /// Marks the channel as idle since `instant` (it may be closed when descriptors run short), or busy with `.max`.
+    package func setIdle(since instant: Nanoseconds) {
+        state.pointee.idleSince = instant
+    }
+
+    var timerNode: UnsafeMutablePointer<TimerNode> {
+        UnsafeMutableRawPointer(state).assumingMemoryBound(to: TimerNode.self)
+    }
+}
+
+/// One state that no table owns, in phase `free`, so that a handle is never null.
+private nonisolated(unsafe) let noState: UnsafeMutablePointer<ChannelState> = {
+    let state = UnsafeMutablePointer<ChannelState>.allocate(capacity: 1)
+    state.initialize(to: ChannelState(slot: .max))
+    return state
+}()

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a loop calls up: one concrete table of functions per protocol (HTTP/1.1 server, upstream connection, tunnel).
+
+/// What a protocol does when something happens to one of its channels.
+///
+/// All run on the loop's thread, never inside one another for the same channel, and none captures anything: state is
+/// reached through `Channel.context`.
+package struct ChannelEvents: Sendable {
+    /// Bytes have come. They are valid during the call. The answer is how many from the front were taken; what is left
+    /// is kept by the channel and delivered again, in front of what comes next, or at `resume` if the call paused.
+    package var received: @Sendable (EventLoop, Channel, UnsafeRawBufferPointer) -> Int
+    /// The peer has ended its side; nothing more is received. Sending still works.
+    package var ended: @Sendable (EventLoop, Channel) -> Void
+    /// The kernel took less than it was given: output waits for the peer to read. `drained` follows.
+    package var blocked: @Sendable (EventLoop, Channel) -> Void
+    /// The output that was queued has gone to the kernel, after it had been more than the kernel took at once.
+    package var drained: @Sendable (EventLoop, Channel) -> Void
+    /// The instant set by `setDeadline` has passed.
+    package var timedOut: @Sendable (EventLoop, Channel) -> Void
+    /// The channel is gone: the last call, after which the handle is dead. It comes exactly once.
+    package var closed: @Sendable (EventLoop, Channel, CloseReason) -> Void
+
+    package init(
+        received: @escaping @Sendable (EventLoop, Channel, UnsafeRawBufferPointer) -> Int,
+        ended: @escaping @Sendable (EventLoop, Channel) -> Void,
+        blocked: @escaping @Sendable (EventLoop, Channel) -> Void,
+        drained: @escaping @Sendable (EventLoop, Channel) -> Void,
+        timedOut: @escaping @Sendable (EventLoop, Channel) -> Void,
+        closed: @escaping @Sendable (EventLoop, Channel, CloseReason) -> Void
+    ) {
+        self.received = received
+        self.ended = ended
+        self.blocked = blocked
+        self.drained = drained
+        self.timedOut = timedOut
+        self.closed = closed
+    }
+}
+
+/// Why a channel ended.
+package enum CloseReason: Sendable {
+    /// The protocol closed it.
+    case requested
+    /// The peer reset it, or the network failed.
+    case failed
+    /// Descriptors ran short and it was among the longest idle.
+    case shed
+    /// The loop stopped.
+    case stopped
+}

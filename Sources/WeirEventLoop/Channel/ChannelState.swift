@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// The state of one connection's descriptor, in a slot of its loop's table. Owned by the loop, touched by its thread
+// alone.
+
+/// A slot of the channel table. The timer node is the first field, so the node's address is the state's address.
+struct ChannelState {
+    var timer = TimerNode()
+    var events: UnsafePointer<ChannelEvents>?
+    var context: UnsafeMutableRawPointer?
+    /// Received bytes that the protocol has not taken yet.
+    var carry: Buffer?
+    /// Output in the order in which it is sent.
+    var outputHead: Buffer?
+    var outputTail: Buffer?
+    /// The instant at which the protocol wants `timedOut`; `.max` for never. The node may be armed for an earlier tick.
+    var deadline: Nanoseconds = .max
+    /// Since when nothing is in progress; `.max` while something is.
+    var idleSince: Nanoseconds = .max
+    var sentBytes: UInt64 = 0
+    var queuedBytes = 0
+    var descriptor: Int32 = -1
+    var slot: UInt32
+    /// Moves on each time the slot is freed, so that events and handles of the past are recognised.
+    var generation: UInt32 = 0
+    /// The next free slot, or the next channel of the ready or reaping list.
+    var nextSlot: UInt32 = .max
+    var lingeredBytes: UInt32 = 0
+    var phase: ChannelPhase = .free
+    var input: InputState = .drained
+    /// False from a send that the kernel cut short until it reports room.
+    var isWritable = true
+    var isPaused = false
+    var isScheduled = false
+    /// A send was cut short since the last `drained`.
+    var owesDrained = false
+
+    init(slot: UInt32) {
+        self.slot = slot
+    }
+}
+
+/// The life of a channel, in order; none goes back but `free` to `open`.
+enum ChannelPhase: UInt8 {
+    case free
+    case open
+    /// Output is sent to its end, input is no longer delivered.
+    case finishing
+    /// All is sent and our side is shut; input is discarded until the peer ends too.
+    case lingering
+    /// Waits for the end of the turn to be reaped.
+    case closed
+}
+
+/// What is known of the receiving side.
+enum InputState: UInt8 {
+    /// A receive came up short: nothing until the next event.
+    case drained
+    /// There may be bytes to receive.
+    case ready
+    /// The peer ended, which the protocol has still to be told.
+    case endPending
+    /// The peer ended and the protocol knows.
+    case ended
+}

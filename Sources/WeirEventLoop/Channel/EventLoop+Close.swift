@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a channel ends. Nothing is freed inside a call from the channel: it is reaped at the end of the turn.
+
+import CWeirSystem
+import WeirMetrics
+import Glibc
+
+extension EventLoop {
+    /// After the last byte was sent, the peer has this long to end its side; what it still sends is discarded, so that
+    /// the kernel does not reset the connection under an answer that the peer has not read (RFC 9112 section 9.6).
+    private static let lingerNanoseconds: Nanoseconds = 2_000_000_000
+    private static let lingerBytesMax: UInt32 = 1 << 20
+
+    /// Sends what is queued, then ends the connection in good order. Nothing more is delivered.
+    package func finish(_ channel: Channel, writeTimeout: Nanoseconds) {
+        let state = channel.state
+        guard state.pointee.phase == .open else { return }
+        state.pointee.phase = .finishing
+        dropCarry(state)
+        channel.setDeadline(now &+ writeTimeout, on: self)
+        if state.pointee.outputHead == nil { beginLingering(state) }
+    }
+
+    /// Ends the connection at once; what is queued is lost.
+    package func close(_ channel: Channel, reason: CloseReason = .requested) {
+        let state = channel.state
+        guard state.pointee.phase != .closed, state.pointee.phase != .free else { return }
+        state.pointee.phase = .closed
+        core.pointee.reaping.append((state.pointee.slot, reason))
+    }
+
+    func beginLingering(_ state: UnsafeMutablePointer<ChannelState>) {
+        let channel = Channel(state: state)
+        if state.pointee.input == .endPending || state.pointee.input == .ended {
+            close(channel)
+            return
+        }
+        state.pointee.phase = .lingering
+        _ = shutdown(state.pointee.descriptor, Int32(SHUT_WR))
+        channel.setDeadline(now &+ Self.lingerNanoseconds, on: self)
+        discardInput(state)
+    }
+
+    func discardInput(_ state: UnsafeMutablePointer<ChannelState>) {
+        while true {
+            let result = core.pointee.poller.receive(
+                state.pointee.descriptor,
+                into: core.pointee.receiveBuffer,
+                capacity: Self.receiveBufferCount
+            )
+            switch result {
+            case .bytes(let count):
+                state.pointee.lingeredBytes &+= UInt32(count)
+                if state.pointee.lingeredBytes > Self.lingerBytesMax {
+                    close(Channel(state: state))
+                    return
+                }
+            case .wouldBlock:
+                return
+            case .end, .failed:
+                close(Channel(state: state))
+                return
+            }
+        }
+    }
+
+    /// Tells the protocols of the channels that were closed in this turn, and frees them.
+    func reap() {
+        var index = 0
+        while index < core.pointee.reaping.count {
+            let (slot, reason) = core.pointee.reaping[index]
+            index += 1
+            let state = core.pointee.channels.unchecked(slot)
+            state.pointee.events?.pointee.closed(self, Channel(state: state), reason)
+            core.pointee.timers.cancel(Channel(state: state).timerNode)
+            dropCarry(state)
+            while let buffer = state.pointee.outputHead {
+                state.pointee.outputHead = buffer.pointee.next
+                core.pointee.buffers.give(buffer)
+            }
+            if state.pointee.descriptor >= 0 { _ = Glibc.close(state.pointee.descriptor) }
+            core.pointee.channels.give(state)
+            channelCountChanged()
+            metrics.increment(.connectionsClosed)
+        }
+        guard index > 0 else { return }
+        core.pointee.reaping.removeAll(keepingCapacity: true)
+        resumeAccepting()
+    }
+
+    private func dropCarry(_ state: UnsafeMutablePointer<ChannelState>) {
+        if let carry = state.pointee.carry {
+            state.pointee.carry = nil
+            core.pointee.buffers.give(carry)
+        }
+    }
+
+    /// Calls `body` with each open channel whose protocol is `events`. On the loop's thread.
+    package func forEachChannel(with events: UnsafePointer<ChannelEvents>, _ body: (Channel) -> Void) {
+        core.pointee.channels.forEach { state in
+            if state.pointee.phase == .open, state.pointee.events == events { body(Channel(state: state)) }
+        }
+    }
+
+    /// Closes the `count` channels that have been idle for the longest time; says how many there were to close.
+    ///
+    /// - Complexity: O(n log n) in the channels of this loop; it runs only when descriptors run short.
+    package func closeLongestIdle(_ count: Int) -> Int {
+        var idle: [(since: Nanoseconds, slot: UInt32)] = []
+        core.pointee.channels.forEach { state in
+            if state.pointee.phase == .open, state.pointee.idleSince != .max {
+                idle.append((state.pointee.idleSince, state.pointee.slot))
+            }
+        }
+        idle.sort { $0.since < $1.since }
+        for (_, slot) in idle.prefix(count) {
+            close(Channel(state: core.pointee.channels.unchecked(slot)), reason: .shed)
+            metrics.increment(.connectionsShed)
+        }
+        return min(count, idle.count)
+    }
+}

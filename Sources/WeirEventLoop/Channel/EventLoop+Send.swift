@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sending half of the contract: output is written into pooled buffers that the channel gives up when the kernel
+// has taken them, and goes out once per event.
+
+import CWeirSystem
+import WeirMetrics
+
+extension EventLoop {
+    /// Room for at least `minimumCount` bytes at the end of the channel's output; write there, then `commit`.
+    ///
+    /// The memory is valid until the next call for this channel.
+    package func reserveOutput(_ channel: Channel, _ minimumCount: Int) -> UnsafeMutableRawBufferPointer {
+        let state = channel.state
+        if let tail = state.pointee.outputTail, tail.free >= minimumCount {
+            return UnsafeMutableRawBufferPointer(start: tail.bytes + Int(tail.pointee.end), count: tail.free)
+        }
+        let buffer = core.pointee.buffers.take(max(minimumCount, Self.outputBufferCount))
+        if let tail = state.pointee.outputTail {
+            tail.pointee.next = buffer
+        } else {
+            state.pointee.outputHead = buffer
+        }
+        state.pointee.outputTail = buffer
+        return UnsafeMutableRawBufferPointer(start: buffer.bytes, count: buffer.free)
+    }
+
+    /// Makes the first `count` bytes of the reserved memory part of the output.
+    package func commitOutput(_ channel: Channel, _ count: Int) {
+        guard let tail = channel.state.pointee.outputTail else { return }
+        precondition(count <= tail.free, "more was committed than reserved")
+        tail.pointee.end += UInt32(count)
+        channel.state.pointee.queuedBytes += count
+    }
+
+    /// Copies `bytes` to the end of the output.
+    package func send(_ channel: Channel, _ bytes: UnsafeRawBufferPointer) {
+        var rest = bytes
+        while let base = rest.baseAddress, !rest.isEmpty {
+            let room = reserveOutput(channel, 1)
+            let count = min(room.count, rest.count)
+            guard let target = room.baseAddress else { return }
+            target.copyMemory(from: base, byteCount: count)
+            commitOutput(channel, count)
+            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+        }
+    }
+
+    /// Sends the output of a channel outside of one of its own events.
+    package func flush(_ channel: Channel) {
+        flush(channel.state)
+    }
+
+    /// Gives the output to the kernel as far as it takes it, and ends a channel that was only waiting for that.
+    func flush(_ state: UnsafeMutablePointer<ChannelState>) {
+        guard state.pointee.phase == .open || state.pointee.phase == .finishing else { return }
+        while state.pointee.isWritable, let buffer = state.pointee.outputHead {
+            let count = buffer.count
+            if count > 0 {
+                let result = core.pointee.poller.send(
+                    state.pointee.descriptor,
+                    buffer.bytes + Int(buffer.pointee.start),
+                    count: count
+                )
+                switch result {
+                case .bytes(let sent):
+                    metrics.add(.sentBytes, UInt64(sent))
+                    state.pointee.queuedBytes -= sent
+                    state.pointee.sentBytes += UInt64(sent)
+                    buffer.pointee.start += UInt32(sent)
+                    if sent < count { return noteBlocked(state) }
+                case .wouldBlock, .end:
+                    return noteBlocked(state)
+                case .failed:
+                    close(Channel(state: state), reason: .failed)
+                    return
+                }
+            }
+            state.pointee.outputHead = buffer.pointee.next
+            if buffer.pointee.next == nil { state.pointee.outputTail = nil }
+            core.pointee.buffers.give(buffer)
+        }
+        guard state.pointee.outputHead == nil else { return }
+        if state.pointee.phase == .finishing {
+            beginLingering(state)
+        } else if state.pointee.owesDrained {
+            state.pointee.owesDrained = false
+            state.pointee.events?.pointee.drained(self, Channel(state: state))
+            if state.pointee.queuedBytes > 0 { flush(state) }
+        }
+    }
+
+    private func noteBlocked(_ state: UnsafeMutablePointer<ChannelState>) {
+        state.pointee.isWritable = false
+        guard !state.pointee.owesDrained, state.pointee.phase == .open else { return }
+        state.pointee.owesDrained = true
+        state.pointee.events?.pointee.blocked(self, Channel(state: state))
+    }
+}

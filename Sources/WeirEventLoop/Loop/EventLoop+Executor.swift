@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// A loop as the executor of Swift tasks: handlers start here and come back here after each suspension.
+
+import CWeirSystem
+import WeirMetrics
+
+extension EventLoop: TaskExecutor {
+    /// Takes a job from the concurrency runtime; from the loop's own thread without a lock.
+    package func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        if isCurrent {
+            core.pointee.jobs.push(job)
+        } else {
+            inbox.push(.job(job))
+        }
+    }
+
+    /// Runs the jobs that are there now; those that they enqueue run in the next round, so that two tasks which wake
+    /// each other do not hold the loop.
+    func runJobs() {
+        if core.pointee.hasWork {
+            core.pointee.hasWork = false
+            hooks.beforeJobs?()
+        }
+        var count = core.pointee.jobs.count
+        guard count > 0 else { return }
+        metrics.add(.jobsRun, UInt64(count))
+        let executor = asUnownedTaskExecutor()
+        var startedAt = clock.now
+        while count > 0, let job = core.pointee.jobs.pop() {
+            job.runSynchronously(on: executor)
+            count -= 1
+            let endedAt = clock.now
+            if endedAt &- startedAt > hooks.stallNanoseconds {
+                hooks.stalled?(unsafeBitCast(job, to: UInt.self), endedAt &- startedAt)
+            }
+            startedAt = endedAt
+        }
+    }
+}

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+// One thread that owns connections, timers and buffers, and runs what belongs to them. Everything in `core` is
+// touched by that thread alone; other threads reach a loop through its inbox.
+
+import CWeirSystem
+import Synchronization
+package import WeirMetrics
+import Glibc
+
+/// An event loop, which is also the executor of the tasks that belong to its connections.
+///
+/// `@unchecked Sendable`: `core` is confined to the loop's thread once `start` was called (checked by
+/// `preconditionOnLoop` where it is cheap); the rest is atomics, a mutex, and constants.
+package final class EventLoop: @unchecked Sendable {
+    static let tickNanoseconds: Nanoseconds = 1_000_000
+    static let eventsPerTurnMax = 256
+    static let receiveBufferCount = 65536
+    static let outputBufferCount = 16384 - 32
+    /// A loop looks around at least this often, so that "has not turned for" means something.
+    private static let waitMillisecondsMax: UInt64 = 1000
+
+    package let index: Int
+    package let clock: LoopClock
+    package let metrics: MetricsShard
+    let core: UnsafeMutablePointer<LoopCore>
+    let inbox: Inbox
+    private let name: String
+    private let pinnedTo: Int?
+    /// Set before the loop runs, constant from then on.
+    package var hooks = LoopHooks()
+    package var acceptPolicy: AcceptPolicy?
+
+    /// The instant of the last turn, for the liveness check; relaxed, it publishes nothing.
+    private let lastTurn: Atomic<UInt64>
+    /// Connections that are open, for the choice of the least-loaded loop; relaxed.
+    private let openChannels = Atomic<Int>(0)
+    /// Set when the thread has ended; released there, acquired by `hasEnded`.
+    private let ended = Atomic<Bool>(false)
+
+    /// - Throws: `SystemCallError` when the kernel gives no descriptor for the wake-up or the poller.
+    package init(
+        index: Int,
+        name: String,
+        metrics: MetricsShard,
+        clock: LoopClock = .monotonic,
+        poller: Poller? = nil,
+        pinnedTo cpu: Int? = nil
+    ) throws(SystemCallError) {
+        self.index = index
+        self.name = name
+        self.metrics = metrics
+        self.clock = clock
+        self.pinnedTo = cpu
+        let poller = if let poller { poller } else { Poller.epoll(try EpollPoller()) }
+        inbox = try Inbox()
+        core = .allocate(capacity: 1)
+        let now = clock.now
+        core.initialize(to: LoopCore(poller: poller, now: now))
+        lastTurn = Atomic(now)
+        try core.pointee.poller.add(inbox.descriptor, interest: .readable, token: Token.wake)
+    }
+
+    deinit {
+        core.pointee.poller.close()
+        core.deinitialize(count: 1)
+        core.deallocate()
+    }
+
+    // MARK: What other threads may ask
+
+    /// Connections that are open on this loop.
+    package var openChannelCount: Int { openChannels.load(ordering: .relaxed) }
+
+    /// Whether the thread has ended.
+    package var hasEnded: Bool { ended.load(ordering: .acquiring) }
+
+    /// How long ago the loop turned for the last time.
+    package var sinceLastTurn: Nanoseconds {
+        let last = lastTurn.load(ordering: .relaxed)
+        let present = clock.now
+        return present > last ? present - last : 0
+    }
+
+    /// Runs `body` on the loop's thread, soon; from the thread itself in this turn or the next. Allocates the closure.
+    package func submit(_ body: @escaping @Sendable (EventLoop) -> Void) {
+        inbox.push(.closure(body))
+    }
+
+    /// As `submit`, with a function that captures nothing and an argument that the caller keeps alive; does not
+    /// allocate.
+    package func submit(_ run: @escaping Message.Function, _ argument: UnsafeMutableRawPointer) {
+        inbox.push(.function(run, argument))
+    }
+
+    // MARK: On the loop's thread
+
+    /// The instant of the present turn.
+    package var now: Nanoseconds { core.pointee.now }
+
+    /// Whether the calling thread is this loop's.
+    package var isCurrent: Bool {
+        weir_thread_loop() == UnsafeMutableRawPointer(Unmanaged.passUnretained(self).toOpaque())
+    }
+
+    /// Whether the calling thread is some loop's.
+    package static var isOnAnyLoop: Bool { weir_thread_loop() != nil }
+
+    static func tick(notBefore instant: Nanoseconds) -> UInt64 {
+        let (tick, rest) = instant.quotientAndRemainder(dividingBy: tickNanoseconds)
+        return rest == 0 ? tick : tick + 1
+    }
+
+    /// Makes sure that the jobs' hook is called again before the loop waits.
+    package func noteWork() {
+        core.pointee.hasWork = true
+    }
+
+    /// Runs the loop on the calling thread until it is told to stop.
+    package func run() {
+        weir_set_thread_loop(Unmanaged.passUnretained(self).toOpaque())
+        weir_thread_name(name)
+        if let pinnedTo { _ = weir_thread_pin(Int32(pinnedTo)) }
+        while !core.pointee.isStopping { turn() }
+        end()
+        weir_set_thread_loop(nil)
+        ended.store(true, ordering: .releasing)
+    }
+
+    /// One turn: wait, events, what other threads sent, timers, jobs, what is left to read, the dead.
+    package func turn() {
+        let timeout = waitMilliseconds()
+        // Only a loop that will really sleep has to be woken.
+        let mayWait = timeout != 0 && inbox.beginSleep()
+        let core = self.core
+        let count = core.pointee.poller.wait(
+            into: core.pointee.events,
+            capacity: Self.eventsPerTurnMax,
+            timeoutMilliseconds: mayWait ? timeout : 0
+        )
+        inbox.endSleep()
+        core.pointee.now = clock.now
+        lastTurn.store(core.pointee.now, ordering: .relaxed)
+        metrics.increment(.loopTurns)
+        var index = 0
+        while index < count {
+            dispatch(core.pointee.events + index)
+            index += 1
+        }
+        inbox.drain(on: self)
+        fireTimers()
+        runJobs()
+        readScheduled()
+        runJobs()
+        reap()
+        hooks.turnEnded?()
+    }
+
+    /// Ends the loop after this turn; every connection that is left is closed.
+    package func stop() {
+        submit { $0.core.pointee.isStopping = true }
+    }
+
+    private func waitMilliseconds() -> Int32 {
+        if core.pointee.jobs.count > 0 || core.pointee.hasWork || !core.pointee.scheduled.isEmpty || core.pointee.isStopping { return 0 }
+        guard let tick = core.pointee.timers.nextTick else { return Int32(Self.waitMillisecondsMax) }
+        let present = core.pointee.now / Self.tickNanoseconds
+        return tick <= present ? 0 : Int32(min(tick - present, Self.waitMillisecondsMax))
+    }
+
+    private func dispatch(_ event: UnsafeMutablePointer<weir_event>) {
+        let token = Token(weir_event_data(event))
+        switch token.kind {
+        case .channel:
+            guard let state = core.pointee.channels.find(slot: token.slot, generation: token.generation) else { return }
+            handle(event.pointee.flags, for: state)
+        case .listener:
+            accept(from: Int(token.slot))
+        case .wake:
+            inbox.clearWake()
+        }
+    }
+
+    private func handle(_ flags: UInt32, for state: UnsafeMutablePointer<ChannelState>) {
+        if flags & (WEIR_EPOLLERR | WEIR_EPOLLHUP) != 0 {
+            // Both directions are gone: neither reading on nor answering has a use.
+            close(Channel(state: state), reason: .failed)
+            return
+        }
+        if flags & WEIR_EPOLLOUT != 0 { state.pointee.isWritable = true }
+        if flags & (WEIR_EPOLLIN | WEIR_EPOLLRDHUP) != 0, state.pointee.input != .ended {
+            core.pointee.sawPeerEnd = flags & WEIR_EPOLLRDHUP != 0
+            state.pointee.input = .ready
+            read(state, deliversKept: false)
+        }
+        flush(state)
+    }
+
+    private func fireTimers() {
+        core.pointee.timers.advance(to: core.pointee.now / Self.tickNanoseconds)
+        while let node = core.pointee.timers.takeDue() {
+            if let timer = node.pointee.timer {
+                Unmanaged<LoopTimer>.fromOpaque(timer).takeUnretainedValue().fire(self)
+                continue
+            }
+            let state = UnsafeMutableRawPointer(node).assumingMemoryBound(to: ChannelState.self)
+            let channel = Channel(state: state)
+            let deadline = state.pointee.deadline
+            if deadline > core.pointee.now {
+                if deadline != .max { core.pointee.timers.schedule(node, at: Self.tick(notBefore: deadline)) }
+                continue
+            }
+            state.pointee.deadline = .max
+            switch state.pointee.phase {
+            case .open:
+                state.pointee.events?.pointee.timedOut(self, channel)
+                flush(state)
+            case .finishing, .lingering: close(channel)
+            case .free, .closed: break
+            }
+        }
+    }
+
+    /// Arms `timer` for `instant`, or moves it.
+    package func schedule(_ timer: LoopTimer, at instant: Nanoseconds) {
+        core.pointee.timers.schedule(timer.node, at: Self.tick(notBefore: instant))
+    }
+
+    package func cancel(_ timer: LoopTimer) {
+        core.pointee.timers.cancel(timer.node)
+    }
+
+    private func end() {
+        for listener in core.pointee.listeners { listener.close() }
+        core.pointee.listeners.removeAll()
+        core.pointee.channels.forEach { close(Channel(state: $0), reason: .stopped) }
+        reap()
+        inbox.drain(on: self)
+        runJobs()
+        if let timer = core.pointee.acceptTimer { cancel(timer) }
+        reap()
+    }
+
+    func channelCountChanged() {
+        let count = core.pointee.channels.openCount
+        openChannels.store(count, ordering: .relaxed)
+        metrics.set(.connectionsOpen, count)
+    }
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a loop's thread owns. It lives behind one pointer, so that no access pays a run-time exclusivity check.
+
+import CWeirSystem
+
+/// The thread-confined state of an `EventLoop`.
+package struct LoopCore: ~Copyable {
+    var poller: Poller
+    var timers: TimerWheel
+    var channels = ChannelTable()
+    var buffers = BufferPool()
+    var listeners: [Listener] = []
+    /// The executor's jobs that were enqueued on this thread.
+    var jobs = JobQueue()
+    /// Channels to read at the end of the turn, and the list that is being worked off.
+    var scheduled: [UInt32] = []
+    var reading: [UInt32] = []
+    var reaping: [(slot: UInt32, reason: CloseReason)] = []
+    /// The instant of this turn.
+    var now: Nanoseconds
+    /// The event at hand says that the peer has ended: a short receive does not mean that nothing follows.
+    var sawPeerEnd = false
+    /// The hook before the jobs has something to do.
+    var hasWork = false
+    var isAcceptPaused = false
+    var isStopping = false
+    var acceptTimer: LoopTimer?
+    let events: UnsafeMutablePointer<weir_event>
+    let receiveBuffer: UnsafeMutableRawPointer
+
+    init(poller: Poller, now: Nanoseconds) {
+        self.poller = poller
+        self.now = now
+        timers = TimerWheel(tick: now / EventLoop.tickNanoseconds)
+        events = .allocate(capacity: EventLoop.eventsPerTurnMax)
+        receiveBuffer = .allocate(byteCount: EventLoop.receiveBufferCount, alignment: 64)
+    }
+
+    deinit {
+        events.deallocate()
+        receiveBuffer.deallocate()
+    }
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// epoll behind the poller seam. Connections are registered once, edge-triggered for both directions, so that no
+// request costs an epoll_ctl.
+
+import CWeirSystem
+import Glibc
+
+/// One epoll instance, owned and closed by its loop.
+package struct EpollPoller {
+    private let descriptor: Int32
+
+    package init() throws(SystemCallError) {
+        descriptor = weir_epoll_create()
+        guard descriptor >= 0 else { throw SystemCallError("epoll_create1", errno: errno) }
+    }
+
+    func wait(into events: UnsafeMutablePointer<weir_event>, capacity: Int, timeoutMilliseconds: Int32) -> Int {
+        let count = weir_epoll_wait(descriptor, events, Int32(capacity), timeoutMilliseconds)
+        if count >= 0 { return Int(count) }
+        precondition(errno == EINTR, "epoll_wait failed: the loop's own descriptor is broken")
+        return 0
+    }
+
+    func add(_ descriptor: Int32, interest: PollInterest, token: UInt64) throws(SystemCallError) {
+        let flags: UInt32 =
+            switch interest {
+            case .connection: WEIR_EPOLLIN | WEIR_EPOLLOUT | WEIR_EPOLLRDHUP | WEIR_EPOLLET
+            case .readable: WEIR_EPOLLIN
+            case .sharedListener: WEIR_EPOLLIN | WEIR_EPOLLEXCLUSIVE
+            }
+        guard weir_epoll_add(self.descriptor, descriptor, flags, token) == 0 else {
+            throw SystemCallError("epoll_ctl", errno: errno)
+        }
+    }
+
+    func remove(_ descriptor: Int32) {
+        _ = weir_epoll_remove(self.descriptor, descriptor)
+    }
+
+    func close() {
+        _ = Glibc.close(descriptor)
+    }
+
+    static func receive(
+        _ descriptor: Int32,
+        into memory: UnsafeMutableRawPointer,
+        capacity: Int
+    ) -> TransferResult {
+        while true {
+            let count = recv(descriptor, memory, capacity, 0)
+            if count > 0 { return .bytes(count) }
+            if count == 0 { return .end }
+            switch errno {
+            case EINTR: continue
+            case EAGAIN: return .wouldBlock
+            case let error: return .failed(errno: error)
+            }
+        }
+    }
+
+    static func send(_ descriptor: Int32, _ bytes: UnsafeRawPointer, count: Int) -> TransferResult {
+        while true {
+            let sent = weir_send(descriptor, bytes, count)
+            if sent >= 0 { return .bytes(sent) }
+            switch errno {
+            case EINTR: continue
+            case EAGAIN: return .wouldBlock
+            case let error: return .failed(errno: error)
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// The seam to the kernel: what a loop needs from it, in three verbs (wait, receive, send) and two registrations.
+// A backend that completes reads itself (io_uring) fits behind the same verbs: `receive` then hands out what has
+// already come.
+
+import CWeirSystem
+
+/// What came of one receive or send.
+package enum TransferResult {
+    /// So many bytes were moved; for a receive never 0.
+    case bytes(Int)
+    /// The peer has ended its side (receive only).
+    case end
+    /// Nothing can be moved now; an event follows when that changes.
+    case wouldBlock
+    /// The connection is broken.
+    case failed(errno: Int32)
+}
+
+/// The poller behind a loop, chosen when the loop is made.
+package enum Poller {
+    case epoll(EpollPoller)
+    case replay(ReplayPoller)
+
+    /// Fills `events`, waiting at most `timeoutMilliseconds` (-1 waits for ever); an interrupted wait gives 0.
+    func wait(into events: UnsafeMutablePointer<weir_event>, capacity: Int, timeoutMilliseconds: Int32) -> Int {
+        switch self {
+        case .epoll(let poller): poller.wait(into: events, capacity: capacity, timeoutMilliseconds: timeoutMilliseconds)
+        case .replay(let poller): poller.wait(into: events, capacity: capacity)
+        }
+    }
+
+    /// Watches `descriptor`; its events carry `token`.
+    func add(_ descriptor: Int32, interest: PollInterest, token: UInt64) throws(SystemCallError) {
+        switch self {
+        case .epoll(let poller): try poller.add(descriptor, interest: interest, token: token)
+        case .replay(let poller): poller.add(descriptor, interest: interest, token: token)
+        }
+    }
+
+    /// Stops watching `descriptor`, which stays open.
+    func remove(_ descriptor: Int32) {
+        switch self {
+        case .epoll(let poller): poller.remove(descriptor)
+        case .replay: break
+        }
+    }
+
+    /// Takes bytes that have come.
+    func receive(_ descriptor: Int32, into memory: UnsafeMutableRawPointer, capacity: Int) -> TransferResult {
+        switch self {
+        case .epoll: EpollPoller.receive(descriptor, into: memory, capacity: capacity)
+        case .replay(let poller): poller.receive(descriptor, into: memory, capacity: capacity)
+        }
+    }
+
+    /// Gives bytes to the kernel; it may take fewer than `count`.
+    func send(_ descriptor: Int32, _ bytes: UnsafeRawPointer, count: Int) -> TransferResult {
+        switch self {
+        case .epoll: EpollPoller.send(descriptor, bytes, count: count)
+        case .replay(let poller): poller.send(descriptor, bytes, count: count)
+        }
+    }
+
+    /// Ends what the poller itself holds; descriptors that it watched stay open.
+    func close() {
+        if case .epoll(let poller) = self { poller.close() }
+    }
+}
+
+/// What a descriptor is watched for.
+package enum PollInterest {
+    /// A connection: both directions, reported once per change (edge-triggered), registered once for its life.
+    case connection
+    /// Readable, reported as long as it is so.
+    case readable
+    /// A listener that several loops watch: one of them is woken.
+    case sharedListener
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// Accepting: each new connection goes to the least-loaded loop; when descriptors run out, accepting pauses and serving
+// goes on.
+
+import CWeirSystem
+import WeirMetrics
+import Glibc
+
+/// What the loops of one server share for accepting: who there is, and how many descriptors there may be.
+package final class AcceptPolicy: Sendable {
+    package let loops: [EventLoop]
+    /// Open connections over all loops at which accepting pauses.
+    let connectionsMax: Int
+    /// An accepted descriptor with this number or above means that as many are in use, because the kernel gives the
+    /// lowest free one: then idle connections are closed.
+    let descriptorsHigh: Int
+
+    package init(loops: [EventLoop], connectionsMax: Int, descriptorsHigh: Int) {
+        self.loops = loops
+        self.connectionsMax = connectionsMax
+        self.descriptorsHigh = descriptorsHigh
+    }
+
+    var openCount: Int {
+        var sum = 0
+        for loop in loops { sum += loop.openChannelCount }
+        return sum
+    }
+
+    /// The loop that should have the next connection: `accepting` unless another has clearly fewer, because handing
+    /// over costs a wake-up.
+    func leastLoaded(_ accepting: EventLoop) -> EventLoop {
+        var best = accepting
+        var fewest = accepting.openChannelCount
+        fewest -= 1 + fewest / 16
+        for loop in loops where loop.openChannelCount < fewest {
+            best = loop
+            fewest = loop.openChannelCount
+        }
+        return best
+    }
+}
+
+extension EventLoop {
+    private static let acceptsPerTurnMax = 64
+    private static let acceptRetryNanoseconds: Nanoseconds = 100_000_000
+    private static let idleClosedAtOnce = 32
+
+    /// Watches `listener` and opens its connections. On the loop's thread, or before it runs.
+    package func add(_ listener: Listener) throws(SystemCallError) {
+        let index = core.pointee.listeners.count
+        try core.pointee.poller.add(
+            listener.descriptor,
+            interest: listener.isShared ? .sharedListener : .readable,
+            token: Token.listener(index)
+        )
+        core.pointee.listeners.append(listener)
+    }
+
+    /// Stops accepting and closes the listeners.
+    package func closeListeners() {
+        for listener in core.pointee.listeners {
+            if !core.pointee.isAcceptPaused { core.pointee.poller.remove(listener.descriptor) }
+            listener.close()
+        }
+        core.pointee.listeners.removeAll()
+    }
+
+    /// Accepts what waits in the listeners' queues: closing one would reset them.
+    package func acceptPending() {
+        guard !core.pointee.isAcceptPaused else { return }
+        for index in core.pointee.listeners.indices { accept(from: index) }
+    }
+
+    func accept(from index: Int) {
+        guard index < core.pointee.listeners.count, !core.pointee.isAcceptPaused else { return }
+        let listener = core.pointee.listeners[index]
+        var accepted = 0
+        while accepted < Self.acceptsPerTurnMax {
+            if let policy = acceptPolicy, policy.openCount >= policy.connectionsMax {
+                pauseAccepting()
+                return
+            }
+            var storage = sockaddr_storage()
+            var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+            let descriptor = weir_accept(listener.descriptor, &storage, &length)
+            if descriptor >= 0 {
+                accepted += 1
+                place(descriptor, listener: index, address: SocketAddress(storage))
+                continue
+            }
+            switch errno {
+            case EINTR, ECONNABORTED, EPERM, EPROTO: continue
+            case EAGAIN: return
+            default:
+                // EMFILE, ENFILE, ENOBUFS, ENOMEM: nothing to be had now. Serving goes on.
+                _ = closeLongestIdle(Self.idleClosedAtOnce)
+                pauseAccepting()
+                return
+            }
+        }
+    }
+
+    private func place(_ descriptor: Int32, listener: Int, address: SocketAddress) {
+        metrics.increment(.connectionsAccepted)
+        guard let policy = acceptPolicy else {
+            adopt(descriptor: descriptor, listener: listener, address: address)
+            return
+        }
+        if Int(descriptor) >= policy.descriptorsHigh {
+            for loop in policy.loops where loop !== self {
+                loop.submit { _ = $0.closeLongestIdle(Self.idleClosedAtOnce) }
+            }
+            _ = closeLongestIdle(Self.idleClosedAtOnce)
+        }
+        let target = policy.leastLoaded(self)
+        if target === self {
+            adopt(descriptor: descriptor, listener: listener, address: address)
+        } else {
+            metrics.increment(.connectionsHandedOver)
+            target.inbox.push(.adopt(descriptor: descriptor, listener: listener, address: address))
+        }
+    }
+
+    /// Opens a channel for a connection of the listener with this index.
+    func adopt(descriptor: Int32, listener index: Int, address: SocketAddress) {
+        guard index < core.pointee.listeners.count, !core.pointee.isStopping else {
+            _ = Glibc.close(descriptor)
+            return
+        }
+        adopt(descriptor: descriptor, address: address, open: core.pointee.listeners[index].open)
+    }
+
+    /// Opens a channel for a connected, non-blocking socket, which then belongs to the loop.
+    package func adopt(descriptor: Int32, address: SocketAddress, open: ChannelOpener) {
+        let state = core.pointee.channels.take()
+        state.pointee.descriptor = descriptor
+        state.pointee.phase = .open
+        let channel = Channel(state: state)
+        channelCountChanged()
+        state.pointee.events = open(self, channel, address)
+        let token = Token.channel(slot: state.pointee.slot, generation: state.pointee.generation)
+        do throws(SystemCallError) {
+            try core.pointee.poller.add(descriptor, interest: .connection, token: token)
+        } catch {
+            close(channel, reason: .failed)
+        }
+    }
+
+    private func pauseAccepting() {
+        guard !core.pointee.isAcceptPaused else { return }
+        core.pointee.isAcceptPaused = true
+        metrics.increment(.acceptPauses)
+        for listener in core.pointee.listeners { core.pointee.poller.remove(listener.descriptor) }
+        let timer = core.pointee.acceptTimer ?? LoopTimer { $0.resumeAccepting() }
+        core.pointee.acceptTimer = timer
+        schedule(timer, at: now &+ Self.acceptRetryNanoseconds)
+    }
+
+    /// Tries again: a descriptor may have become free, here (after reaping) or elsewhere (after the retry time).
+    func resumeAccepting() {
+        guard core.pointee.isAcceptPaused else { return }
+        if let timer = core.pointee.acceptTimer { cancel(timer) }
+        core.pointee.isAcceptPaused = false
+        for (index, listener) in core.pointee.listeners.enumerated() {
+            do throws(SystemCallError) {
+                try core.pointee.poller.add(
+                    listener.descriptor,
+                    interest: listener.isShared ? .sharedListener : .readable,
+                    token: Token.listener(index)
+                )
+            } catch {
+                pauseAccepting()
+                return
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// A listening socket, and what becomes of the connections that it accepts.
+
+import CWeirSystem
+import Glibc
+
+/// How a listening socket is made.
+package struct ListenerOptions: Sendable {
+    package var backlog: Int32
+    /// Length of the TCP Fast Open queue (RFC 7413); 0 is off.
+    package var fastOpenQueue: Int32
+    /// Permission bits of a Unix socket's file; nil leaves them to the umask.
+    package var unixMode: UInt16?
+    /// One IPv6 socket takes IPv4 connections too.
+    package var isDualStack: Bool
+
+    package init(backlog: Int32 = 1024, fastOpenQueue: Int32 = 0, unixMode: UInt16? = nil, isDualStack: Bool = false) {
+        self.backlog = backlog
+        self.fastOpenQueue = fastOpenQueue
+        self.unixMode = unixMode
+        self.isDualStack = isDualStack
+    }
+}
+
+/// The protocol that a listener's connections speak: called on the loop's thread for each new channel, it sets the
+/// context and answers the table of its events (which it keeps alive as long as the loop lives).
+package typealias ChannelOpener = @Sendable (EventLoop, Channel, SocketAddress) -> UnsafePointer<ChannelEvents>
+
+/// A bound and listening descriptor of one loop.
+package struct Listener: Sendable {
+    package let descriptor: Int32
+    package let address: SocketAddress
+    /// Several loops watch the same socket (Unix and inherited ones); TCP listeners are one per loop (SO_REUSEPORT).
+    package let isShared: Bool
+    let open: ChannelOpener
+
+    package init(descriptor: Int32, address: SocketAddress, isShared: Bool, open: @escaping ChannelOpener) {
+        self.descriptor = descriptor
+        self.address = address
+        self.isShared = isShared
+        self.open = open
+    }
+
+    /// Binds and listens.
+    /// - Throws: `SystemCallError` that names the call and the address.
+    package static func bind(
+        _ address: SocketAddress,
+        options: ListenerOptions,
+        reusesPort: Bool
+    ) throws(SystemCallError) -> (descriptor: Int32, address: SocketAddress) {
+        let subject = address.description
+        let descriptor = weir_socket(address.family)
+        guard descriptor >= 0 else { throw SystemCallError("socket", errno: errno, subject: subject) }
+        do throws(SystemCallError) {
+            if case .unix(let path) = address {
+                // A file that a killed process left behind would refuse the bind; a live one is taken over by none.
+                if !isAlive(address) { unlink(path) }
+            } else {
+                try set(descriptor, SOL_SOCKET, SO_REUSEADDR, 1, subject)
+                if reusesPort { try set(descriptor, SOL_SOCKET, SO_REUSEPORT, 1, subject) }
+                // Accepted sockets inherit it: small answers go out at once without a call per connection.
+                try set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1, subject)
+                if case .ipv6 = address {
+                    try set(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, options.isDualStack ? 0 : 1, subject)
+                }
+                if options.fastOpenQueue > 0 {
+                    try set(descriptor, Int32(IPPROTO_TCP), TCP_FASTOPEN, options.fastOpenQueue, subject)
+                }
+            }
+            guard address.withKernelForm({ Glibc.bind(descriptor, $0, $1) }) == 0 else {
+                throw SystemCallError("bind", errno: errno, subject: subject)
+            }
+            if case .unix(let path) = address, let mode = options.unixMode { chmod(path, mode_t(mode)) }
+            guard listen(descriptor, options.backlog) == 0 else {
+                throw SystemCallError("listen", errno: errno, subject: subject)
+            }
+        } catch {
+            _ = Glibc.close(descriptor)
+            throw error
+        }
+        return (descriptor, bound(descriptor) ?? address)
+    }
+
+    func close() {
+        _ = Glibc.close(descriptor)
+        if case .unix(let path) = address { unlink(path) }
+    }
+
+    private static func set(
+        _ descriptor: Int32,
+        _ level: Int32,
+        _ option: Int32,
+        _ value: Int32,
+        _ subject: String
+    ) throws(SystemCallError) {
+        var value = value
+        guard setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size)) == 0 else {
+            throw SystemCallError("setsockopt", errno: errno, subject: subject)
+        }
+    }
+
+    private static func isAlive(_ address: SocketAddress) -> Bool {
+        let probe = weir_socket(AF_UNIX)
+        guard probe >= 0 else { return true }
+        defer { _ = Glibc.close(probe) }
+        return address.withKernelForm { connect(probe, $0, $1) } == 0 || errno == EAGAIN
+    }
+
+    /// The address that the kernel gave (the port, where 0 was asked for).
+    private static func bound(_ descriptor: Int32) -> SocketAddress? {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let result = withUnsafeMutablePointer(to: &storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
+        }
+        guard result == 0, storage.ss_family != sa_family_t(AF_UNIX) else { return nil }
+        return SocketAddress(storage)
+    }
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Response heads, written straight into the caller's output buffer.
+
+/// Appends to a piece of memory that it does not own, and never writes behind its end.
+///
+/// A piece that does not fit is left out whole, `overflowed` turns true, and everything after it is left out too, so
+/// that nobody sends a head with a hole. The caller then grows the buffer and writes again, or closes.
+@safe
+package struct HeadWriter: ~Copyable {
+    /// Bytes written so far.
+    package private(set) var count = 0
+    /// Whether something did not fit.
+    package private(set) var overflowed = false
+
+    private let memory: UnsafeMutableRawBufferPointer
+
+    /// - Safety: `memory` must be writable, and nobody else's, as long as the writer lives.
+    @unsafe
+    package init(_ memory: UnsafeMutableRawBufferPointer) {
+        unsafe self.memory = memory
+    }
+
+    /// How many bytes still fit.
+    package var freeCount: Int { unsafe memory.count &- count }
+
+    /// `HTTP/1.1 200 OK` CRLF. Traps outside 100 to 999.
+    package mutating func statusLine(_ status: Int) {
+        precondition((100...999).contains(status), "a status has three digits")
+        let line = StatusLine.text(status)
+        if line.utf8CodeUnitCount > 0 { return raw(line) }
+        // RFC 9112 section 4: the reason may be empty, the space before it may not be missing.
+        raw("HTTP/1.1 ")
+        decimal(UInt64(status))
+        raw(" \r\n")
+    }
+
+    /// A field that is written in the code, where its syntax is seen to be right.
+    package mutating func field(_ name: StaticString, _ value: StaticString) {
+        raw(name)
+        raw(": ")
+        raw(value)
+        raw("\r\n")
+    }
+
+    package mutating func field(_ name: StaticString, integer value: UInt64) {
+        raw(name)
+        raw(": ")
+        decimal(value)
+        raw("\r\n")
+    }
+
+    /// A field whose value comes from elsewhere. Writes nothing and answers false if the value could end the line
+    /// (`FieldSyntax.isFieldValue`): response splitting.
+    @discardableResult
+    package mutating func field(_ name: StaticString, value: Span<UInt8>) -> Bool {
+        guard FieldSyntax.isFieldValue(value) else { return false }
+        raw(name)
+        raw(": ")
+        raw(value)
+        raw("\r\n")
+        return true
+    }
+
+    /// A field that comes from elsewhere. Writes nothing and answers false if the name is no token or the value could
+    /// end the line.
+    @discardableResult
+    package mutating func field(name: Span<UInt8>, value: Span<UInt8>) -> Bool {
+        guard FieldSyntax.isToken(name), FieldSyntax.isFieldValue(value) else { return false }
+        raw(name)
+        raw(": ")
+        raw(value)
+        raw("\r\n")
+        return true
+    }
+
+    /// The Date field; `date` is the 29 bytes of an `HTTPDate`.
+    package mutating func date(_ date: Span<UInt8>) {
+        precondition(date.count == HTTPDate.byteCount, "an IMF-fixdate has 29 bytes")
+        raw("Date: ")
+        raw(date)
+        raw("\r\n")
+    }
+
+    /// The empty line that ends a head or a trailer section.
+    package mutating func end() {
+        raw("\r\n")
+    }
+
+    /// Bytes as they are, unchecked.
+    package mutating func raw(_ text: StaticString) {
+        // A StaticString's bytes live as long as the process.
+        unsafe append(UnsafeRawPointer(text.utf8Start), text.utf8CodeUnitCount)
+    }
+
+    /// Bytes as they are, unchecked.
+    package mutating func raw(_ bytes: Span<UInt8>) {
+        // The pointer is used inside the closure only; an empty span has none and nothing to copy.
+        unsafe bytes.withUnsafeBytes { source in
+            guard let base = source.baseAddress else { return }
+            unsafe append(base, source.count)
+        }
+    }
+
+    /// A number without leading zeros.
+    package mutating func decimal(_ value: UInt64) {
+        integer(value, radix: 10)
+    }
+
+    /// A number in lower-case hexadecimal without leading zeros.
+    package mutating func hexadecimal(_ value: UInt64) {
+        integer(value, radix: 16)
+    }
+
+    @inline(__always)
+    private mutating func integer(_ value: UInt64, radix: UInt64) {
+        var digits = InlineArray<20, UInt8>(repeating: 0)
+        var first = 20
+        var rest = value
+        repeat {
+            first &-= 1
+            let digit = UInt8(truncatingIfNeeded: rest % radix)
+            digits[first] = digit < 10 ? UInt8(ascii: "0") &+ digit : UInt8(ascii: "a") &+ digit &- 10
+            rest /= radix
+        } while rest != 0
+        raw(digits.span.extracting(first..<20))
+    }
+
+    @inline(__always)
+    private mutating func append(_ source: UnsafeRawPointer, _ byteCount: Int) {
+        guard !overflowed, byteCount <= freeCount else {
+            overflowed = true
+            return
+        }
+        guard byteCount > 0, let base = unsafe memory.baseAddress else { return }
+        // The bytes fit behind `count`, as was just seen.
+        unsafe (base + count).copyMemory(from: source, byteCount: byteCount)
+        count &+= byteCount
+    }
+}

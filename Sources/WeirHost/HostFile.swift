@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads the small text files in which the kernel tells about the machine.
+
+import Glibc
+
+/// A file under a root that stands for `/`, so that tests can bring a machine of their own.
+struct HostFile {
+    /// What reading a file came to.
+    enum Content: Equatable {
+        case text(String)
+        case missing
+        case unreadable(errno: Int32)
+    }
+
+    /// The path as the machine knows it: `/proc/self/cgroup`.
+    let path: String
+    private let realPath: String
+
+    init(_ path: String, root: String) {
+        self.path = path
+        realPath = root == "/" ? path : root + path
+    }
+
+    /// Reads the whole file, at most a megabyte: mount tables of busy nodes are the longest.
+    func read() -> Content {
+        let file = open(realPath, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return Self.fault(errno) }
+        defer { close(file) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 16 << 10)
+        while bytes.count < 1 << 20 {
+            let count = Glibc.read(file, &chunk, chunk.count)
+            if count < 0 && errno == EINTR { continue }
+            guard count >= 0 else { return Self.fault(errno) }
+            if count == 0 { break }
+            bytes += chunk[..<count]
+        }
+        return .text(String(decoding: bytes, as: UTF8.self))
+    }
+
+    /// How many entries a directory has, `.` and `..` apart; nil if it cannot be read.
+    func entryCount() -> Int? {
+        guard let directory = opendir(realPath) else { return nil }
+        defer { closedir(directory) }
+        var count = 0
+        while readdir(directory) != nil { count += 1 }
+        return count - 2
+    }
+
+    private static func fault(_ code: Int32) -> Content {
+        code == ENOENT || code == ENOTDIR ? .missing : .unreadable(errno: code)
+    }
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// What /metrics says of a fixed counter or gauge: its family's name and help, and its label within the family.
+
+/// How one fixed metric is exposed.
+package struct MetricDescriptor: Sendable, Equatable {
+    /// The family's name: prefix `weir_`, base units, `_total` for counters.
+    package let name: String
+
+    /// One line for people.
+    package let help: String
+
+    /// The label that tells the members of a family apart.
+    package let label: MetricLabel?
+
+    init(_ name: String, _ help: String, label: MetricLabel? = nil) {
+        self.name = name
+        self.help = help
+        self.label = label
+    }
+}
+
+extension GaugeID {
+    /// How the gauge is exposed.
+    package var descriptor: MetricDescriptor {
+        switch self {
+        case .connectionsOpen:
+            MetricDescriptor("weir_connections_open", "Open client connections.")
+        case .connectionsIdle:
+            MetricDescriptor("weir_connections_idle", "Open client connections that wait for a request.")
+        case .requestsExecuting:
+            MetricDescriptor("weir_requests_executing", "Requests that were admitted and run.")
+        case .requestsQueued:
+            MetricDescriptor("weir_requests_queued", "Requests that wait to run.")
+        case .streamsActive:
+            MetricDescriptor("weir_streams_active", "Responses and tunnels that outlived their deadline.")
+        case .bufferBytes:
+            MetricDescriptor("weir_buffer_bytes", "Memory held in buffers for connections.")
+        }
+    }
+}
+
+extension CounterID {
+    /// How the counter is exposed.
+    package var descriptor: MetricDescriptor {
+        switch self {
+        case .connectionsAccepted:
+            MetricDescriptor("weir_connections_accepted_total", "Connections accepted.")
+        case .connectionsClosed:
+            MetricDescriptor("weir_connections_closed_total", "Connections closed, for any reason.")
+        case .connectionsHandedOver:
+            MetricDescriptor("weir_connections_handed_over_total", "Connections that a loop handed to another.")
+        case .connectionsReset:
+            MetricDescriptor("weir_connections_reset_total", "Connections that the client reset.")
+        case .connectionsShed:
+            MetricDescriptor(
+                "weir_connections_shed_total",
+                "Idle connections closed because file descriptors ran short."
+            )
+        case .acceptFailures:
+            MetricDescriptor("weir_accept_failures_total", "Failed attempts to accept a connection.")
+        case .acceptPauses:
+            MetricDescriptor("weir_accept_pauses_total", "Times that a loop stopped accepting for want of resources.")
+        case .receivedBytes:
+            MetricDescriptor("weir_received_bytes_total", "Bytes received from clients.")
+        case .sentBytes:
+            MetricDescriptor("weir_sent_bytes_total", "Bytes sent to clients.")
+        case .requests:
+            MetricDescriptor("weir_requests_total", "Requests whose head was read.")
+        case .requestsCancelled:
+            MetricDescriptor("weir_requests_cancelled_total", "Requests whose client left before the response.")
+        case .parseFault400: parseFault("400")
+        case .parseFault413: parseFault("413")
+        case .parseFault414: parseFault("414")
+        case .parseFault417: parseFault("417")
+        case .parseFault431: parseFault("431")
+        case .parseFault501: parseFault("501")
+        case .parseFault505: parseFault("505")
+        case .timeoutsHead: timeout("head")
+        case .timeoutsBody: timeout("body")
+        case .timeoutsKeepAlive: timeout("keepalive")
+        case .timeoutsWrite: timeout("write")
+        case .timeoutsDeadline: timeout("deadline")
+        case .rejectedRateLimited: rejected("rate_limited")
+        case .rejectedQueueFull: rejected("queue_full")
+        case .rejectedDeadlineExceeded: rejected("deadline_exceeded")
+        case .rejectedDeadlineUnmeetable: rejected("deadline_unmeetable")
+        case .rejectedDraining: rejected("draining")
+        case .rejectedMemory: rejected("memory")
+        case .rejectedNoEndpoint: rejected("no_endpoint")
+        case .handlerErrors:
+            MetricDescriptor("weir_handler_errors_total", "Errors that handlers threw and no response was made of.")
+        case .jobsRun:
+            MetricDescriptor("weir_jobs_run_total", "Handlers that worker threads ran.")
+        case .loopTurns:
+            MetricDescriptor("weir_loop_turns_total", "Turns of the event loops.")
+        }
+    }
+
+    private func parseFault(_ status: String) -> MetricDescriptor {
+        MetricDescriptor(
+            "weir_parse_faults_total",
+            "Requests refused while they were read, by response status.",
+            label: MetricLabel("status", status)
+        )
+    }
+
+    private func timeout(_ kind: String) -> MetricDescriptor {
+        MetricDescriptor(
+            "weir_timeouts_total",
+            "Timeouts that ran out, by what was waited for.",
+            label: MetricLabel("kind", kind)
+        )
+    }
+
+    private func rejected(_ reason: String) -> MetricDescriptor {
+        MetricDescriptor(
+            "weir_rejected_total",
+            "Requests turned away, by reason.",
+            label: MetricLabel("reason", reason)
+        )
+    }
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes metrics in the Prometheus text format 0.0.4. Runs on the admin thread; allocates.
+
+/// A scrape's answer as it is put together: families in a fixed order, so that two scrapes can be compared.
+package struct PrometheusText: Sendable {
+    /// The media type of ``bytes``.
+    package static let contentType = "text/plain; version=0.0.4; charset=utf-8"
+
+    /// What has been written: UTF-8.
+    package private(set) var bytes: [UInt8] = []
+
+    private var family = ""
+
+    package init() {}
+
+    /// Writes the sums over all shards.
+    package mutating func write(shards: [MetricsShard], labels: RequestLabels) {
+        for counter in CounterID.allCases {
+            let sum = shards.reduce(UInt64(0)) { $0 &+ $1.value(counter) }
+            write(counter.descriptor, kind: .counter, value: "\(sum)")
+        }
+        for gauge in GaugeID.allCases {
+            let sum = shards.reduce(0) { $0 &+ $1.value(gauge) }
+            write(gauge.descriptor, kind: .gauge, value: "\(sum)")
+        }
+        writeStalls(MergedCells(shards.map(\.stalls.cells)) { labels.route($0.route) })
+        writeDurations(MergedCells(shards.map(\.durations.cells), labels: labels.labels))
+    }
+
+    /// Writes metrics that live elsewhere.
+    package mutating func write(samples: [MetricSample]) {
+        for sample in samples {
+            begin(family: sample.name, help: sample.help, type: sample.kind.rawValue)
+            write(sample.name, sample.labels, value: Self.text(sample.value))
+        }
+    }
+
+    private mutating func write(_ descriptor: MetricDescriptor, kind: MetricSample.Kind, value: String) {
+        begin(family: descriptor.name, help: descriptor.help, type: kind.rawValue)
+        write(descriptor.name, descriptor.label.map { [$0] } ?? [], value: value)
+    }
+
+    private mutating func writeStalls(_ cells: MergedCells) {
+        let name = "weir_handler_stalls_total"
+        for cell in cells.all {
+            begin(family: name, help: "Times that a handler held a loop too long, by route.", type: "counter")
+            write(name, cell.labels, value: "\(cell.counters[0])")
+        }
+    }
+
+    private mutating func writeDurations(_ cells: MergedCells) {
+        let name = "http_server_request_duration_seconds"
+        for cell in cells.all {
+            begin(family: name, help: "Time from a request's first byte to the end of its response.", type: "histogram")
+            var count: UInt64 = 0
+            for (bucket, bound) in DurationBuckets.labels.enumerated() {
+                count &+= cell.counters[bucket]
+                write("\(name)_bucket", cell.labels + [MetricLabel("le", bound)], value: "\(count)")
+            }
+            write("\(name)_sum", cell.labels, value: Self.seconds(cell.counters[DurationHistograms.sumCounter]))
+            // From the buckets and not a counter of its own: it must equal the last bucket in every scrape.
+            write("\(name)_count", cell.labels, value: "\(count)")
+        }
+    }
+
+    /// Writes the head of a family, unless its last line belongs to the same.
+    private mutating func begin(family name: String, help: String, type: String) {
+        if family == name { return }
+        family = name
+        append("# HELP \(name) ")
+        appendEscaped(help, quotes: false)
+        append("\n# TYPE \(name) \(type)\n")
+    }
+
+    private mutating func write(_ name: String, _ labels: [MetricLabel], value: String) {
+        append(name)
+        for (index, label) in labels.enumerated() {
+            append(index == 0 ? "{" : ",")
+            append("\(label.name)=\"")
+            appendEscaped(label.value, quotes: true)
+            append("\"")
+        }
+        append(labels.isEmpty ? " \(value)\n" : "} \(value)\n")
+    }
+
+    private mutating func append(_ text: String) {
+        bytes.append(contentsOf: text.utf8)
+    }
+
+    /// Backslashes and line ends are escaped everywhere, quotes in label values only.
+    private mutating func appendEscaped(_ text: String, quotes: Bool) {
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\\"): append("\\\\")
+            case UInt8(ascii: "\n"): append("\\n")
+            case UInt8(ascii: "\"") where quotes: append("\\\"")
+            default: bytes.append(byte)
+            }
+        }
+    }
+
+    /// Nanoseconds in seconds, exactly.
+    private static func seconds(_ nanoseconds: UInt64) -> String {
+        let (whole, fraction) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
+        if fraction == 0 { return "\(whole)" }
+        let digits = "\(fraction)"
+        return "\(whole)." + String(repeating: "0", count: 9 - digits.count) + digits
+    }
+
+    private static func text(_ value: Double) -> String {
+        if value.isNaN { return "NaN" }
+        if value.isInfinite { return value < 0 ? "-Inf" : "+Inf" }
+        return Int(exactly: value).map { "\($0)" } ?? "\(value)"
+    }
+}

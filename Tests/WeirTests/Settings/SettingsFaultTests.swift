@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every way in which a setting can be wrong, and the line that says so.
+
+import Testing
+import Weir
+
+/// A number or duration or size with its outermost values and the nearest beyond them.
+struct Bounds: Sendable, CustomTestStringConvertible {
+    let name: String
+    let good: [String]
+    let bad: [String]
+
+    var testDescription: String { name }
+
+    init(_ name: String, _ good: [String], _ bad: [String]) {
+        self.name = name
+        self.good = good
+        self.bad = bad
+    }
+
+    static let all = [
+        Bounds(
+            "WEIR_LISTEN",
+            [":0", ":65535"],
+            [":65536", "8080", ":", "off", ":80,", "host.example:80", ":-1", ":+1"]
+        ),
+        Bounds("WEIR_ADMIN_LISTEN", ["off", ":0"], ["none", "9901"]),
+        Bounds("WEIR_LOOPS", ["1", "256", "auto"], ["0", "257", "-1", "+1", "1.5", "two", "0x1"]),
+        Bounds("WEIR_PIN", ["1", "0"], ["2", "maybe"]),
+        Bounds("WEIR_LOOP_STALL", ["1ms", "10s"], ["0", "10001ms", "50"]),
+        Bounds("WEIR_LOOP_STUCK", ["1s", "10m"], ["999ms", "601s"]),
+        Bounds("WEIR_WORKERS", ["1", "4096", "auto"], ["0", "4097", "automatic"]),
+        Bounds("WEIR_WORKERS_MIN", ["1", "4096"], ["0", "4097", "auto"]),
+        Bounds("WEIR_WORKERS_QUEUE", ["1", "1048576"], ["0", "1048577"]),
+        Bounds("WEIR_WORKERS_IDLE", ["1s", "1h"], ["999ms", "3601s"]),
+        Bounds(
+            "WEIR_DEADLINE",
+            ["1ms", "1h", "60m"],
+            ["0", "0ms", "61m", "15", "15 s", "1.5s", "s", "-1s", "15S", "1d"]
+        ),
+        Bounds("WEIR_DRAIN_DELAY", ["0", "25s"], ["601s", "soon", "99999999999999999999s", "9223372036854775807h"]),
+        Bounds("WEIR_DRAIN_TIMEOUT", ["5s", "1h"], ["3601s"]),
+        Bounds("WEIR_REQUEST_LINE_BYTES", ["256", "64KiB"], ["255", "65537", "8KB", "8kib", "8 KiB", "KiB", "1e3"]),
+        Bounds("WEIR_HEADER_BYTES", ["1KiB", "256KiB"], ["1023", "262145"]),
+        Bounds("WEIR_HEADER_FIELDS", ["8", "1000"], ["7", "1001", "1KiB"]),
+        Bounds("WEIR_BODY_BYTES", ["0", "1GiB"], ["1073741825", "2GiB", "9223372036854775807GiB"]),
+        Bounds("WEIR_BODY_WINDOW", ["4KiB", "16MiB"], ["4095", "17MiB"]),
+        Bounds("WEIR_OUTPUT_WINDOW", ["16KiB", "16MiB"], ["16383", "17MiB"]),
+        Bounds("WEIR_HEAD_TIMEOUT", ["10ms", "1h"], ["9ms", "3601s"]),
+        Bounds("WEIR_BODY_TIMEOUT", ["10ms", "1h"], ["9ms", "3601s"]),
+        Bounds("WEIR_KEEPALIVE_TIMEOUT", ["10ms", "1h"], ["9ms", "3601s"]),
+        Bounds("WEIR_WRITE_TIMEOUT", ["10ms", "1h"], ["9ms", "3601s"]),
+        Bounds("WEIR_BODY_RATE_MIN", ["0", "1GiB"], ["2GiB", "off"]),
+        Bounds("WEIR_KEEPALIVE_REQUESTS", ["1", "1000000000"], ["0", "1000000001"]),
+        Bounds("WEIR_CONNECTION_AGE", ["1s", "24h", "off"], ["999ms", "25h", "none"]),
+        Bounds("WEIR_CONNECTIONS", ["1", "10000000", "auto"], ["0", "10000001"]),
+        Bounds("WEIR_DESCRIPTORS_HIGH", ["10", "100"], ["9", "101", "85%"]),
+        Bounds("WEIR_BACKLOG", ["1", "65535"], ["0", "65536"]),
+        Bounds("WEIR_FAST_OPEN", ["0", "65535"], ["65536", "off"]),
+        Bounds("WEIR_LOG_LEVEL", ["trace", "critical"], ["verbose", "warn"]),
+        Bounds("WEIR_LOG_FORMAT", ["json", "text"], ["xml"]),
+    ]
+}
+
+@Suite struct SettingsFaultTests {
+    @Test func `the bounds table has every setting`() {
+        #expect(Bounds.all.map(\.name) == Settings.table.map(\.name))
+    }
+
+    @Test(arguments: Bounds.all)
+    func `the outermost values are taken and those beyond refused`(bounds: Bounds) throws {
+        for value in bounds.good {
+            #expect(throws: Never.self, "\(value)") { try Settings(environment: [bounds.name: value]) }
+        }
+        for value in bounds.bad {
+            let expected = try #require(Settings.table.first { $0.name == bounds.name }).expected
+            #expect(throws: SettingsError.invalid(name: bounds.name, value: value, expected: expected), "\(value)") {
+                try Settings(environment: [bounds.name: value])
+            }
+        }
+    }
+
+    @Test(arguments: [
+        (
+            ["WEIR_DEADLINE": "15 parsecs"],
+            #"WEIR_DEADLINE="15 parsecs": expected a duration such as 250ms, 15s or 5m, from 1ms to 1h"#
+        ),
+        (["WEIR_LOOPS": "many"], #"WEIR_LOOPS="many": expected auto or a whole number, from 1 to 256"#),
+        (
+            ["WEIR_BODY_BYTES": "ten"],
+            #"WEIR_BODY_BYTES="ten": expected a size in bytes such as 512, 64KiB or 10MiB, from 0 to 1GiB"#
+        ),
+        (["WEIR_LOG_FORMAT": "xml"], #"WEIR_LOG_FORMAT="xml": expected one of json, text"#),
+        (["WEIR_PIN": "si"], #"WEIR_PIN="si": expected true or false (or on/off, yes/no, 1/0)"#),
+        (
+            ["WEIR_CONNECTION_AGE": "old"],
+            #"WEIR_CONNECTION_AGE="old": expected a duration such as 250ms, 15s or 5m, from 1s to 24h, or off"#
+        ),
+        (
+            ["WEIR_PIN": "a\"b\nc\u{1B}\u{202E}"],
+            #"WEIR_PIN="a\"b\nc\u{1b}\u{202e}": expected true or false (or on/off, yes/no, 1/0)"#
+        ),
+        (["WEIR_LISTEM": ":80"], "WEIR_LISTEM is not a setting; did you mean WEIR_LISTEN?"),
+        (["WEIR_DEADLNIE": "1s"], "WEIR_DEADLNIE is not a setting; did you mean WEIR_DEADLINE?"),
+        (
+            ["WEIR_KEEPALIVE_TIMOUT": "1s"],
+            "WEIR_KEEPALIVE_TIMOUT is not a setting; did you mean WEIR_KEEPALIVE_TIMEOUT?"
+        ),
+        (["WEIR_LOOP": "1"], "WEIR_LOOP is not a setting; did you mean WEIR_LOOPS?"),
+        (["WEIR_FLUX": "1"], "WEIR_FLUX is not a setting; expected one of the names in docs/configuration.md"),
+        (["WEIR_": "1"], "WEIR_ is not a setting; expected one of the names in docs/configuration.md"),
+        (
+            ["WEIR_DRAIN_TIMEOUT": "4s"],
+            #"WEIR_DRAIN_TIMEOUT="4s" with WEIR_DRAIN_DELAY="5s": expected a drain timeout not below the drain delay"#
+        ),
+        (
+            ["WEIR_WORKERS": "2", "WEIR_WORKERS_MIN": "3"],
+            #"WEIR_WORKERS="2" with WEIR_WORKERS_MIN="3": expected a most number of workers not below the least"#
+        ),
+        (
+            ["WEIR_LOOP_STUCK": "1s", "WEIR_LOOP_STALL": "2s"],
+            #"WEIR_LOOP_STUCK="1s" with WEIR_LOOP_STALL="2s": expected a time for stuck loops not below that for stalls"#
+        ),
+        (
+            ["WEIR_ADMIN_LISTEN": ":8080"],
+            #"WEIR_ADMIN_LISTEN=":8080" with WEIR_LISTEN=":8080": expected different addresses for probes and for requests"#
+        ),
+    ])
+    func `a fault is one line that says what is right`(environment: [String: String], line: String) {
+        let error = #expect(throws: SettingsError.self) { try Settings(environment: environment) }
+        #expect(error?.description == line)
+    }
+
+    @Test func `unknown names come first, in alphabetical order`() {
+        let environment = ["WEIR_LOOPS": "0", "WEIR_ZEBRA": "1", "WEIR_APPLE": "1"]
+        #expect(throws: SettingsError.unknown(name: "WEIR_APPLE", nearest: nil)) {
+            try Settings(environment: environment)
+        }
+    }
+
+    @Test func `a very long value is cut in the line`() {
+        let value = String(repeating: "x", count: 100_000)
+        let error = #expect(throws: SettingsError.self) { try Settings(environment: ["WEIR_PIN": value]) }
+        #expect((error?.description.utf8.count ?? 0) < 400)
+    }
+
+    @Test func `a very long unknown name is refused quickly`() {
+        let name = "WEIR_" + String(repeating: "X", count: 100_000)
+        #expect(throws: SettingsError.unknown(name: name, nearest: nil)) { try Settings(environment: [name: "1"]) }
+    }
+}
