@@ -52,6 +52,9 @@ let package = Package(
         ),
         .executableTarget(name: "Hello", dependencies: ["Weir"], path: "Examples/Hello", swiftSettings: strictSettings),
         .executableTarget(name: "Orders", dependencies: ["Weir"], path: "Examples/Orders", swiftSettings: strictSettings),
+        .executableTarget(
+            name: "Replay", dependencies: ["Weir"], path: "Benchmarks/Replay", swiftSettings: strictSettings
+        ),
         .testTarget(name: "WeirHostTests", dependencies: ["WeirHost"], swiftSettings: strictSettings),
         .testTarget(name: "WeirMetricsTests", dependencies: ["WeirMetrics"], swiftSettings: strictSettings),
         .testTarget(name: "WeirHTTPTests", dependencies: ["WeirHTTP"], swiftSettings: strictSettings),

@@ -26,8 +26,8 @@ struct Greeting: Codable {
 
         app.get("/json", on: .loop) { _, _ in .json(Greeting(message: "Hello, world")) }
 
-        // Streams the body back while it comes.
-        app.post("/echo") { request, _ in
+        // Streams the body back while it comes: `async` makes the handler start before the body is whole.
+        app.post("/echo") { request, _ async in
             .stream(contentType: request.headers["content-type"] ?? "application/octet-stream") { writer in
                 for try await piece in request.body { try await writer.write(piece) }
                 await writer.setTrailers(request.body.trailers)

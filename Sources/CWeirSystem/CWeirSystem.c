@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 _Static_assert(sizeof(weir_event) == sizeof(struct epoll_event), "weir_event has the kernel's layout");
@@ -42,7 +43,13 @@ int weir_socketpair(int pair[2]) {
 
 int weir_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 
-intptr_t weir_send(int fd, const void *bytes, size_t count) { return send(fd, bytes, count, MSG_NOSIGNAL); }
+intptr_t weir_receive(int fd, void *bytes, size_t capacity) {
+    return syscall(SYS_recvfrom, fd, bytes, capacity, 0, NULL, NULL);
+}
+
+intptr_t weir_send(int fd, const void *bytes, size_t count) {
+    return syscall(SYS_sendto, fd, bytes, count, MSG_NOSIGNAL, NULL, 0);
+}
 
 int weir_thread_id(void) { return gettid(); }
 

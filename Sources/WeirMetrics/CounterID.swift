@@ -2,6 +2,7 @@
 // The counters that every shard has: what happened how often. Names and help for /metrics are in the descriptors.
 
 /// One of the fixed counters of a ``MetricsShard``. Cases of one family stand together, as the exposition needs.
+@usableFromInline
 package enum CounterID: UInt8, CaseIterable, Sendable {
     case connectionsAccepted
     case connectionsClosed

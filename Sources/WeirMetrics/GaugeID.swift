@@ -2,11 +2,9 @@
 // The gauges that every shard has: how much there is now. Names and help for /metrics are in the descriptors.
 
 /// One of the fixed gauges of a ``MetricsShard``. A scrape shows the sum over all shards.
+@usableFromInline
 package enum GaugeID: UInt8, CaseIterable, Sendable {
     case connectionsOpen
-    case connectionsIdle
     case requestsExecuting
-    case requestsQueued
-    case streamsActive
     case bufferBytes
 }

@@ -25,14 +25,8 @@ extension GaugeID {
         switch self {
         case .connectionsOpen:
             MetricDescriptor("weir_connections_open", "Open client connections.")
-        case .connectionsIdle:
-            MetricDescriptor("weir_connections_idle", "Open client connections that wait for a request.")
         case .requestsExecuting:
             MetricDescriptor("weir_requests_executing", "Requests that were admitted and run.")
-        case .requestsQueued:
-            MetricDescriptor("weir_requests_queued", "Requests that wait to run.")
-        case .streamsActive:
-            MetricDescriptor("weir_streams_active", "Responses and tunnels that outlived their deadline.")
         case .bufferBytes:
             MetricDescriptor("weir_buffer_bytes", "Memory held in buffers for connections.")
         }

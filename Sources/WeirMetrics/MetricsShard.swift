@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The numbers of one loop. Written by that loop's thread only, read by the admin thread at any time.
 
-package import Synchronization
+public import Synchronization
+
+// `@usableFromInline` on the type and on its parameters' types: without it no `@inlinable package` method is inlined
+// elsewhere, and each count is a call around its one instruction.
 
 /// The counters, gauges and histograms of one loop.
 ///
 /// One thread writes a shard: a change is a relaxed load and a relaxed store, without a locked instruction. Any thread
 /// may read it meanwhile: each value alone is exact and never goes back; values of different counters may be from
 /// slightly different moments. A second writer would lose counts.
+@usableFromInline
 package final class MetricsShard: Sendable {
     // 64 bytes before and after the values: another object on the same cache line would slow every count down.
     private let paddingBefore = InlineArray<8, UInt64>(repeating: 0)

@@ -3,7 +3,8 @@
 
 /// The names behind the numbers in a shard.
 package struct RequestLabels: Sendable {
-    /// The methods' names by index; an index beyond them is `_OTHER`, as in OpenTelemetry.
+    /// The methods' names by index; an empty name, or an index beyond them, is `_OTHER`, as in
+    /// OpenTelemetry.
     package let methods: [String]
 
     /// The pattern of the route with this index; nil for requests that met no route, which then have no label for it.
@@ -15,7 +16,8 @@ package struct RequestLabels: Sendable {
     }
 
     func labels(_ key: RequestKey) -> [MetricLabel] {
-        let method = methods.indices.contains(Int(key.method)) ? methods[Int(key.method)] : "_OTHER"
+        let name = methods.indices.contains(Int(key.method)) ? methods[Int(key.method)] : ""
+        let method = name.isEmpty ? "_OTHER" : name
         return [MetricLabel("http_request_method", method)]
             + route(key.route)
             + [MetricLabel("http_response_status_code", "\(key.status)")]

@@ -3,7 +3,8 @@
 
 /// Why a request's path is refused before any route is tried. Each is answered with 400 (Bad Request).
 package enum PathFault: UInt8, Equatable, Sendable {
-    /// The path does not start with `/` (also: it is empty, or the `*` of `OPTIONS *`, which the caller handles itself).
+    /// The path does not start with `/`. The empty path is a case of it, and the `*` of `OPTIONS *`, which
+    /// the caller answers itself.
     case notAbsolute
     /// A `%` is not followed by two hexadecimal digits.
     case invalidEscape

@@ -43,7 +43,8 @@ package enum RoutingError: Error, Equatable, CustomStringConvertible, Sendable {
             "route pattern \"\(pattern)\": \":\" or \"*\" inside of segment \"\(segment)\"; a parameter is a whole "
                 + "segment, and the byte itself is written \"%3A\" or \"%2A\""
         case .dotSegment(let pattern):
-            "route pattern \"\(pattern)\" has a segment \".\" or \"..\", which no request keeps; write the path it leads to"
+            "route pattern \"\(pattern)\" has a segment \".\" or \"..\", which no request keeps; write the path "
+                + "it leads to"
         case .invalidEscape(let pattern):
             "route pattern \"\(pattern)\" has a \"%\" without two hexadecimal digits; write \"%25\" for the byte itself"
         case .forbiddenByte(let pattern, let byte):

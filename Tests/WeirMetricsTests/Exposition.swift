@@ -9,7 +9,7 @@ struct Exposition {
 
     init(shards: [MetricsShard]) {
         var writer = PrometheusText()
-        let labels = RequestLabels(methods: ["GET", "HEAD", "POST"]) { $0 < 0 ? nil : "/\($0)" }
+        let labels = RequestLabels(methods: ["GET", "HEAD", "POST", ""]) { $0 < 0 ? nil : "/\($0)" }
         writer.write(shards: shards, labels: labels)
         text = String(decoding: writer.bytes, as: UTF8.self)
     }

@@ -41,6 +41,8 @@ int weir_accept(int listener, void *address, uint32_t *length);
 int weir_socket(int family);
 int weir_socketpair(int pair[2]);
 int weir_eventfd(void);
+/// As recv and send, but never a cancellation point: libc's check for one costs more than the call's entry.
+intptr_t weir_receive(int fd, void *bytes, size_t capacity);
 intptr_t weir_send(int fd, const void *bytes, size_t count);
 
 // Threads.

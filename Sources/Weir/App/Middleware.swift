@@ -55,7 +55,7 @@ private func onWorkers(
     _ context: RequestContext
 ) async throws -> Response {
     let exchange = request.exchange
-    exchange.collected = try await request.body.collect()
+    exchange.parts.pointee.collected = try await request.body.collect()
     let workers = exchange.owner.server.workers
     guard workers.hasRoom else {
         throw HTTPError(.serviceUnavailable, "the worker queue is full", headers: ["Retry-After": "1"])

@@ -13,19 +13,24 @@ import WeirRouting
 /// only, or is an atomic or under a mutex. An exchange is reused only when nobody holds it any more
 /// (`ServerLoop.recycle`), so a handler that lets its request escape reads its own request for ever.
 final class Exchange: @unchecked Sendable {
-    unowned let owner: ServerLoop
+    let owner: ServerLoop
     /// The connection that waits for the answer; nil when the answer no longer has a taker.
     unowned(unsafe) var connection: HTTP1Connection?
 
     // The head
-    var parser: RequestParser
-    var match = RouteMatch()
+    // Behind pointers: a field of a class that is passed inout pays a run-time exclusivity check at each access.
+    let parser: UnsafeMutablePointer<RequestParser>
+    let match: UnsafeMutablePointer<RouteMatch>
+    let parts: UnsafeMutablePointer<Parts>
     private(set) var head: UnsafeMutableRawPointer
     private var headCapacity: Int
     private(set) var headCount = 0
     /// Where the normalized path lies within `head`.
     private(set) var pathStart = 0
     var route: Route?
+    /// The route's index, -1 without a route; and whether its handler runs on the loop without a task.
+    var routeIndex: Int32 = -1
+    var holdsLoop = false
     var peer = PeerAddress()
     /// Numbers the loop's requests; the request id comes from it.
     var sequence: UInt64 = 0
@@ -36,20 +41,14 @@ final class Exchange: @unchecked Sendable {
 
     // The two halves
     var input = BodyInput.done
-    var decoder: ChunkedDecoder
     var sink = BodySink.discard(byteCount: 0)
-    var collected: [UInt8] = []
-    var pieces = PieceQueue()
-    var trailers: [(name: String, value: String)] = []
     var owesContinue = false
     /// Set when the client broke the body off or what it sent is none.
     var inputFailure: RequestBodyError?
     var reader: Waiter?
     var output = ResponseOutput.pending
     var status: UInt16 = 0
-    var pending = PendingBody()
     var writer: Waiter?
-    var responseTrailers = Headers()
     /// A streamed response that a task has still to produce.
     var streamed: Response?
     /// What a worker made of the request; set before the message that hands it to the loop.
@@ -61,6 +60,24 @@ final class Exchange: @unchecked Sendable {
     var workerTask: Task<Void, Never>?
     let isCancelled = Atomic<Bool>(false)
     let extras = Mutex(Extras())
+
+    /// What of the bodies has been kept.
+    struct Parts {
+        var decoder: ChunkedDecoder
+        var collected: [UInt8] = []
+        var pieces = PieceQueue()
+        var trailers: [(name: String, value: String)] = []
+        var pending = PendingBody()
+        var responseTrailers = Headers()
+
+        mutating func reset() {
+            if !collected.isEmpty { collected = [] }
+            pieces.removeAll()
+            if !trailers.isEmpty { trailers = [] }
+            if pending.isActive { pending = PendingBody() }
+            if !responseTrailers.isEmpty { responseTrailers = Headers() }
+        }
+    }
 
     /// Somebody who waits on the loop for a piece of the body or for room in the output.
     enum Waiter {
@@ -85,20 +102,29 @@ final class Exchange: @unchecked Sendable {
 
     init(owner: ServerLoop, limits: HTTPLimits) {
         self.owner = owner
-        parser = RequestParser(limits: limits)
-        decoder = ChunkedDecoder(limits: limits)
+        parser = .allocate(capacity: 1)
+        parser.initialize(to: RequestParser(limits: limits))
+        match = .allocate(capacity: 1)
+        match.initialize(to: RouteMatch())
+        parts = .allocate(capacity: 1)
+        parts.initialize(to: Parts(decoder: ChunkedDecoder(limits: limits)))
         headCapacity = 1024
         head = .allocate(byteCount: headCapacity, alignment: 16)
     }
 
     deinit {
+        parser.deinitialize(count: 1)
+        parser.deallocate()
+        match.deallocate()
+        parts.deinitialize(count: 1)
+        parts.deallocate()
         head.deallocate()
     }
 
     /// Copies the head, and the normalized path where it differs, so that both outlive the receive buffer.
     func keepHead(_ bytes: UnsafeRawBufferPointer, normalizedPath: UnsafeMutableRawPointer) {
-        let count = Int(parser.head.byteCount)
-        let extra = match.usesScratch ? match.normalizedCount : 0
+        let count = Int(parser.pointee.head.byteCount)
+        let extra = match.pointee.usesScratch ? match.pointee.normalizedCount : 0
         if count + extra > headCapacity {
             head.deallocate()
             headCapacity = (count + extra) * 2
@@ -106,8 +132,8 @@ final class Exchange: @unchecked Sendable {
         }
         if let base = bytes.baseAddress { head.copyMemory(from: base, byteCount: count) }
         headCount = count
-        pathStart = Int(parser.head.path.start)
-        if match.usesScratch {
+        pathStart = Int(parser.pointee.head.path.start)
+        if match.pointee.usesScratch {
             (head + count).copyMemory(from: normalizedPath, byteCount: extra)
             pathStart = count
         }
@@ -115,22 +141,18 @@ final class Exchange: @unchecked Sendable {
 
     /// Makes ready for the next request; the memory stays.
     func reset() {
-        parser.reset()
+        parser.pointee.reset()
         connection = nil
         headCount = 0
         input = .done
-        if !collected.isEmpty { collected = [] }
-        pieces.removeAll()
-        if !trailers.isEmpty { trailers = [] }
+        parts.pointee.reset()
         owesContinue = false
         inputFailure = nil
         output = .pending
-        if pending.isActive { pending = PendingBody() }
         handlerTask = nil
         workerTask = nil
         streamed = nil
         outcome = nil
-        if !responseTrailers.isEmpty { responseTrailers = Headers() }
         if isCancelled.load(ordering: .relaxed) { isCancelled.store(false, ordering: .relaxed) }
         extras.withLock { if $0.isUsed { $0 = Extras() } }
         if headCapacity > 16384 {
@@ -152,15 +174,15 @@ final class Exchange: @unchecked Sendable {
 
     /// The path, decoded and without dot segments.
     var path: String {
-        if parser.head.path.isEmpty && !match.usesScratch { return parser.head.form == .asterisk ? "*" : "/" }
+        if parser.pointee.head.path.isEmpty && !match.pointee.usesScratch { return parser.pointee.head.form == .asterisk ? "*" : "/" }
         return String(
-            decoding: UnsafeRawBufferPointer(start: head + pathStart, count: match.normalizedCount),
+            decoding: UnsafeRawBufferPointer(start: head + pathStart, count: match.pointee.normalizedCount),
             as: UTF8.self
         )
     }
 
     func parameter(_ index: Int) -> String {
-        let (start, count) = match.parameter(index)
+        let (start, count) = match.pointee.parameter(index)
         return String(decoding: UnsafeRawBufferPointer(start: head + pathStart + start, count: count), as: UTF8.self)
     }
 

@@ -9,10 +9,13 @@ import WeirRouting
 extension HTTP1Connection {
     /// Routes a request whose head is complete, and hands it to its handler.
     func begin(_ exchange: Exchange, _ bytes: UnsafeRawBufferPointer) {
-        let head = exchange.parser.head
+        let head = exchange.parser.pointee.head
         let now = loop.now
         requestCount += 1
         owner.metrics.increment(.requests)
+        owner.metrics.increment(.requestsExecuting)
+        exchange.routeIndex = -1
+        exchange.holdsLoop = false
         channel.setIdle(since: .max)
         exchange.connection = self
         exchange.startedAt = now
@@ -22,7 +25,7 @@ extension HTTP1Connection {
         case .none, .length(0): exchange.input = .done
         case .length(let count): exchange.input = .length(remaining: count)
         case .chunked:
-            exchange.decoder = ChunkedDecoder(limits: configuration.http)
+            exchange.parts.pointee.decoder = ChunkedDecoder(limits: configuration.http)
             exchange.input = .chunked
         }
         exchange.owesContinue = head.expectsContinue && !exchange.input.isDone
@@ -42,18 +45,19 @@ extension HTTP1Connection {
         }
         switch lookUp(exchange, head, bytes) {
         case .found:
-            let route = owner.snapshot.routes[Int(exchange.match.route)]
+            let route = owner.snapshot.routes[Int(exchange.match.pointee.route)]
             if exchange.route !== route { exchange.route = route }
+            exchange.routeIndex = route.index
             exchange.keepHead(bytes, normalizedPath: owner.scratch)
             exchange.peer = peer
             exchange.deadline = now &+ route.deadlineNanoseconds
             hand(exchange, to: route, head)
         case .automaticOptions:
             exchange.route = nil
-            respond(exchange, Response(.noContent, headers: ["Allow": exchange.match.allowed.allowHeader]))
+            respond(exchange, Response(.noContent, headers: ["Allow": exchange.match.pointee.allowed.allowHeader]))
         case .methodNotAllowed:
             exchange.route = nil
-            answer(exchange, .methodNotAllowed, headers: ["Allow": exchange.match.allowed.allowHeader])
+            answer(exchange, .methodNotAllowed, headers: ["Allow": exchange.match.pointee.allowed.allowHeader])
         case .notFound:
             exchange.route = nil
             answer(exchange, .notFound)
@@ -77,14 +81,14 @@ extension HTTP1Connection {
             let root: StaticString = "/"
             let path = Span<UInt8>(_unsafeStart: root.utf8Start, count: 1)
             return table.lookup(
-                method: head.method.rawValue, host: host, path: path, match: &exchange.match, scratch: &scratch
+                method: head.method.rawValue, host: host, path: path, match: &exchange.match.pointee, scratch: &scratch
             )
         }
         return table.lookup(
             method: head.method.rawValue,
             host: host,
             path: span.extracting(head.path.bounds),
-            match: &exchange.match,
+            match: &exchange.match.pointee,
             scratch: &scratch
         )
     }
@@ -92,13 +96,12 @@ extension HTTP1Connection {
     private func hand(_ exchange: Exchange, to route: Route, _ head: RequestHead) {
         switch route.handler {
         case .loop, .workers:
-            guard !exchange.input.isDone else { return run(exchange) }
+            guard !exchange.input.isDone else { return run(exchange, route) }
             if case .length(let count) = exchange.input, count > UInt64(route.bodyBytesMax) {
-                isLast = true
-                return answer(exchange, .contentTooLarge)
+                return refuseBody(exchange)
             }
             exchange.sink = .collect(bytesMax: route.bodyBytesMax)
-            if case .length(let count) = exchange.input { exchange.collected.reserveCapacity(min(Int(count), 65536)) }
+            if case .length(let count) = exchange.input { exchange.parts.pointee.collected.reserveCapacity(min(Int(count), 65536)) }
             sendContinue(exchange)
         case .async:
             exchange.sink = .stream
@@ -110,10 +113,10 @@ extension HTTP1Connection {
     }
 
     /// Runs a synchronous handler, whose body is whole.
-    private func run(_ exchange: Exchange) {
-        guard let route = exchange.route else { return }
+    private func run(_ exchange: Exchange, _ route: Route) {
         switch route.handler {
         case .loop(let handler):
+            exchange.holdsLoop = true
             let response: Response
             do {
                 response = try handler(Request(exchange: exchange), RequestContext(exchange: exchange))
@@ -137,7 +140,7 @@ extension HTTP1Connection {
 
     /// Tells a client that waits for it to send its body (RFC 9110 section 10.1.1).
     func sendContinue(_ exchange: Exchange) {
-        guard exchange.owesContinue else { return }
+        guard exchange.owesContinue, exchange.output.isPending else { return }
         exchange.owesContinue = false
         let text: StaticString = "HTTP/1.1 100 Continue\r\n\r\n"
         loop.send(channel, UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
@@ -145,6 +148,12 @@ extension HTTP1Connection {
     }
 
     // MARK: The body
+
+    private func refuseBody(_ exchange: Exchange) {
+        owner.metrics.increment(.parseFault413)
+        isLast = true
+        answer(exchange, .contentTooLarge)
+    }
 
     /// Takes what it can of the body; 0 when it needs more.
     func receiveBody(_ exchange: Exchange, _ bytes: UnsafeRawBufferPointer) -> Int {
@@ -167,7 +176,7 @@ extension HTTP1Connection {
     private func receiveChunk(_ exchange: Exchange, _ bytes: UnsafeRawBufferPointer) -> Int {
         // The bytes are the loop's, valid during this call.
         let span = Span<UInt8>(_unsafeBytes: bytes)
-        switch exchange.decoder.next(span) {
+        switch exchange.parts.pointee.decoder.next(span) {
         case .data(let skip, let count):
             absorb(exchange, UnsafeRawBufferPointer(rebasing: bytes[skip..<(skip + count)]))
             return skip + count
@@ -177,7 +186,7 @@ extension HTTP1Connection {
             var iterator = TrailerIterator(section)
             while let field = iterator.next(span) {
                 let name = String(decoding: bytes[field.name.bounds], as: UTF8.self)
-                exchange.trailers.append((name, String(decoding: bytes[field.value.bounds], as: UTF8.self)))
+                exchange.parts.pointee.trailers.append((name, String(decoding: bytes[field.value.bounds], as: UTF8.self)))
             }
             exchange.input = .done
             bodyEnded(exchange)
@@ -200,15 +209,13 @@ extension HTTP1Connection {
         bodyBytesInWindow &+= UInt64(bytes.count)
         switch exchange.sink {
         case .collect(let bytesMax):
-            if exchange.collected.count + bytes.count > bytesMax {
-                isLast = true
-                answer(exchange, .contentTooLarge)
-                return
+            if exchange.parts.pointee.collected.count + bytes.count > bytesMax {
+                return refuseBody(exchange)
             }
-            exchange.collected.append(contentsOf: bytes)
+            exchange.parts.pointee.collected.append(contentsOf: bytes)
         case .stream:
-            exchange.pieces.append([UInt8](bytes))
-            if exchange.pieces.byteCount >= configuration.bodyWindowBytes {
+            exchange.parts.pointee.pieces.append([UInt8](bytes))
+            if exchange.parts.pointee.pieces.byteCount >= configuration.bodyWindowBytes {
                 // The reader holds the sender back; while it does, the body is not late.
                 channel.pause()
                 readDeadline = .max
@@ -229,7 +236,7 @@ extension HTTP1Connection {
         readDeadline = .max
         exchange.owesContinue = false
         switch exchange.sink {
-        case .collect: run(exchange)
+        case .collect: if let route = exchange.route { run(exchange, route) }
         case .stream: exchange.wakeReader()
         case .discard: if exchange.output.isDone { complete(exchange) }
         }

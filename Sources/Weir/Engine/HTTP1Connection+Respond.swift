@@ -61,14 +61,22 @@ extension HTTP1Connection {
     /// be trusted.
     func refuse(_ exchange: Exchange, _ fault: RequestFault) {
         owner.metrics.increment(.parseFault(status: fault.status))
-        phase = .exchange
+        beginUnrouted(exchange)
         isLast = true
+        answer(exchange, Status(fault.status), "\(fault.reason)")
+    }
+
+    /// Begins an exchange whose head will not be complete, so that it can be answered.
+    func beginUnrouted(_ exchange: Exchange) {
+        phase = .exchange
         readDeadline = .max
         exchange.connection = self
         exchange.route = nil
+        exchange.routeIndex = -1
+        exchange.holdsLoop = false
         exchange.startedAt = loop.now
         exchange.sequence = owner.nextSequence()
-        answer(exchange, Status(fault.status), "\(fault.reason)")
+        owner.metrics.increment(.requestsExecuting)
     }
 
     private func respond(
@@ -78,7 +86,7 @@ extension HTTP1Connection {
         copy: (UnsafeMutableRawBufferPointer) -> Void,
         later: () -> PendingBody = { PendingBody() }
     ) {
-        let isHead = exchange.parser.head.method == .head
+        let isHead = exchange.parser.pointee.head.method == .head
         let code = response.status.code
         let sendsBody = !isHead && code != 204 && code != 304 && bodyCount > 0
         let isInline = sendsBody && bodyCount <= Self.inlineBytesMax
@@ -90,7 +98,7 @@ extension HTTP1Connection {
             copy(UnsafeMutableRawBufferPointer(rebasing: room[..<bodyCount]))
             loop.commitOutput(channel, bodyCount)
         } else if sendsBody {
-            exchange.pending = later()
+            exchange.parts.pointee.pending = later()
             exchange.output = .copying
             copyPending(exchange)
             return
@@ -108,32 +116,27 @@ extension HTTP1Connection {
         // The client waits for a 100 that it will not get; whether it sends the body now is unknown.
         if exchange.owesContinue { isLast = true }
         exchange.sink = .discard(byteCount: 0)
-        exchange.pieces.removeAll()
+        exchange.parts.pointee.pieces.removeAll()
         if !isLast, channel.isPaused { channel.resume(on: loop) }
     }
 
     /// Writes status line and fields; false when the handler's fields are no fields, and then the client got 500.
     private func writeHead(_ exchange: Exchange, _ response: Response, _ framing: Framing, reserving: Int = 0) -> Bool {
-        owner.refreshDate()
         var estimate = Self.headBytesReserved + reserving
-        for field in response.headers.fields { estimate += field.name.utf8.count + field.value.utf8.count + 4 }
+        if !response.headers.isEmpty {
+            for field in response.headers.fields { estimate += field.name.utf8.count + field.value.utf8.count + 4 }
+        }
         if case .other(let type) = response.contentType { estimate += type.utf8.count + 20 }
         if case .untilClose = framing { isLast = true }
         let room = loop.reserveOutput(channel, estimate)
         var writer = HeadWriter(room)
         writer.statusLine(response.status.code)
-        writer.date(owner.date.span)
+        owner.writeDate(into: &writer)
         writer.contentType(response.contentType)
-        for field in response.headers.fields where !Self.isEnginesOwn(field.name) {
-            var (name, value) = field
-            let isValid = name.withUTF8 { name in
-                value.withUTF8 { value in writer.field(name: Span(_unsafeElements: name), value: Span(_unsafeElements: value)) }
-            }
-            if !isValid {
-                owner.logHandlerError(exchange, ResponseFieldError(name: field.name), "a response field is malformed")
-                respond(exchange, Problem.response(HTTPError(.internalServerError), exchange: exchange))
-                return false
-            }
+        if !response.headers.isEmpty, let malformed = writeFields(response.headers, into: &writer) {
+            owner.logHandlerError(exchange, ResponseFieldError(name: malformed), "a response field is malformed")
+            respond(exchange, Problem.response(HTTPError(.internalServerError), exchange: exchange))
+            return false
         }
         switch framing {
         case .none, .untilClose: break
@@ -142,7 +145,7 @@ extension HTTP1Connection {
         }
         if isLast {
             writer.raw("Connection: close\r\n")
-        } else if exchange.parser.head.minorVersion == 0 {
+        } else if exchange.parser.pointee.head.minorVersion == 0 {
             writer.raw("Connection: keep-alive\r\n")
         }
         writer.end()
@@ -150,6 +153,14 @@ extension HTTP1Connection {
         loop.commitOutput(channel, writer.count)
         exchange.status = UInt16(response.status.code)
         return true
+    }
+
+    /// Writes a handler's fields; the name of the first that is none, if there is one.
+    private func writeFields(_ headers: Headers, into writer: inout HeadWriter) -> String? {
+        for (name, value) in headers.fields where !Self.isEnginesOwn(name) {
+            if !writer.field(name, value) { return name }
+        }
+        return nil
     }
 
     /// Fields that say how the message is framed and how the connection goes on, which only the engine knows.
@@ -168,7 +179,7 @@ extension HTTP1Connection {
 
     private func beginStream(_ exchange: Exchange, _ response: Response, length: Int?) {
         let code = response.status.code
-        let isHead = exchange.parser.head.method == .head
+        let isHead = exchange.parser.pointee.head.method == .head
         let hasNoBody = isHead || code == 204 || code == 304
         let framing: Framing =
             if code == 204 || code == 304 {
@@ -177,13 +188,17 @@ extension HTTP1Connection {
                 .length(length)
             } else if isHead {
                 .none
-            } else if exchange.parser.head.minorVersion == 0 {
+            } else if exchange.parser.pointee.head.minorVersion == 0 {
                 .untilClose
             } else {
                 .chunked
             }
-        // An upload that may be too long to throw away ends the connection, and that must be said now.
-        if hasNoBody { giveUpBody(exchange) }
+        if hasNoBody {
+            giveUpBody(exchange)
+        } else if exchange.takesBody {
+            // The producer may read the request's body, and behind the final head it is too late to ask for it.
+            sendContinue(exchange)
+        }
         guard writeHead(exchange, response, framing) else { return }
         if hasNoBody { return finishOutput(exchange) }
         exchange.output =
@@ -226,10 +241,10 @@ extension HTTP1Connection {
         guard exchange.connection === self, phase == .exchange else { return }
         switch exchange.output {
         case .chunked:
-            if exchange.responseTrailers.isEmpty {
+            if exchange.parts.pointee.responseTrailers.isEmpty {
                 writeFraming { ChunkedEncoder.writeEnd(into: &$0) }
             } else {
-                writeTrailers(exchange.responseTrailers)
+                writeTrailers(exchange.parts.pointee.responseTrailers)
             }
         case .sized(let remaining) where remaining > 0:
             owner.logHandlerError(exchange, ResponseWriterError.tooShort, "the body of a response is shorter than said")
@@ -248,13 +263,8 @@ extension HTTP1Connection {
         var writer = HeadWriter(loop.reserveOutput(channel, count))
         ChunkedEncoder.writeLastChunk(into: &writer)
         for (name, value) in trailers.fields where !Self.isEnginesOwn(name) {
-            var (name, value) = (name, value)
-            name.withUTF8 { name in
-                value.withUTF8 { value in
-                    // What is no field is left out: the head has long gone, so it cannot become a 500.
-                    _ = writer.field(name: Span(_unsafeElements: name), value: Span(_unsafeElements: value))
-                }
-            }
+            // What is no field is left out: the head has long gone, so it cannot become a 500.
+            _ = writer.field(name, value)
         }
         writer.end()
         loop.commitOutput(channel, writer.count)
@@ -270,10 +280,10 @@ extension HTTP1Connection {
     func copyPending(_ exchange: Exchange) {
         while true {
             while channel.queuedByteCount < configuration.outputWindowBytes {
-                let (count, isEnd) = exchange.pending.copy(into: loop.reserveOutput(channel, 4096))
+                let (count, isEnd) = exchange.parts.pointee.pending.copy(into: loop.reserveOutput(channel, 4096))
                 loop.commitOutput(channel, count)
                 if isEnd {
-                    exchange.pending = PendingBody()
+                    exchange.parts.pointee.pending = PendingBody()
                     return finishOutput(exchange)
                 }
             }
@@ -298,11 +308,12 @@ extension HTTP1Connection {
     /// Both halves are done, or the connection ends: the exchange is over.
     func complete(_ exchange: Exchange) {
         guard self.exchange === exchange else { return }
-        record(exchange)
+        owner.record(exchange)
         self.exchange = nil
         exchange.connection = nil
         readDeadline = .max
-        owner.retire(exchange)
+        // While bytes are received, `received` takes the exchange out of use.
+        if !isReceiving { owner.retire(exchange) }
         if isLast {
             phase = .closing
             loop.finish(channel, writeTimeout: configuration.writeTimeout)
@@ -317,20 +328,17 @@ extension HTTP1Connection {
         }
     }
 
-    private func record(_ exchange: Exchange) {
-        let now = loop.clock.now
-        let route = exchange.route
-        owner.metrics.durations.record(
-            route: route?.index ?? -1,
-            method: exchange.parser.head.method.rawValue,
-            status: exchange.status,
-            nanoseconds: now &- exchange.startedAt
-        )
-        if let route, case .loop = route.handler { owner.noteHeld(by: route, until: now) }
-    }
 }
 
 extension HeadWriter {
+    /// Writes a field that comes from a handler; false, and nothing written, if it is none.
+    mutating func field(_ name: String, _ value: String) -> Bool {
+        var (name, value) = (name, value)
+        return name.withUTF8 { name in
+            value.withUTF8 { field(name: Span(_unsafeElements: name), value: Span(_unsafeElements: $0)) }
+        }
+    }
+
     mutating func contentType(_ type: ContentType) {
         switch type {
         case .none: break

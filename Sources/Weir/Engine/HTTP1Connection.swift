@@ -2,6 +2,7 @@
 // The HTTP/1.1 codec of one connection (RFC 9112): drives one exchange at a time, in the order of the requests.
 // Owned by its loop, pooled between connections.
 
+import Synchronization
 import WeirEventLoop
 import WeirHTTP
 import WeirMetrics
@@ -11,7 +12,7 @@ import WeirRouting
 ///
 /// `@unchecked Sendable`: confined to its loop's thread.
 final class HTTP1Connection: @unchecked Sendable {
-    unowned let owner: ServerLoop
+    let owner: ServerLoop
     private(set) var channel: Channel
     private(set) var peer = PeerAddress()
     var phase = ConnectionPhase.idle
@@ -122,6 +123,7 @@ final class HTTP1Connection: @unchecked Sendable {
                 }
                 let count = receiveBody(exchange, UnsafeRawBufferPointer(rebasing: bytes[taken...]))
                 taken += count
+                if self.exchange == nil { owner.retire(exchange) }
                 if channel.isPaused || (count == 0 && !exchange.input.isDone) { break working }
             case .closing:
                 taken = bytes.count
@@ -135,10 +137,10 @@ final class HTTP1Connection: @unchecked Sendable {
 
     /// Reads a head and begins its exchange; nil while it is unfinished.
     private func receiveHead(_ bytes: UnsafeRawBufferPointer) -> Int? {
-        guard let exchange else { return nil }
+        guard var exchange else { return nil }
         // The bytes are the loop's, valid during this call.
         let span = Span<UInt8>(_unsafeBytes: bytes)
-        switch exchange.parser.parse(span) {
+        switch exchange.parser.pointee.parse(span) {
         case .incomplete:
             if readDeadline == .max {
                 channel.setIdle(since: .max)
@@ -147,12 +149,16 @@ final class HTTP1Connection: @unchecked Sendable {
             return nil
         case .invalid(let fault):
             refuse(exchange, fault)
+            owner.retire(exchange)
             return bytes.count
         case .complete:
             readDeadline = .max
             phase = .exchange
+            let count = Int(exchange.parser.pointee.head.byteCount)
             begin(exchange, bytes)
-            return Int(exchange.parser.head.byteCount)
+            // Answered at once: the next request of this turn gets the same exchange, while it is in the cache.
+            if self.exchange == nil { owner.recycle(&exchange) }
+            return count
         }
     }
 
@@ -169,10 +175,12 @@ final class HTTP1Connection: @unchecked Sendable {
             if !exchange.input.isDone {
                 // The body was cut short: there is nobody to answer, and nothing whole to answer to.
                 exchange.inputFailure = .disconnected
+                noteCancelled(exchange)
                 breakOff()
                 return
             }
             // A client that closed has most likely gone; one that only shut its side can still read an answer.
+            noteCancelled(exchange)
             exchange.cancel()
         }
     }
@@ -198,15 +206,24 @@ final class HTTP1Connection: @unchecked Sendable {
     private func closed(_ reason: CloseReason) {
         if let exchange {
             self.exchange = nil
+            // An exchange whose head was not complete has not begun.
+            if exchange.connection != nil {
+                owner.metrics.decrement(.requestsExecuting)
+                if reason == .failed { noteCancelled(exchange) }
+            }
             exchange.connection = nil
             exchange.inputFailure = .disconnected
-            if !exchange.output.isDone { owner.metrics.increment(.requestsCancelled) }
             exchange.cancel()
             owner.retire(exchange)
         }
         if reason == .failed { owner.metrics.increment(.connectionsReset) }
         phase = .closing
         owner.give(self)
+    }
+
+    /// Counts a request whose client left before its response was whole.
+    private func noteCancelled(_ exchange: Exchange) {
+        if !exchange.isCancelled.load(ordering: .relaxed) { owner.metrics.increment(.requestsCancelled) }
     }
 
     /// Ends the connection in the middle of an answer, so that the client does not take the part for the whole.
@@ -271,6 +288,7 @@ final class HTTP1Connection: @unchecked Sendable {
             guard let exchange else { return }
             if exchange.output.isPending, exchange.deadline <= now {
                 owner.metrics.increment(.timeoutsDeadline)
+                owner.metrics.increment(.rejectedDeadlineExceeded)
                 answerTimeout(.gatewayTimeout, "the response took too long")
             } else if readDeadline <= now {
                 bodyTimedOut(exchange, now)
@@ -305,8 +323,7 @@ final class HTTP1Connection: @unchecked Sendable {
             breakOff()
             return
         }
-        phase = .exchange
-        exchange.connection = self
+        if phase == .head { beginUnrouted(exchange) }
         if !exchange.input.isDone || status == .requestTimeout { isLast = true }
         respond(exchange, Problem.response(HTTPError(status, message), exchange: exchange))
     }

@@ -7,7 +7,7 @@
 ///
 /// A task that was cancelled stays cancelled, so it ends after that request instead of taking the next.
 final class HandlerTask: @unchecked Sendable {
-    private unowned let owner: ServerLoop
+    private let owner: ServerLoop
     private var parked: UnsafeContinuation<Void, Never>?
     private var task: Task<Void, Never>?
     private var isCancelled = false

@@ -26,19 +26,24 @@ final class ServerLoop: @unchecked Sendable {
     /// Memory for one normalized path.
     let scratch: UnsafeMutableRawPointer
     private(set) var snapshot: Snapshot
-    private(set) var date = InlineArray<29, UInt8>(repeating: 32)
-    private var dateUntil: Nanoseconds = 0
-    private var exchanges: [Exchange] = []
-    private var retired: [Exchange] = []
-    private var connections: [HTTP1Connection] = []
-    private var idleTasks: [HandlerTask] = []
-    private var activeTasks: [HandlerTask] = []
-    private var yielded: [UnsafeContinuation<Void, Never>] = []
-    private var resuming: [UnsafeContinuation<Void, Never>] = []
-    /// When the last handler on the loop ended.
-    private var handlerEnded: Nanoseconds = 0
-    private var sequence: UInt64
-    private var random: UInt64
+    /// Behind a pointer: a field of a class that is passed inout pays a run-time exclusivity check at each access.
+    private let state: UnsafeMutablePointer<State>
+
+    private struct State {
+        var date = InlineArray<29, UInt8>(repeating: 32)
+        var dateUntil: Nanoseconds = 0
+        var exchanges: [Exchange] = []
+        var retired: [Exchange] = []
+        var connections: [HTTP1Connection] = []
+        var idleTasks: [HandlerTask] = []
+        var activeTasks: [HandlerTask] = []
+        var yielded: [UnsafeContinuation<Void, Never>] = []
+        var resuming: [UnsafeContinuation<Void, Never>] = []
+        /// When the last handler on the loop ended.
+        var handlerEnded: Nanoseconds = 0
+        var sequence: UInt64
+        var random: UInt64
+    }
 
     init(loop: EventLoop, shared: ServerShared) {
         self.loop = loop
@@ -50,9 +55,10 @@ final class ServerLoop: @unchecked Sendable {
         events.initialize(to: HTTP1Connection.events)
         scratch = .allocate(byteCount: configuration.http.requestLineBytesMax, alignment: 16)
         var generator = SystemRandomNumberGenerator()
-        sequence = generator.next()
-        random = generator.next() | 1
+        state = .allocate(capacity: 1)
+        state.initialize(to: State(sequence: generator.next(), random: generator.next() | 1))
         // The server keeps this object as long as the loop runs.
+        loop.hooks.ended = { [unowned(unsafe) self] in tearDown() }
         loop.hooks.turnEnded = { [unowned(unsafe) self] in endTurn() }
         loop.hooks.beforeJobs = { [unowned(unsafe) self] in resumeYielded() }
         loop.hooks.stalled = { [unowned(unsafe) self] job, nanoseconds in reportStall(job, nanoseconds) }
@@ -60,21 +66,23 @@ final class ServerLoop: @unchecked Sendable {
     }
 
     deinit {
+        state.deinitialize(count: 1)
+        state.deallocate()
         events.deinitialize(count: 1)
         events.deallocate()
         scratch.deallocate()
     }
 
-    /// Opens the connections of this server's listeners.
+    /// Opens the state.pointee.connections of this server's listeners.
     var open: ChannelOpener {
         { [unowned(unsafe) self] _, channel, address in
-            let connection = connections.popLast() ?? HTTP1Connection(owner: self)
+            let connection = state.pointee.connections.popLast() ?? HTTP1Connection(owner: self)
             connection.open(channel, address)
             return UnsafePointer(events)
         }
     }
 
-    /// Closes the connections that wait for nothing.
+    /// Closes the state.pointee.connections that wait for nothing.
     func closeIdle() {
         loop.forEachChannel(with: events) { channel in
             guard let context = channel.context else { return }
@@ -86,26 +94,43 @@ final class ServerLoop: @unchecked Sendable {
 
     /// An exchange, clean.
     func lease() -> Exchange {
-        if let exchange = exchanges.popLast() { return exchange }
+        if let exchange = state.pointee.exchanges.popLast() { return exchange }
         return Exchange(owner: self, limits: configuration.http)
     }
 
     /// Takes an exchange out of use. It is looked at when the turn ends, because whoever called may still hold it.
     func retire(_ exchange: Exchange) {
-        retired.append(exchange)
+        state.pointee.retired.append(exchange)
     }
 
     func give(_ connection: HTTP1Connection) {
-        if connections.count < Self.pooledConnectionsMax { connections.append(connection) }
+        if state.pointee.connections.count < Self.pooledConnectionsMax { state.pointee.connections.append(connection) }
     }
 
-    /// Pools what nobody else holds. Of two engine parts that retired the same exchange, the second finds it alone.
+    /// Takes an exchange out of use that the caller alone should hold; if a handler kept it, it is not pooled.
+    func recycle(_ exchange: inout Exchange) {
+        guard isKnownUniquelyReferenced(&exchange) else { return retire(exchange) }
+        exchange.reset()
+        state.pointee.exchanges.append(exchange)
+    }
+
+    /// Pools what nobody else holds. Of two engine parts that state.pointee.retired the same exchange, the second finds it alone.
     private func recycle() {
-        while var exchange = retired.popLast() {
-            guard isKnownUniquelyReferenced(&exchange), exchanges.count < Self.pooledExchangesMax else { continue }
+        while var exchange = state.pointee.retired.popLast() {
+            guard isKnownUniquelyReferenced(&exchange), state.pointee.exchanges.count < Self.pooledExchangesMax else { continue }
             exchange.reset()
-            exchanges.append(exchange)
+            state.pointee.exchanges.append(exchange)
         }
+    }
+
+    /// Lets go of what is pooled, which refers back to this object.
+    private func tearDown() {
+        recycle()
+        for task in state.pointee.activeTasks { task.end() }
+        state.pointee.activeTasks = []
+        state.pointee.idleTasks = []
+        state.pointee.exchanges = []
+        state.pointee.connections = []
     }
 
     private func endTurn() {
@@ -116,25 +141,32 @@ final class ServerLoop: @unchecked Sendable {
     // MARK: Time and chance
 
     /// The bytes of the Date field; written anew once a second.
-    func refreshDate() {
-        guard loop.now >= dateUntil else { return }
+    private func refreshDate() {
+        guard loop.now >= state.pointee.dateUntil else { return }
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
-        HTTPDate.write(unixSeconds: Int64(time.tv_sec), into: &date)
-        dateUntil = loop.now &+ (1_000_000_000 &- Nanoseconds(time.tv_nsec))
+        HTTPDate.write(unixSeconds: Int64(time.tv_sec), into: &state.pointee.date)
+        state.pointee.dateUntil = loop.now &+ (1_000_000_000 &- Nanoseconds(time.tv_nsec))
+    }
+
+    /// Writes the Date field.
+    func writeDate(into writer: inout HeadWriter) {
+        refreshDate()
+        let date = state.pointee.date
+        writer.date(date.span)
     }
 
     func nextSequence() -> UInt64 {
-        sequence &+= 1
-        return sequence
+        state.pointee.sequence &+= 1
+        return state.pointee.sequence
     }
 
     /// A number in −1...1, for what must not happen everywhere at once (xorshift64, Marsaglia 2003).
     func jitter() -> Double {
-        random ^= random << 13
-        random ^= random >> 7
-        random ^= random << 17
-        return Double(random >> 11) / Double(1 << 52) - 1
+        state.pointee.random ^= state.pointee.random << 13
+        state.pointee.random ^= state.pointee.random >> 7
+        state.pointee.random ^= state.pointee.random << 17
+        return Double(state.pointee.random >> 11) / Double(1 << 52) - 1
     }
 
     // MARK: Asynchronous handlers
@@ -142,49 +174,59 @@ final class ServerLoop: @unchecked Sendable {
     /// Answers `exchange` by a task of this loop.
     func start(_ exchange: Exchange) {
         let task: HandlerTask
-        if let idle = idleTasks.popLast() {
+        if let idle = state.pointee.idleTasks.popLast() {
             task = idle
         } else {
             task = HandlerTask(owner: self)
-            activeTasks.append(task)
+            state.pointee.activeTasks.append(task)
         }
         task.begin(exchange)
     }
 
     func park(_ task: HandlerTask) {
-        if idleTasks.count < Self.idleTasksMax {
-            idleTasks.append(task)
+        if state.pointee.idleTasks.count < Self.idleTasksMax {
+            state.pointee.idleTasks.append(task)
         } else {
-            activeTasks.removeAll { $0 === task }
+            state.pointee.activeTasks.removeAll { $0 === task }
             task.end()
         }
     }
 
     /// A task ended, because its request was cancelled.
     func remove(_ task: HandlerTask) {
-        activeTasks.removeAll { $0 === task }
+        state.pointee.activeTasks.removeAll { $0 === task }
     }
 
     /// Resumes `continuation` in the next round of jobs.
     func yield(_ continuation: UnsafeContinuation<Void, Never>) {
-        yielded.append(continuation)
+        state.pointee.yielded.append(continuation)
         loop.noteWork()
     }
 
     private func resumeYielded() {
-        guard !yielded.isEmpty else { return }
-        swap(&yielded, &resuming)
-        for continuation in resuming { continuation.resume() }
-        resuming.removeAll(keepingCapacity: true)
+        guard !state.pointee.yielded.isEmpty else { return }
+        swap(&state.pointee.yielded, &state.pointee.resuming)
+        for continuation in state.pointee.resuming { continuation.resume() }
+        state.pointee.resuming.removeAll(keepingCapacity: true)
     }
 
     // MARK: Handlers that hold the loop
 
-    /// A handler on the loop has ended: it began when the one before it did, or when the turn did.
-    func noteHeld(by route: Route, until now: Nanoseconds) {
-        let began = max(handlerEnded, loop.now)
-        handlerEnded = now
-        if now &- began > configuration.stallNanoseconds { noteStall(route, now &- began) }
+    /// Counts an exchange that is over, and looks whether its handler held the loop.
+    func record(_ exchange: Exchange) {
+        let now = loop.clock.now
+        metrics.durations.record(
+            route: exchange.routeIndex,
+            method: exchange.parser.pointee.head.method.rawValue,
+            status: exchange.status,
+            nanoseconds: now &- exchange.startedAt
+        )
+        metrics.decrement(.requestsExecuting)
+        guard exchange.holdsLoop else { return }
+        // A handler on the loop began when the one before it ended, or when the turn did.
+        let began = max(state.pointee.handlerEnded, loop.now)
+        state.pointee.handlerEnded = now
+        if now &- began > configuration.stallNanoseconds { noteStall(exchange.route, now &- began) }
     }
 
     private func noteStall(_ route: Route?, _ nanoseconds: Nanoseconds) {
@@ -200,7 +242,7 @@ final class ServerLoop: @unchecked Sendable {
 
     /// `job` is the bit pattern of a job's reference, which is its task's: a task is its own job.
     private func reportStall(_ job: UInt, _ nanoseconds: Nanoseconds) {
-        let task = activeTasks.first { $0.taskIdentity == job }
+        let task = state.pointee.activeTasks.first { $0.taskIdentity == job }
         noteStall(task?.exchange?.route ?? task?.lastRoute, nanoseconds)
     }
 }

@@ -17,6 +17,7 @@ package final class LogWriter: Sendable {
     ///   - descriptor: where lines go; not closed by the writer, whether or not it blocks.
     ///   - capacity: the most bytes that are held, default 1 MiB. A longer line never fits.
     package init(descriptor: Int32, capacity: Int = 1 << 20) {
+        precondition(descriptor >= 0, "a log writer needs a descriptor")
         precondition(capacity > 0, "a log writer needs room for a line")
         drain = LogDrain(descriptor: descriptor, capacity: capacity)
         startLogThread(drain)

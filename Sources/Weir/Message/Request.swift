@@ -12,23 +12,23 @@ import WeirHTTP
 public struct Request: Sendable {
     let exchange: Exchange
 
-    public var method: Method { Method(exchange.parser.head.method) ?? .get }
+    public var method: Method { Method(exchange.parser.pointee.head.method) ?? .get }
 
     /// The path, percent-decoded once and without dot segments; `*` for `OPTIONS *`.
     public var path: String { exchange.path }
 
     /// The request target as it was sent.
-    public var target: String { exchange.string(exchange.parser.head.target) }
+    public var target: String { exchange.string(exchange.parser.pointee.head.target) }
 
     public var query: Query {
-        Query(text: exchange.parser.head.query.map { exchange.string($0) } ?? "")
+        Query(text: exchange.parser.pointee.head.query.map { exchange.string($0) } ?? "")
     }
 
     /// The host that was asked for, with its port if it has one; empty for an HTTP/1.0 request without Host.
-    public var host: String { exchange.string(exchange.parser.head.authority) }
+    public var host: String { exchange.string(exchange.parser.pointee.head.authority) }
 
     /// The minor version: 1 for HTTP/1.1, 0 for HTTP/1.0.
-    public var minorVersion: Int { Int(exchange.parser.head.minorVersion) }
+    public var minorVersion: Int { Int(exchange.parser.pointee.head.minorVersion) }
 
     public var headers: RequestHeaders { RequestHeaders(exchange: exchange) }
 

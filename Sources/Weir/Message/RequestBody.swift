@@ -24,7 +24,7 @@ public struct RequestBody: Sendable, AsyncSequence {
         case .async, .asyncOnWorkers: throw RequestBodyError.notWhole
         case .loop, .workers, nil: break
         }
-        let bytes = exchange.collected
+        let bytes = exchange.parts.pointee.collected
         if let limit, bytes.count > limit.bytes { throw RequestBodyError.tooLarge(limit) }
         return bytes
     }
@@ -96,11 +96,17 @@ public struct RequestBody: Sendable, AsyncSequence {
         }
 
         private static func takeOnLoop(_ exchange: Exchange) -> Taken {
-            if let piece = exchange.pieces.popFirst() {
-                if exchange.pieces.byteCount < exchange.owner.configuration.bodyWindowBytes / 2 {
+            if let piece = exchange.parts.pointee.pieces.popFirst() {
+                if exchange.parts.pointee.pieces.byteCount < exchange.owner.configuration.bodyWindowBytes / 2 {
                     exchange.connection?.bodyWindowOpened(exchange)
                 }
                 return .piece(piece)
+            }
+            if !exchange.parts.pointee.collected.isEmpty {
+                // A synchronous handler's body is whole; a stream that it returned may read it as one piece.
+                let whole = exchange.parts.pointee.collected
+                exchange.parts.pointee.collected = []
+                return .piece(whole)
             }
             if let failure = exchange.inputFailure { return .failed(failure) }
             if exchange.input.isDone { return .end }
@@ -113,7 +119,7 @@ public struct RequestBody: Sendable, AsyncSequence {
     /// The trailer fields that came behind a chunked body; empty until its end was read.
     public var trailers: Headers {
         var headers = Headers()
-        for (name, value) in exchange.trailers { headers.add(name, value) }
+        for (name, value) in exchange.parts.pointee.trailers { headers.add(name, value) }
         return headers
     }
 }

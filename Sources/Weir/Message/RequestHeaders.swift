@@ -7,21 +7,21 @@ import WeirHTTP
 public struct RequestHeaders: Sendable, Sequence {
     let exchange: Exchange
 
-    public var count: Int { exchange.parser.fieldCount }
+    public var count: Int { exchange.parser.pointee.fieldCount }
 
     /// The first value of `name`.
     /// - Complexity: linear in the number of fields, at most `WEIR_HEADER_FIELDS`.
     public subscript(name: String) -> String? {
-        for index in 0..<exchange.parser.fieldCount where matches(index, name) {
-            return exchange.string(exchange.parser.field(index).value)
+        for index in 0..<exchange.parser.pointee.fieldCount where matches(index, name) {
+            return exchange.string(exchange.parser.pointee.field(index).value)
         }
         return nil
     }
 
     /// All values of `name`, in order.
     public func all(_ name: String) -> [String] {
-        (0..<exchange.parser.fieldCount).filter { matches($0, name) }.map {
-            exchange.string(exchange.parser.field($0).value)
+        (0..<exchange.parser.pointee.fieldCount).filter { matches($0, name) }.map {
+            exchange.string(exchange.parser.pointee.field($0).value)
         }
     }
 
@@ -29,15 +29,15 @@ public struct RequestHeaders: Sendable, Sequence {
         var index = 0
         let exchange = exchange
         return AnyIterator {
-            guard index < exchange.parser.fieldCount else { return nil }
-            let field = exchange.parser.field(index)
+            guard index < exchange.parser.pointee.fieldCount else { return nil }
+            let field = exchange.parser.pointee.field(index)
             index += 1
             return (exchange.string(field.name), exchange.string(field.value))
         }
     }
 
     private func matches(_ index: Int, _ name: String) -> Bool {
-        let bytes = exchange.bytes(exchange.parser.field(index).name)
+        let bytes = exchange.bytes(exchange.parser.pointee.field(index).name)
         guard bytes.count == name.utf8.count else { return false }
         return zip(bytes, name.utf8).allSatisfy { lowercased($0) == lowercased($1) }
     }

@@ -37,11 +37,11 @@ public struct ResponseWriter: Sendable {
     public func setTrailers(_ trailers: Headers) async {
         let exchange = exchange
         if exchange.owner.loop.isCurrent {
-            exchange.responseTrailers = trailers
+            exchange.parts.pointee.responseTrailers = trailers
         } else {
             await withUnsafeContinuation { continuation in
                 exchange.owner.loop.submit { _ in
-                    exchange.responseTrailers = trailers
+                    exchange.parts.pointee.responseTrailers = trailers
                     continuation.resume()
                 }
             }

@@ -152,6 +152,7 @@ package final class EventLoop: @unchecked Sendable {
         readScheduled()
         runJobs()
         reap()
+        metrics.set(.bufferBytes, core.pointee.buffers.loanedBytes)
         hooks.turnEnded?()
     }
 
@@ -237,7 +238,11 @@ package final class EventLoop: @unchecked Sendable {
         inbox.drain(on: self)
         runJobs()
         if let timer = core.pointee.acceptTimer { cancel(timer) }
+        hooks.ended?()
+        while core.pointee.jobs.count > 0 { runJobs() }
+        inbox.drain(on: self)
         reap()
+        hooks = LoopHooks()
     }
 
     func channelCountChanged() {

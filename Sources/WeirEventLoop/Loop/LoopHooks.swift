@@ -7,6 +7,8 @@ package struct LoopHooks {
     package var beforeJobs: (() -> Void)?
     /// At the end of each turn: the place to pick up a new snapshot, between two events.
     package var turnEnded: (() -> Void)?
+    /// The loop is about to end; jobs that this enqueues are still run.
+    package var ended: (() -> Void)?
     /// A job of a task held the loop for longer than `stallNanoseconds`: the bit pattern of the job's reference, and
     /// for how long.
     package var stalled: ((UInt, Nanoseconds) -> Void)?

@@ -47,7 +47,7 @@ package struct EpollPoller {
         capacity: Int
     ) -> TransferResult {
         while true {
-            let count = recv(descriptor, memory, capacity, 0)
+            let count = weir_receive(descriptor, memory, capacity)
             if count > 0 { return .bytes(count) }
             if count == 0 { return .end }
             switch errno {

@@ -20,13 +20,14 @@ package enum TransferResult {
 /// The poller behind a loop, chosen when the loop is made.
 package enum Poller {
     case epoll(EpollPoller)
-    case replay(ReplayPoller)
+    /// Unmanaged, so that a switch on the hot path counts no reference; whoever made it keeps it.
+    case replay(Unmanaged<ReplayPoller>)
 
     /// Fills `events`, waiting at most `timeoutMilliseconds` (-1 waits for ever); an interrupted wait gives 0.
     func wait(into events: UnsafeMutablePointer<weir_event>, capacity: Int, timeoutMilliseconds: Int32) -> Int {
         switch self {
         case .epoll(let poller): poller.wait(into: events, capacity: capacity, timeoutMilliseconds: timeoutMilliseconds)
-        case .replay(let poller): poller.wait(into: events, capacity: capacity)
+        case .replay(let poller): poller._withUnsafeGuaranteedRef { $0.wait(into: events, capacity: capacity) }
         }
     }
 
@@ -34,7 +35,7 @@ package enum Poller {
     func add(_ descriptor: Int32, interest: PollInterest, token: UInt64) throws(SystemCallError) {
         switch self {
         case .epoll(let poller): try poller.add(descriptor, interest: interest, token: token)
-        case .replay(let poller): poller.add(descriptor, interest: interest, token: token)
+        case .replay(let poller): poller._withUnsafeGuaranteedRef { $0.add(descriptor, interest: interest, token: token) }
         }
     }
 
@@ -50,7 +51,7 @@ package enum Poller {
     func receive(_ descriptor: Int32, into memory: UnsafeMutableRawPointer, capacity: Int) -> TransferResult {
         switch self {
         case .epoll: EpollPoller.receive(descriptor, into: memory, capacity: capacity)
-        case .replay(let poller): poller.receive(descriptor, into: memory, capacity: capacity)
+        case .replay(let poller): poller._withUnsafeGuaranteedRef { $0.receive(descriptor, into: memory, capacity: capacity) }
         }
     }
 
@@ -58,7 +59,7 @@ package enum Poller {
     func send(_ descriptor: Int32, _ bytes: UnsafeRawPointer, count: Int) -> TransferResult {
         switch self {
         case .epoll: EpollPoller.send(descriptor, bytes, count: count)
-        case .replay(let poller): poller.send(descriptor, bytes, count: count)
+        case .replay(let poller): poller._withUnsafeGuaranteedRef { $0.send(descriptor, bytes, count: count) }
         }
     }
 

@@ -6,50 +6,76 @@ import CWeirSystem
 
 /// Replays `script` to each connection `rounds` times, then reports the end of input.
 ///
-/// Confined to its loop's thread (`@unchecked Sendable` so that it can be handed to that thread once).
+/// Confined to its loop's thread (`@unchecked Sendable` so that it can be handed to that thread once). It keeps plain
+/// arrays, so that what is counted is the engine and not the replay.
 package final class ReplayPoller: @unchecked Sendable {
-    private let script: [UInt8]
+    private struct Connection {
+        var token: UInt64
+        var descriptor: Int32
+        var roundsLeft: Int
+        /// An event was reported, its bytes were not yet received.
+        var isPending: Bool
+    }
+
+    private static let connectionsMax = 64
+
+    private let script: UnsafeMutableRawBufferPointer
     private let rounds: Int
-    private var connections: [Int32: (token: UInt64, receivedRounds: Int)] = [:]
-    private var order: [Int32] = []
-    private var pending: Set<Int32> = []
+    private let connections: UnsafeMutablePointer<Connection>
+    private var count = 0
     private let sent: (UnsafeRawBufferPointer) -> Void
     /// Called in a wait that finds every connection at its end.
     package var finished: (() -> Void)?
 
-    package init(script: [UInt8], rounds: Int, sent: @escaping (UnsafeRawBufferPointer) -> Void) {
-        self.script = script
+    package init(script bytes: [UInt8], rounds: Int, sent: @escaping (UnsafeRawBufferPointer) -> Void) {
+        script = .allocate(byteCount: bytes.count, alignment: 16)
+        script.copyBytes(from: bytes)
+        connections = .allocate(capacity: Self.connectionsMax)
         self.rounds = rounds
         self.sent = sent
     }
 
+    deinit {
+        script.deallocate()
+        connections.deallocate()
+    }
+
     func wait(into events: UnsafeMutablePointer<weir_event>, capacity: Int) -> Int {
-        var count = 0
-        for descriptor in order {
-            guard count < capacity, let connection = connections[descriptor] else { break }
-            if connection.receivedRounds >= rounds { continue }
-            pending.insert(descriptor)
-            events[count] = weir_event(
+        var reported = 0
+        var index = 0
+        while index < count, reported < capacity {
+            let connection = connections + index
+            index += 1
+            guard connection.pointee.roundsLeft > 0 else { continue }
+            connection.pointee.isPending = true
+            events[reported] = weir_event(
                 flags: WEIR_EPOLLIN | WEIR_EPOLLOUT,
-                data_low: UInt32(truncatingIfNeeded: connection.token),
-                data_high: UInt32(truncatingIfNeeded: connection.token >> 32)
+                data_low: UInt32(truncatingIfNeeded: connection.pointee.token),
+                data_high: UInt32(truncatingIfNeeded: connection.pointee.token >> 32)
             )
-            count += 1
+            reported += 1
         }
-        if count == 0 { finished?() }
-        return count
+        if reported == 0, count > 0 { finished?() }
+        return reported
     }
 
     func add(_ descriptor: Int32, interest: PollInterest, token: UInt64) {
         guard case .connection = interest else { return }
-        connections[descriptor] = (token, 0)
-        order.append(descriptor)
+        precondition(count < Self.connectionsMax, "a replay has at most \(Self.connectionsMax) connections")
+        (connections + count).initialize(
+            to: Connection(token: token, descriptor: descriptor, roundsLeft: rounds, isPending: false)
+        )
+        count += 1
     }
 
     func receive(_ descriptor: Int32, into memory: UnsafeMutableRawPointer, capacity: Int) -> TransferResult {
-        guard pending.remove(descriptor) != nil, script.count <= capacity else { return .wouldBlock }
-        connections[descriptor]?.receivedRounds += 1
-        script.withUnsafeBytes { memory.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(memory), byteCount: $0.count) }
+        var index = 0
+        while index < count, connections[index].descriptor != descriptor { index += 1 }
+        guard index < count, connections[index].isPending, script.count <= capacity, let source = script.baseAddress
+        else { return .wouldBlock }
+        connections[index].isPending = false
+        connections[index].roundsLeft -= 1
+        memory.copyMemory(from: source, byteCount: script.count)
         return .bytes(script.count)
     }
 

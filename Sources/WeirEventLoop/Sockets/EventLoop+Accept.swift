@@ -90,9 +90,13 @@ extension EventLoop {
                 continue
             }
             switch errno {
-            case EINTR, ECONNABORTED, EPERM, EPROTO: continue
+            case EINTR: continue
             case EAGAIN: return
+            case ECONNABORTED, EPERM, EPROTO:
+                // Only this connection failed.
+                metrics.increment(.acceptFailures)
             default:
+                metrics.increment(.acceptFailures)
                 // EMFILE, ENFILE, ENOBUFS, ENOMEM: nothing to be had now. Serving goes on.
                 _ = closeLongestIdle(Self.idleClosedAtOnce)
                 pauseAccepting()

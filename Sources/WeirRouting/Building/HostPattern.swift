@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A route's host, checked and brought to the one form that lookups compare with.
 
-/// A route's host: exact (`shop.example.com`, `[::1]`), or a wildcard (`*.example.com`) for one or more labels in front.
+/// A route's host: exact (`shop.example.com`, `[::1]`), or a wildcard (`*.example.com`) for one or more labels in
+/// front.
 struct HostPattern: Hashable {
     /// The longest name that DNS allows (RFC 1035, 2.3.4), in the text form without the final dot.
     static let bytesMax = 253

@@ -3,9 +3,10 @@
 
 /// Tests on eight bytes in a word, the first byte lowest.
 ///
-/// Every mask has the high bit of each byte that passes. The lowest bit set is exact; above a hit, a byte that differs
-/// from it by one may be marked too (the borrow of the subtraction). So "is there one" and "where is the first" are
-/// right, and callers ask nothing else. A loop per byte costs 5 instructions a byte, this 1.5 (measured). Source: the zero-byte test of Mycroft, 1987.
+/// Every mask has the high bit of each byte that passes. No such byte is left out, and the lowest one marked is right;
+/// above it a byte that differs by one may be marked too (the borrow of the subtraction). So "is there one" and "where
+/// is the first" are exact, and whoever combines masks gets at worst a false alarm. A loop per byte costs 5
+/// instructions a byte, this 1.5 (measured). Source: the zero-byte test of Mycroft, 1987.
 enum ByteWord {
     /// `byte` in all eight places.
     @inline(always)

@@ -17,19 +17,32 @@ final class TestPipe {
         if !isBlocking { _ = fcntl(writeEnd, F_SETFL, O_NONBLOCK) }
     }
 
+    /// Writes until nothing more fits.
+    func fill() {
+        let flags = fcntl(writeEnd, F_GETFL)
+        _ = fcntl(writeEnd, F_SETFL, flags | O_NONBLOCK)
+        let chunk = [UInt8](repeating: UInt8(ascii: "\n"), count: 4096)
+        while write(writeEnd, chunk, chunk.count) > 0 {}
+        _ = fcntl(writeEnd, F_SETFL, flags)
+    }
+
     deinit {
         close(readEnd)
         close(writeEnd)
     }
 
-    /// The next lines, as many as asked for; waits for them.
+    /// The next lines, as many as asked for; those that there are if no more come for 5 seconds.
     func readLines(_ count: Int) -> [String] {
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 4096)
-        while bytes.count(where: { $0 == UInt8(ascii: "\n") }) < count {
+        var lineCount = 0
+        while lineCount < count {
+            var event = pollfd(fd: readEnd, events: Int16(POLLIN), revents: 0)
+            guard poll(&event, 1, 5000) == 1 else { break }
             let read = Glibc.read(readEnd, &chunk, chunk.count)
             guard read > 0 else { break }
             bytes += chunk[..<read]
+            lineCount += chunk[..<read].count { $0 == UInt8(ascii: "\n") }
         }
         return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
     }

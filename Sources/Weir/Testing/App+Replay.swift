@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole engine over a poller without a kernel: what makes instruction counts exact.
+
+import Logging
+import WeirEventLoop
+
+extension App {
+    /// Runs the app's engine on the calling thread over a ``ReplayPoller``: `connections` connections each receive
+    /// `script` `rounds` times. Answers how many bytes were sent back.
+    ///
+    /// The clock stands still, so nothing depends on how long it takes.
+    package func replay(_ script: [UInt8], rounds: Int, connections: Int) throws -> Int {
+        var settings = settings
+        settings.limits.requestsPerConnection = .max
+        let snapshot = try AppEngine.compile(routes, settings)
+        var sentByteCount = 0
+        let poller = ReplayPoller(script: script, rounds: rounds) { sentByteCount += $0.count }
+        let workers = WorkerPool(workersMin: 0, workersMax: 1, queueMax: 1, idle: 0)
+        let server = try HTTPServer(
+            HTTPServer.Plan(
+                name: "replay",
+                loopCount: 1,
+                listen: [],
+                connectionsMax: .max,
+                descriptorsHigh: .max,
+                settings: settings,
+                pinsLoops: false,
+                clock: .manual(ManualClock()),
+                poller: .replay(Unmanaged.passUnretained(poller))
+            ),
+            snapshot: snapshot,
+            workers: workers,
+            logger: logger ?? Logger(label: "weir.replay") { _ in SwiftLogNoOpLogHandler() }
+        )
+        let loop = server.loops[0]
+        for index in 0..<connections { server.adopt(Self.noDescriptor - Int32(index)) }
+        poller.finished = { loop.stop() }
+        withExtendedLifetime(poller) { loop.run() }
+        return sentByteCount
+    }
+
+    /// Descriptors that do not exist, so that closing one closes nothing.
+    private static var noDescriptor: Int32 { -2 }
+}

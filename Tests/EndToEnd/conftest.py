@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+# Fixtures: a service that a module's tests share, services with settings of their own, and the files to serve.
+
+import os
+import subprocess
+
+import pytest
+
+from server import BINARY, Server
+
+BIG_FILE_BYTES = 8 << 20
+
+
+def pytest_sessionstart(session):
+    if not os.access(BINARY, os.X_OK):
+        pytest.exit(f"no service to test at {BINARY}: build it (make) or set WEIR_HELLO", returncode=2)
+
+
+@pytest.fixture
+def serve():
+    """Starts services with settings; they are stopped, and must end well, when the test is over."""
+    servers = []
+
+    def start(*, descriptors=None, quiet=False, **settings):
+        server = Server(settings, descriptors=descriptors, quiet=quiet)
+        servers.append(server)
+        return server
+
+    yield start
+    failures = []
+    for server in servers:
+        try:
+            server.stop()
+        except Exception as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
+
+
+@pytest.fixture(scope="module")
+def server(files):
+    """A service with default limits, for tests that change nothing."""
+    server = Server({"HELLO_FILES": files})
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory):
+    """The root of /files; its parent holds a file that must not be served."""
+    outside = tmp_path_factory.mktemp("served")
+    (outside / "secret.txt").write_text("top secret")
+    root = outside / "root"
+    (root / "folder").mkdir(parents=True)
+    (root / "inside.txt").write_text("inside")
+    (root / "empty.txt").write_text("")
+    (root / "folder" / "deeper.txt").write_text("deeper")
+    (root / "blank and ü.txt").write_text("blank")
+    (root / "100%.txt").write_text("percent")
+    (root / "big.bin").write_bytes(os.urandom(BIG_FILE_BYTES))
+    # Sparse: more than the kernel's buffers of a connection can take.
+    with open(root / "huge.bin", "wb") as file:
+        file.truncate(256 << 20)
+    return root
+
+
+@pytest.fixture
+def curl():
+    """Runs curl and gives what it printed."""
+
+    def run(*arguments, input=None):
+        result = subprocess.run(
+            ["curl", "-sS", "--noproxy", "*", "--max-time", "20", *arguments], capture_output=True, input=input
+        )
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    return run

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+# When file descriptors run short, idle connections go first; when there are none, accepting pauses and serving goes on.
+
+import contextlib
+
+import pytest
+
+from polling import eventually
+from wire import request
+
+
+@pytest.mark.parametrize("descriptors, connections", [(128, None), (128, 1000), (512, None)])
+def test_above_the_high_mark_the_longest_idle_connections_are_closed_first(serve, descriptors, connections):
+    server = serve(descriptors=descriptors, WEIR_LOOPS=1, WEIR_CONNECTIONS=connections)
+    assert server.metric("process_max_fds") == descriptors
+    with contextlib.ExitStack() as stack:
+        wires = []
+        for index in range(descriptors * 2):
+            wire = stack.enter_context(server.connect())
+            wires.append(wire)
+            assert wire.get(f"/users/{index}/orders/1").status == 200
+        ended = [wire.has_ended() for wire in wires]
+        shed = sum(ended)
+        assert descriptors < shed < len(wires)
+        # The oldest are closed and the newest are not, without exception.
+        assert ended == [True] * shed + [False] * (len(wires) - shed)
+        metrics = server.metrics()
+        assert metrics["weir_connections_shed_total"] == shed
+        assert metrics["process_open_fds"] <= descriptors * 0.87 + 2
+        for wire in wires[shed:]:
+            assert wire.get().status == 200
+
+
+def test_a_connection_that_is_used_survives_while_idle_ones_are_closed(serve):
+    server = serve(descriptors=512, WEIR_LOOPS=2, WEIR_KEEPALIVE_REQUESTS=1_000_000)
+    with server.connect() as used, contextlib.ExitStack() as stack:
+        for _ in range(1200):
+            stack.enter_context(server.connect())
+            assert used.get().status == 200
+    assert server.metric("weir_connections_shed_total") > 500
+
+
+def test_the_high_mark_can_be_set(serve):
+    server = serve(descriptors=512, WEIR_LOOPS=1, WEIR_DESCRIPTORS_HIGH=25)
+    with contextlib.ExitStack() as stack:
+        for _ in range(400):
+            assert stack.enter_context(server.connect()).get().status == 200
+            assert server.metric("process_open_fds") <= 512 * 0.25 + 4
+    assert server.metric("weir_connections_shed_total") > 200
+
+
+class Exhausted:
+    """A service whose every descriptor belongs to a busy connection, and clients that wait for one."""
+
+    DESCRIPTORS = 128
+
+    def __init__(self, serve, stack, files):
+        self.server = serve(
+            descriptors=self.DESCRIPTORS, WEIR_LOOPS=1, WEIR_CONNECTIONS=1000, WEIR_DEADLINE="1m", HELLO_FILES=files
+        )
+        # Opened before there is none left.
+        self.admin = self.server.admin_connection()
+        stack.callback(self.admin.close)
+        self.talking = stack.enter_context(self.server.connect())
+        self.talking.send(request("/echo", "POST", ["Transfer-Encoding: chunked"]))
+        self.asking = stack.enter_context(self.server.connect())
+        self.asking.send(request("/sleep?ms=1500") + request("/files/inside.txt") + request())
+        self.busy, self.waiting = [], []
+        for _ in range(self.DESCRIPTORS + 20):
+            wire = stack.enter_context(self.server.connect())
+            wire.send(request("/sleep?ms=4000"))
+            self.busy.append(wire)
+        self.server.wait_for_metric("weir_accept_pauses_total", 1, self.admin)
+
+    def metric(self, name):
+        return self.server.metric(name, self.admin)
+
+
+@pytest.fixture
+def exhausted(serve, files):
+    with contextlib.ExitStack() as stack:
+        yield Exhausted(serve, stack, files)
+
+
+def test_without_descriptors_serving_goes_on_and_accepting_recovers_by_itself(exhausted):
+    server = exhausted.server
+    assert exhausted.metric("process_open_fds") >= exhausted.DESCRIPTORS - 2
+    accepted = exhausted.metric("weir_connections_accepted_total")
+    assert accepted < len(exhausted.busy)
+    # Who is connected is served.
+    for word in [b"one", b"two", b"three"]:
+        exhausted.talking.send(b"%x\r\n%s\r\n" % (len(word), word))
+        exhausted.talking.read_until(word)
+    # Who waits is served as soon as others go: not one is lost.
+    with server.connect() as late:
+        late.send(request("/users/late/orders/1"))
+        for wire in exhausted.busy:
+            assert wire.reply().status == 200
+            wire.close()
+        assert late.reply().body == b"user late, order 1\n"
+    with server.connect() as new:
+        assert new.get().status == 200
+    exhausted.talking.send(b"0\r\n\r\n")
+    exhausted.talking.read_until(b"0\r\n\r\n")
+    assert exhausted.metric("weir_connections_accepted_total") == len(exhausted.busy) + 4
+
+
+def test_a_paused_listener_does_not_spin(exhausted):
+    before = exhausted.metric("weir_loop_turns_total")
+    cpu = exhausted.metric("process_cpu_seconds_total")
+    # It tries again ten times a second; a spinning loop would turn many thousand times meanwhile.
+    eventually(lambda: exhausted.metric("weir_accept_pauses_total") >= 8, "accepting is tried again")
+    assert exhausted.metric("weir_loop_turns_total") - before < 500
+    assert exhausted.metric("process_cpu_seconds_total") - cpu < 0.5
+
+
+def test_a_file_is_not_called_missing_for_want_of_descriptors(exhausted):
+    assert exhausted.asking.reply().status == 200
+    reply = exhausted.asking.reply()
+    assert (reply.status, reply.body) == (200, b"inside") or reply.status == 503, reply.status
+    assert exhausted.asking.reply().status == 200

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CWeirSystem
+import Glibc
+import Testing
+import WeirEventLoop
+import WeirMetrics
+
+@Suite struct AcceptTests {
+    @Test func `a connection is accepted with its peer's address`() throws {
+        let test = try HandTurnedLoop()
+        let recorder = Recorder.echo()
+        let address = try listen(on: test, recorder.opener)
+        let peer = try Peer.connected(to: address)
+        peer.send("hi")
+        var answer: [UInt8] = []
+        eventually("it is answered") {
+            test.turn()
+            answer += peer.receive().bytes
+            return answer.count == 2
+        }
+        #expect(recorder.address?.host == "127.0.0.1")
+        #expect(recorder.address?.port != address.port)
+        #expect(test.metrics.value(.connectionsAccepted) == 1)
+    }
+
+    @Test func `a TCP reset fails the channel once`() throws {
+        let test = try HandTurnedLoop()
+        let recorder = Recorder.echo()
+        let peer = try Peer.connected(to: try listen(on: test, recorder.opener))
+        eventually("it is accepted") {
+            test.turn()
+            return recorder.address != nil
+        }
+        peer.closeWithReset()
+        eventually("it is closed") {
+            test.turn()
+            return !recorder.closeReasons.isEmpty
+        }
+        test.turn(3)
+        #expect(recorder.closeReasons == [.failed])
+    }
+
+    @Test func `a TCP connection that both sides ended in good order did not fail`() throws {
+        let test = try HandTurnedLoop()
+        let recorder = Recorder()
+        recorder.onReceived = { loop, channel, bytes in
+            bytes.withUnsafeBytes { loop.send(channel, $0) }
+            loop.finish(channel, writeTimeout: 1_000_000_000)
+            return bytes.count
+        }
+        let peer = try Peer.connected(to: try listen(on: test, recorder.opener))
+        peer.send("bye")
+        var answer: (bytes: [UInt8], isEnd: Bool) = ([], false)
+        eventually("it is answered and ended") {
+            test.turn()
+            let piece = peer.receive()
+            answer.bytes += piece.bytes
+            answer.isEnd = answer.isEnd || piece.isEnd
+            return answer.isEnd
+        }
+        #expect(answer.bytes == Array("bye".utf8))
+        peer.close()
+        eventually("it is closed") {
+            test.turn()
+            return !recorder.closeReasons.isEmpty
+        }
+        #expect(recorder.closeReasons == [.requested])
+    }
+
+    @Test func `connections that come one by one are shared by two loops`() throws {
+        let pair = try LoopPair(connectionsMax: 100)
+        let address = try listen(on: pair.loops[0], Recorder.opener { Recorder() })
+        try listen(on: pair.loops[1], Recorder.opener { Recorder() })
+        var peers: [Peer] = []
+        for count in 1...20 {
+            peers.append(try Peer.connected(to: address))
+            eventually("it is accepted") {
+                pair.turn()
+                return pair.openCounts.reduce(0, +) == count
+            }
+        }
+        #expect(abs(pair.openCounts[0] - pair.openCounts[1]) <= 2, "\(pair.openCounts)")
+        #expect(pair.loops[0].metrics.value(.connectionsHandedOver) > 0)
+        #expect(pair.loops[0].metrics.value(.connectionsAccepted) == 20)
+    }
+
+    @Test func `connections that come all at once are shared by two loops`() throws {
+        let pair = try LoopPair(connectionsMax: 100)
+        let address = try listen(on: pair.loops[0], Recorder.opener { Recorder() })
+        try listen(on: pair.loops[1], Recorder.opener { Recorder() })
+        let peers = try (0..<40).map { _ in try Peer.connected(to: address) }
+        eventually("they are accepted") {
+            pair.turn()
+            return pair.openCounts.reduce(0, +) == 40
+        }
+        #expect(abs(pair.openCounts[0] - pair.openCounts[1]) <= 8, "\(pair.openCounts)")
+        withExtendedLifetime(peers) {}
+    }
+
+    @Test func `at the most connections accepting pauses, and goes on when one is closed`() throws {
+        let test = try HandTurnedLoop()
+        test.loop.acceptPolicy = AcceptPolicy(loops: [test.loop], connectionsMax: 2, descriptorsHigh: .max)
+        let address = try listen(on: test, Recorder.opener { .echo() })
+        let peers = try (0..<4).map { _ in try Peer.connected(to: address) }
+        eventually("two are accepted") {
+            test.turn()
+            return test.loop.openChannelCount == 2
+        }
+        test.turn(3)
+        #expect(test.loop.openChannelCount == 2)
+        #expect(test.metrics.value(.acceptPauses) >= 1)
+        for peer in peers { peer.send("x") }
+        eventually("the two are served meanwhile") {
+            test.turn()
+            return test.metrics.value(.sentBytes) == 2
+        }
+        for (index, peer) in peers[..<2].enumerated() {
+            peer.close()
+            eventually("another is accepted") {
+                test.turn()
+                return test.metrics.value(.connectionsAccepted) == UInt64(3 + index)
+            }
+        }
+        #expect(test.loop.openChannelCount == 2)
+        eventually("the others are served") {
+            test.turn()
+            return test.metrics.value(.sentBytes) == 4
+        }
+    }
+
+    @Test func `paused accepting is tried again after a tenth of a second`() throws {
+        let pair = try LoopPair(connectionsMax: 1)
+        let address = try listen(on: pair.loops[0], Recorder.opener { Recorder() })
+        try listen(on: pair.loops[1], Recorder.opener { Recorder() })
+        // The one connection that may be is another loop's, whose closing the first does not notice.
+        let held = Recorder()
+        let heldPeer = try pair.loops[1].connect(held)
+        let peer = try Peer.connected(to: address)
+        eventually("accepting pauses") {
+            pair.turn()
+            return pair.loops[0].metrics.value(.acceptPauses) == 1
+        }
+        held.channel.close(on: pair.loops[1])
+        pair.loops[0].advance(by: .milliseconds(99))
+        #expect(pair.loops[0].loop.openChannelCount == 0)
+        pair.loops[0].advance(by: .milliseconds(1))
+        eventually("it is accepted") {
+            pair.turn()
+            return pair.openCounts.reduce(0, +) == 1
+        }
+        withExtendedLifetime((peer, heldPeer)) {}
+    }
+
+    @Test func `where descriptors run short the idle connections of every loop are closed`() throws {
+        let pair = try LoopPair(connectionsMax: 100, descriptorsHigh: 0)
+        let address = try listen(on: pair.loops[0], Recorder.opener { Recorder() })
+        let idle = [Recorder(), Recorder()]
+        let busy = [Recorder(), Recorder()]
+        var peers: [Peer] = []
+        for index in 0..<2 {
+            peers.append(try pair.loops[index].connect(idle[index]))
+            peers.append(try pair.loops[index].connect(busy[index]))
+            idle[index].channel.setIdle(since: 1)
+        }
+        peers.append(try Peer.connected(to: address))
+        eventually("the idle ones are closed") {
+            pair.turn()
+            return idle.allSatisfy { !$0.closeReasons.isEmpty }
+        }
+        for recorder in idle { #expect(recorder.closeReasons == [.shed]) }
+        for recorder in busy { #expect(recorder.closeReasons.isEmpty) }
+        withExtendedLifetime(peers) {}
+    }
+
+    @Test func `listeners that share a port take every connection between them`() throws {
+        let first = try HandTurnedLoop()
+        let second = try HandTurnedLoop()
+        let address = try listen(on: first, Recorder.opener { Recorder() })
+        try listen(on: second, at: address, Recorder.opener { Recorder() })
+        let peers = try (0..<40).map { _ in try Peer.connected(to: address) }
+        eventually("all are accepted") {
+            first.turn()
+            second.turn()
+            return first.loop.openChannelCount + second.loop.openChannelCount == 40
+        }
+        withExtendedLifetime(peers) {}
+    }
+
+    @Test func `what waits in the queues is accepted before the listeners are closed`() throws {
+        let test = try HandTurnedLoop()
+        let address = try listen(on: test, Recorder.opener { .echo() })
+        let peers = try (0..<100).map { _ in try Peer.connected(to: address) }
+        test.loop.acceptPending()
+        test.loop.closeListeners()
+        test.turn()
+        #expect(test.loop.openChannelCount == 100)
+        #expect(peers.allSatisfy { !$0.receive().isEnd })
+        #expect(throws: SystemCallError.self) { _ = try Peer.connected(to: address) }
+    }
+
+    @Test func `a Unix socket that two loops share gives each connection to one of them`() throws {
+        let folder = try TemporaryFolder()
+        let address = SocketAddress.unix(path: "\(folder.path)/s")
+        let descriptor = try Listener.bind(address, options: ListenerOptions(), reusesPort: false).descriptor
+        let threads = try [descriptor, dup(descriptor)].enumerated().map { index, descriptor in
+            try LoopThread(index: index) { loop in
+                try loop.add(
+                    Listener(
+                        descriptor: descriptor, address: address, isShared: true, open: Recorder.opener { .echo() }
+                    )
+                )
+            }
+        }
+        let peers = try (0..<50).map { _ in try Peer.connected(to: address) }
+        for peer in peers { peer.send("x") }
+        var answered = 0
+        eventually("all are answered") {
+            answered += peers.count { !$0.receive().bytes.isEmpty }
+            return answered == 50
+        }
+        let accepted = threads.reduce(0) { $0 + $1.loop.metrics.value(.connectionsAccepted) }
+        #expect(accepted == 50)
+        for thread in threads { thread.stop() }
+        #expect(access("\(folder.path)/s", F_OK) != 0, "the file goes with the listener")
+        for peer in peers { #expect(peer.receive().isEnd) }
+    }
+
+    @discardableResult
+    private func listen(
+        on test: HandTurnedLoop,
+        at address: SocketAddress = .ipv4(0x7F00_0001, port: 0),
+        _ open: @escaping ChannelOpener
+    ) throws -> SocketAddress {
+        let (descriptor, bound) = try Listener.bind(address, options: ListenerOptions(), reusesPort: true)
+        try test.loop.add(Listener(descriptor: descriptor, address: bound, isShared: false, open: open))
+        return bound
+    }
+}
+
+/// Two loops that share an accept policy.
+private final class LoopPair {
+    let loops: [HandTurnedLoop]
+
+    init(connectionsMax: Int, descriptorsHigh: Int = .max) throws {
+        loops = [try HandTurnedLoop(index: 0), try HandTurnedLoop(index: 1)]
+        let policy = AcceptPolicy(
+            loops: loops.map(\.loop), connectionsMax: connectionsMax, descriptorsHigh: descriptorsHigh
+        )
+        for test in loops { test.loop.acceptPolicy = policy }
+    }
+
+    /// The policy and its loops hold each other.
+    deinit {
+        for test in loops { test.loop.acceptPolicy = nil }
+    }
+
+    var openCounts: [Int] { loops.map(\.loop.openChannelCount) }
+
+    func turn() {
+        for test in loops { test.turn() }
+    }
+}

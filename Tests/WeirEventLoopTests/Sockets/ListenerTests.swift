@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CWeirSystem
+import Glibc
+import Testing
+import WeirEventLoop
+
+@Suite struct ListenerTests {
+    private static let loopback = SocketAddress.ipv4(0x7F00_0001, port: 0)
+
+    private static func bind(
+        _ address: SocketAddress,
+        _ options: ListenerOptions = ListenerOptions(),
+        reusesPort: Bool = false
+    ) throws -> (peer: Peer, address: SocketAddress) {
+        let (descriptor, address) = try Listener.bind(address, options: options, reusesPort: reusesPort)
+        return (Peer(descriptor: descriptor), address)
+    }
+
+    @Test func `port 0 gives the port that the kernel chose`() throws {
+        let (listener, address) = try Self.bind(Self.loopback)
+        #expect(address.host == "127.0.0.1")
+        #expect(try #require(address.port) > 0)
+        _ = try Peer.connected(to: address)
+        withExtendedLifetime(listener) {}
+    }
+
+    @Test func `an address in use is named in the error`() throws {
+        let (listener, address) = try Self.bind(Self.loopback)
+        let error = try #require(throws: SystemCallError.self) { try Self.bind(address) }
+        #expect(error.call == "bind")
+        #expect(error.errno == EADDRINUSE)
+        #expect(error.subject == address.description)
+        #expect("\(error)" == "bind \(address): Address already in use")
+        withExtendedLifetime(listener) {}
+    }
+
+    @Test func `listeners that reuse the port share it`() throws {
+        let (first, address) = try Self.bind(Self.loopback, reusesPort: true)
+        let (second, again) = try Self.bind(address, reusesPort: true)
+        #expect(again == address)
+        withExtendedLifetime((first, second)) {}
+    }
+
+    @Test func `an address that is not this machine's is refused`() throws {
+        let error = try #require(throws: SystemCallError.self) { try Self.bind(.ipv4(0xCB00_7101, port: 0)) }
+        #expect(error.errno == EADDRNOTAVAIL)
+    }
+
+    @Test func `the file of a dead Unix socket is taken over, that of a live one is not`() throws {
+        let folder = try TemporaryFolder()
+        let address = SocketAddress.unix(path: "\(folder.path)/s")
+        let (first, _) = try Self.bind(address)
+        let error = try #require(throws: SystemCallError.self) { try Self.bind(address) }
+        #expect(error.errno == EADDRINUSE)
+        _ = try Peer.connected(to: address)
+        first.close()
+        let (second, _) = try Self.bind(address)
+        _ = try Peer.connected(to: address)
+        withExtendedLifetime(second) {}
+    }
+
+    @Test func `a file that is no socket is not removed`() throws {
+        let folder = try TemporaryFolder()
+        let path = "\(folder.path)/precious"
+        let descriptor = open(path, O_CREAT | O_WRONLY, 0o600)
+        try #require(descriptor >= 0)
+        close(descriptor)
+        #expect(throws: SystemCallError.self) { _ = try Self.bind(.unix(path: path)) }
+        #expect(access(path, F_OK) == 0)
+    }
+
+    @Test(arguments: [UInt16(0o600), 0o660, 0o777])
+    func `the file of a Unix socket has the mode that was asked for`(mode: UInt16) throws {
+        let folder = try TemporaryFolder()
+        let path = "\(folder.path)/s"
+        let (listener, _) = try Self.bind(.unix(path: path), ListenerOptions(unixMode: mode))
+        var status = stat()
+        try #require(stat(path, &status) == 0)
+        #expect(status.st_mode & 0o777 == mode_t(mode))
+        withExtendedLifetime(listener) {}
+    }
+
+    @Test(arguments: [false, true])
+    func `a dual-stack listener takes IPv4 connections, and says so`(isDualStack: Bool) throws {
+        let listener: Peer
+        let bound: SocketAddress
+        do {
+            (listener, bound) = try Self.bind(.ipv6(0, 0, port: 0), ListenerOptions(isDualStack: isDualStack))
+        } catch let error as SystemCallError where error.errno == EAFNOSUPPORT || error.errno == EADDRNOTAVAIL {
+            return
+        }
+        let test = try HandTurnedLoop()
+        let recorder = Recorder()
+        let descriptor = dup(listener.descriptor)
+        try test.loop.add(Listener(descriptor: descriptor, address: bound, isShared: false, open: recorder.opener))
+        let target = SocketAddress.ipv4(0x7F00_0001, port: try #require(bound.port))
+        if isDualStack {
+            let peer = try Peer.connected(to: target)
+            eventually("it is accepted") {
+                test.turn()
+                return recorder.address != nil
+            }
+            #expect(recorder.address?.host == "127.0.0.1")
+            withExtendedLifetime(peer) {}
+        } else {
+            #expect(throws: SystemCallError.self) { _ = try Peer.connected(to: target) }
+        }
+    }
+
+    @Test func `TCP Fast Open can be asked for`() throws {
+        let (listener, address) = try Self.bind(Self.loopback, ListenerOptions(fastOpenQueue: 16))
+        _ = try Peer.connected(to: address)
+        withExtendedLifetime(listener) {}
+    }
+}
