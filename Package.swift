@@ -51,9 +51,17 @@ let package = Package(
             swiftSettings: strictSettings
         ),
         .executableTarget(name: "Hello", dependencies: ["Weir"], path: "Examples/Hello", swiftSettings: strictSettings),
-        .executableTarget(name: "Orders", dependencies: ["Weir"], path: "Examples/Orders", swiftSettings: strictSettings),
         .executableTarget(
-            name: "Replay", dependencies: ["Weir"], path: "Benchmarks/Replay", swiftSettings: strictSettings
+            name: "Orders",
+            dependencies: ["Weir"],
+            path: "Examples/Orders",
+            swiftSettings: strictSettings
+        ),
+        .executableTarget(
+            name: "Replay",
+            dependencies: ["Weir"],
+            path: "Benchmarks/Replay",
+            swiftSettings: strictSettings
         ),
         .testTarget(name: "WeirHostTests", dependencies: ["WeirHost"], swiftSettings: strictSettings),
         .testTarget(name: "WeirMetricsTests", dependencies: ["WeirMetrics"], swiftSettings: strictSettings),
@@ -75,3 +83,8 @@ let package = Package(
         ),
     ]
 )
+
+// The plugin that `make docs` uses; nobody who depends on Weir fetches it.
+if Context.environment["WEIR_DOCS"] != nil {
+    package.dependencies.append(.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"))
+}

@@ -49,6 +49,18 @@ def test_the_high_mark_can_be_set(serve):
     assert server.metric("weir_connections_shed_total") > 200
 
 
+def test_a_connection_whose_request_has_come_is_not_taken_for_idle(serve):
+    server = serve(descriptors=128, WEIR_LOOPS=1, WEIR_CONNECTIONS=1000)
+    with contextlib.ExitStack() as stack:
+        # All at once: many are accepted before the first request is read.
+        wires = [stack.enter_context(server.connect()) for _ in range(200)]
+        for wire in wires:
+            wire.send(request("/sleep?ms=300"))
+        for wire in wires:
+            assert wire.reply().status == 200
+            wire.close()
+
+
 class Exhausted:
     """A service whose every descriptor belongs to a busy connection, and clients that wait for one."""
 
@@ -64,13 +76,25 @@ class Exhausted:
         self.talking = stack.enter_context(self.server.connect())
         self.talking.send(request("/echo", "POST", ["Transfer-Encoding: chunked"]))
         self.asking = stack.enter_context(self.server.connect())
-        self.asking.send(request("/sleep?ms=1500") + request("/files/inside.txt") + request())
-        self.busy, self.waiting = [], []
-        for _ in range(self.DESCRIPTORS + 20):
-            wire = stack.enter_context(self.server.connect())
-            wire.send(request("/sleep?ms=4000"))
-            self.busy.append(wire)
-        self.server.wait_for_metric("weir_accept_pauses_total", 1, self.admin)
+        self.asking.send(request("/sleep?ms=3000") + request("/files/inside.txt") + request())
+        self.busy = []
+        # One after the other, so that none is idle when the next comes.
+        while not self.metric("weir_accept_pauses_total"):
+            assert len(self.busy) < self.DESCRIPTORS
+            self.open(stack)
+            eventually(
+                lambda: self.metric("weir_requests_total") >= len(self.busy) + 2
+                or self.metric("weir_accept_pauses_total"),
+                "the connection is busy, or waits",
+            )
+        self.accepted = self.metric("weir_connections_accepted_total")
+        for _ in range(20):
+            self.open(stack)
+
+    def open(self, stack):
+        wire = stack.enter_context(self.server.connect())
+        wire.send(request("/sleep?ms=5000"))
+        self.busy.append(wire)
 
     def metric(self, name):
         return self.server.metric(name, self.admin)
@@ -85,8 +109,8 @@ def exhausted(serve, files):
 def test_without_descriptors_serving_goes_on_and_accepting_recovers_by_itself(exhausted):
     server = exhausted.server
     assert exhausted.metric("process_open_fds") >= exhausted.DESCRIPTORS - 2
-    accepted = exhausted.metric("weir_connections_accepted_total")
-    assert accepted < len(exhausted.busy)
+    assert exhausted.metric("weir_connections_accepted_total") == exhausted.accepted
+    assert exhausted.metric("weir_connections_shed_total") == 0
     # Who is connected is served.
     for word in [b"one", b"two", b"three"]:
         exhausted.talking.send(b"%x\r\n%s\r\n" % (len(word), word))

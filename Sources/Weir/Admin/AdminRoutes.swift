@@ -58,7 +58,10 @@ struct AdminRoutes {
             MetricSample("weir_loops", "Event loops.", kind: .gauge, value: Double(server.loops.count)),
             MetricSample("weir_workers", "Worker threads that live.", kind: .gauge, value: Double(workers.workerCount)),
             MetricSample(
-                "weir_workers_queued", "Jobs that wait for a worker.", kind: .gauge, value: Double(workers.queuedCount)
+                "weir_workers_queued",
+                "Jobs that wait for a worker.",
+                kind: .gauge,
+                value: Double(workers.queuedCount)
             ),
         ]
         if let log {

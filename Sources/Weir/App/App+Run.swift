@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The life of an app: start, serve, drain, end.
 
-public import ServiceLifecycle
 import Logging
+public import ServiceLifecycle
 import UnixSignals
 import WeirEventLoop
 
@@ -36,7 +36,7 @@ extension App: Service {
     /// What a `ServiceGroup` calls: runs the app until the group shuts down gracefully or cancels it.
     /// - Throws: `AppError` when it cannot start.
     @_disfavoredOverload
-    @_implements(Service, run())
+    @_implements(Service,run())
     public func runAsService() async throws {
         try await AppEngine(self).run()
     }

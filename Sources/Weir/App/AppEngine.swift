@@ -71,7 +71,11 @@ final class AppEngine: Service {
             throw AppError(error)
         }
         let adminRoutes = AdminRoutes(
-            server: server, health: health, workers: workers, log: logWriter, snapshot: snapshot
+            server: server,
+            health: health,
+            workers: workers,
+            log: logWriter,
+            snapshot: snapshot
         )
         let adminSnapshot = try adminRoutes.compile()
         do throws(SystemCallError) {

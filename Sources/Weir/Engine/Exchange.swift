@@ -174,7 +174,9 @@ final class Exchange: @unchecked Sendable {
 
     /// The path, decoded and without dot segments.
     var path: String {
-        if parser.pointee.head.path.isEmpty && !match.pointee.usesScratch { return parser.pointee.head.form == .asterisk ? "*" : "/" }
+        if parser.pointee.head.path.isEmpty && !match.pointee.usesScratch {
+            return parser.pointee.head.form == .asterisk ? "*" : "/"
+        }
         return String(
             decoding: UnsafeRawBufferPointer(start: head + pathStart, count: match.pointee.normalizedCount),
             as: UTF8.self

@@ -12,7 +12,10 @@ extension ServerLoop {
         if !server.submit(sender) {
             metrics.increment(.rejectedQueueFull)
             exchange.connection?.answer(
-                exchange, .serviceUnavailable, "the worker queue is full", headers: ["Retry-After": "1"]
+                exchange,
+                .serviceUnavailable,
+                "the worker queue is full",
+                headers: ["Retry-After": "1"]
             )
         }
     }

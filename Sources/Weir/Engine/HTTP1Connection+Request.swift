@@ -33,7 +33,8 @@ extension HTTP1Connection {
             bodyBytesInWindow = 0
             readDeadline = now &+ configuration.bodyTimeout
         }
-        isLast = isLast || !head.keepsAlive || requestCount >= configuration.requestsPerConnection
+        isLast =
+            isLast || !head.keepsAlive || requestCount >= configuration.requestsPerConnection
             || now >= retiresAt || owner.server.isDraining
         guard head.method != .other, head.form != .authority else {
             exchange.route = nil
@@ -81,7 +82,11 @@ extension HTTP1Connection {
             let root: StaticString = "/"
             let path = Span<UInt8>(_unsafeStart: root.utf8Start, count: 1)
             return table.lookup(
-                method: head.method.rawValue, host: host, path: path, match: &exchange.match.pointee, scratch: &scratch
+                method: head.method.rawValue,
+                host: host,
+                path: path,
+                match: &exchange.match.pointee,
+                scratch: &scratch
             )
         }
         return table.lookup(
@@ -101,7 +106,9 @@ extension HTTP1Connection {
                 return refuseBody(exchange)
             }
             exchange.sink = .collect(bytesMax: route.bodyBytesMax)
-            if case .length(let count) = exchange.input { exchange.parts.pointee.collected.reserveCapacity(min(Int(count), 65536)) }
+            if case .length(let count) = exchange.input {
+                exchange.parts.pointee.collected.reserveCapacity(min(Int(count), 65536))
+            }
             sendContinue(exchange)
         case .async:
             exchange.sink = .stream
@@ -186,7 +193,9 @@ extension HTTP1Connection {
             var iterator = TrailerIterator(section)
             while let field = iterator.next(span) {
                 let name = String(decoding: bytes[field.name.bounds], as: UTF8.self)
-                exchange.parts.pointee.trailers.append((name, String(decoding: bytes[field.value.bounds], as: UTF8.self)))
+                exchange.parts.pointee.trailers.append(
+                    (name, String(decoding: bytes[field.value.bounds], as: UTF8.self))
+                )
             }
             exchange.input = .done
             bodyEnded(exchange)

@@ -86,6 +86,9 @@ extension ServerLoop {
         if let outcome = exchange.outcome {
             exchange.outcome = nil
             owner.finish(exchange, outcome)
+        } else {
+            // The client left before a worker was free; if it only shut its side, it learns that nothing comes.
+            exchange.connection?.breakOff()
         }
         owner.retire(exchange)
     }
@@ -115,7 +118,10 @@ extension ServerLoop {
         guard case .asyncOnWorkers(let handler) = exchange.route?.handler, server.hasRoomForWork else {
             metrics.increment(.rejectedQueueFull)
             exchange.connection?.answer(
-                exchange, .serviceUnavailable, "the worker queue is full", headers: ["Retry-After": "1"]
+                exchange,
+                .serviceUnavailable,
+                "the worker queue is full",
+                headers: ["Retry-After": "1"]
             )
             return
         }

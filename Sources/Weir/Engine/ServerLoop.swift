@@ -117,7 +117,9 @@ final class ServerLoop: @unchecked Sendable {
     /// Pools what nobody else holds. Of two engine parts that state.pointee.retired the same exchange, the second finds it alone.
     private func recycle() {
         while var exchange = state.pointee.retired.popLast() {
-            guard isKnownUniquelyReferenced(&exchange), state.pointee.exchanges.count < Self.pooledExchangesMax else { continue }
+            guard isKnownUniquelyReferenced(&exchange), state.pointee.exchanges.count < Self.pooledExchangesMax else {
+                continue
+            }
             exchange.reset()
             state.pointee.exchanges.append(exchange)
         }

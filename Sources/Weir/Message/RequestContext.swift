@@ -37,7 +37,8 @@ public struct RequestContext: Sendable {
     /// Names this request in logs: the client's `X-Request-Id` where it is a plausible one (up to 128 visible ASCII
     /// characters), else a number of ours in hexadecimal.
     public var requestID: String {
-        if exchange.headCount > 0, let given = RequestHeaders(exchange: exchange)["x-request-id"], (1...128).contains(given.utf8.count),
+        if exchange.headCount > 0, let given = RequestHeaders(exchange: exchange)["x-request-id"],
+            (1...128).contains(given.utf8.count),
             given.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") })
         {
             return given

@@ -56,6 +56,8 @@ public struct Response: Sendable {
     /// A body that `produce` writes piece by piece while it is sent; `write` waits while the client is slow.
     ///
     /// - Parameters:
+    ///   - status: the response's status.
+    ///   - contentType: the media type of the body.
     ///   - length: the number of bytes that will be written, for a `Content-Length`; nil sends chunks (to an HTTP/1.0
     ///     client: until the connection ends). Writing another number breaks the connection off.
     ///   - produce: runs after the handler returned, in its task and on its executor, and is cancelled with it. If it

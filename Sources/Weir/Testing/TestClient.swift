@@ -22,8 +22,10 @@ public struct TestClient: Sendable {
     /// Sends a request and waits for the whole response.
     ///
     /// - Parameters:
+    ///   - method: the request's method.
     ///   - target: the request target as it goes over the wire, such as `/users/7?full=1`.
     ///   - headers: further fields; Host, Content-Length and Connection are there already.
+    ///   - body: the request's body; nil for none.
     /// - Throws: `TestClientError` when no whole response came.
     public func send(
         _ method: Method,
@@ -61,7 +63,9 @@ public struct TestClient: Sendable {
         defer { close(descriptor) }
         var sent = 0
         while sent < bytes.count {
-            let count = bytes.withUnsafeBytes { weir_send(descriptor, $0.baseAddress.unsafelyUnwrapped + sent, $0.count - sent) }
+            let count = bytes.withUnsafeBytes {
+                weir_send(descriptor, $0.baseAddress.unsafelyUnwrapped + sent, $0.count - sent)
+            }
             // The server may answer and end before it has read everything: its answer is still to be read.
             if count <= 0 { break }
             sent += count

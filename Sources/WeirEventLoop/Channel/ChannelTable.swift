@@ -46,7 +46,7 @@ struct ChannelTable: ~Copyable {
     }
 
     /// Calls `body` with each slot that is in use.
-    func forEach(_ body: (UnsafeMutablePointer<ChannelState>) -> Void) {
+    func visitUsed(_ body: (UnsafeMutablePointer<ChannelState>) -> Void) {
         for chunk in chunks {
             for index in 0..<Self.chunkCount where chunk[index].phase != .free {
                 body(chunk + index)

@@ -2,8 +2,8 @@
 // How a channel ends. Nothing is freed inside a call from the channel: it is reaped at the end of the turn.
 
 import CWeirSystem
-import WeirMetrics
 import Glibc
+import WeirMetrics
 
 extension EventLoop {
     /// After the last byte was sent, the peer has this long to end its side; what it still sends is discarded, so that
@@ -97,7 +97,7 @@ extension EventLoop {
 
     /// Calls `body` with each open channel whose protocol is `events`. On the loop's thread.
     package func forEachChannel(with events: UnsafePointer<ChannelEvents>, _ body: (Channel) -> Void) {
-        core.pointee.channels.forEach { state in
+        core.pointee.channels.visitUsed { state in
             if state.pointee.phase == .open, state.pointee.events == events { body(Channel(state: state)) }
         }
     }
@@ -107,7 +107,7 @@ extension EventLoop {
     /// - Complexity: O(n log n) in the channels of this loop; it runs only when descriptors run short.
     package func closeLongestIdle(_ count: Int) -> Int {
         var idle: [(since: Nanoseconds, slot: UInt32)] = []
-        core.pointee.channels.forEach { state in
+        core.pointee.channels.visitUsed { state in
             if state.pointee.phase == .open, state.pointee.idleSince != .max {
                 idle.append((state.pointee.idleSince, state.pointee.slot))
             }

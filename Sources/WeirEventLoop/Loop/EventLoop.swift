@@ -3,9 +3,9 @@
 // touched by that thread alone; other threads reach a loop through its inbox.
 
 import CWeirSystem
+import Glibc
 import Synchronization
 package import WeirMetrics
-import Glibc
 
 /// An event loop, which is also the executor of the tasks that belong to its connections.
 ///
@@ -34,6 +34,8 @@ package final class EventLoop: @unchecked Sendable {
     private let lastTurn: Atomic<UInt64>
     /// Connections that are open, for the choice of the least-loaded loop; relaxed.
     private let openChannels = Atomic<Int>(0)
+    /// Connections that were handed over to this loop and have not arrived; relaxed.
+    let incomingChannels = Atomic<Int>(0)
     /// Set when the thread has ended; released there, acquired by `hasEnded`.
     private let ended = Atomic<Bool>(false)
 
@@ -68,8 +70,10 @@ package final class EventLoop: @unchecked Sendable {
 
     // MARK: What other threads may ask
 
-    /// Connections that are open on this loop.
-    package var openChannelCount: Int { openChannels.load(ordering: .relaxed) }
+    /// Connections that are open on this loop or on their way to it.
+    package var openChannelCount: Int {
+        openChannels.load(ordering: .relaxed) + incomingChannels.load(ordering: .relaxed)
+    }
 
     /// Whether the thread has ended.
     package var hasEnded: Bool { ended.load(ordering: .acquiring) }
@@ -162,7 +166,11 @@ package final class EventLoop: @unchecked Sendable {
     }
 
     private func waitMilliseconds() -> Int32 {
-        if core.pointee.jobs.count > 0 || core.pointee.hasWork || !core.pointee.scheduled.isEmpty || core.pointee.isStopping { return 0 }
+        if core.pointee.jobs.count > 0 || core.pointee.hasWork || !core.pointee.scheduled.isEmpty
+            || core.pointee.isStopping
+        {
+            return 0
+        }
         guard let tick = core.pointee.timers.nextTick else { return Int32(Self.waitMillisecondsMax) }
         let present = core.pointee.now / Self.tickNanoseconds
         return tick <= present ? 0 : Int32(min(tick - present, Self.waitMillisecondsMax))
@@ -231,9 +239,8 @@ package final class EventLoop: @unchecked Sendable {
     }
 
     private func end() {
-        for listener in core.pointee.listeners { listener.close() }
-        core.pointee.listeners.removeAll()
-        core.pointee.channels.forEach { close(Channel(state: $0), reason: .stopped) }
+        closeListeners()
+        core.pointee.channels.visitUsed { close(Channel(state: $0), reason: .stopped) }
         reap()
         inbox.drain(on: self)
         runJobs()

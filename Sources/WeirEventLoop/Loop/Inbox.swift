@@ -90,7 +90,7 @@ final class Inbox: Sendable {
             case .function(let run, let argument): run(loop, argument)
             case .job(let job): loop.core.pointee.jobs.push(job)
             case .adopt(let descriptor, let listener, let address):
-                loop.adopt(descriptor: descriptor, listener: listener, address: address)
+                loop.takeOver(descriptor: descriptor, listener: listener, address: address)
             }
         }
         messages.removeAll(keepingCapacity: true)

@@ -22,6 +22,8 @@ package struct LoopCore: ~Copyable {
     var sawPeerEnd = false
     /// The hook before the jobs has something to do.
     var hasWork = false
+    /// The listeners are open; they stay in the table when they are closed, for connections that are handed over.
+    var isListening = true
     var isAcceptPaused = false
     var isStopping = false
     var acceptTimer: LoopTimer?

@@ -35,7 +35,8 @@ package enum Poller {
     func add(_ descriptor: Int32, interest: PollInterest, token: UInt64) throws(SystemCallError) {
         switch self {
         case .epoll(let poller): try poller.add(descriptor, interest: interest, token: token)
-        case .replay(let poller): poller._withUnsafeGuaranteedRef { $0.add(descriptor, interest: interest, token: token) }
+        case .replay(let poller):
+            poller._withUnsafeGuaranteedRef { $0.add(descriptor, interest: interest, token: token) }
         }
     }
 
@@ -51,7 +52,8 @@ package enum Poller {
     func receive(_ descriptor: Int32, into memory: UnsafeMutableRawPointer, capacity: Int) -> TransferResult {
         switch self {
         case .epoll: EpollPoller.receive(descriptor, into: memory, capacity: capacity)
-        case .replay(let poller): poller._withUnsafeGuaranteedRef { $0.receive(descriptor, into: memory, capacity: capacity) }
+        case .replay(let poller):
+            poller._withUnsafeGuaranteedRef { $0.receive(descriptor, into: memory, capacity: capacity) }
         }
     }
 

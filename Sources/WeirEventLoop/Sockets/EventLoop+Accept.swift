@@ -3,8 +3,9 @@
 // goes on.
 
 import CWeirSystem
-import WeirMetrics
 import Glibc
+import Synchronization
+import WeirMetrics
 
 /// What the loops of one server share for accepting: who there is, and how many descriptors there may be.
 package final class AcceptPolicy: Sendable {
@@ -42,7 +43,7 @@ package final class AcceptPolicy: Sendable {
 }
 
 extension EventLoop {
-    private static let acceptsPerTurnMax = 64
+    static let acceptsPerTurnMax = 64
     private static let acceptRetryNanoseconds: Nanoseconds = 100_000_000
     private static let idleClosedAtOnce = 32
 
@@ -57,26 +58,29 @@ extension EventLoop {
         core.pointee.listeners.append(listener)
     }
 
-    /// Stops accepting and closes the listeners.
+    /// Stops accepting and closes the listeners. Connections that another loop hands over are still opened.
     package func closeListeners() {
+        guard core.pointee.isListening else { return }
+        core.pointee.isListening = false
+        if let timer = core.pointee.acceptTimer { cancel(timer) }
         for listener in core.pointee.listeners {
             if !core.pointee.isAcceptPaused { core.pointee.poller.remove(listener.descriptor) }
             listener.close()
         }
-        core.pointee.listeners.removeAll()
     }
 
     /// Accepts what waits in the listeners' queues: closing one would reset them.
     package func acceptPending() {
-        guard !core.pointee.isAcceptPaused else { return }
-        for index in core.pointee.listeners.indices { accept(from: index) }
+        for index in core.pointee.listeners.indices { accept(from: index, atMost: .max) }
     }
 
-    func accept(from index: Int) {
-        guard index < core.pointee.listeners.count, !core.pointee.isAcceptPaused else { return }
+    func accept(from index: Int, atMost count: Int = acceptsPerTurnMax) {
+        guard index < core.pointee.listeners.count, core.pointee.isListening, !core.pointee.isAcceptPaused else {
+            return
+        }
         let listener = core.pointee.listeners[index]
         var accepted = 0
-        while accepted < Self.acceptsPerTurnMax {
+        while accepted < count {
             if let policy = acceptPolicy, policy.openCount >= policy.connectionsMax {
                 pauseAccepting()
                 return
@@ -122,12 +126,18 @@ extension EventLoop {
             adopt(descriptor: descriptor, listener: listener, address: address)
         } else {
             metrics.increment(.connectionsHandedOver)
+            target.incomingChannels.wrappingAdd(1, ordering: .relaxed)
             target.inbox.push(.adopt(descriptor: descriptor, listener: listener, address: address))
         }
     }
 
-    /// Opens a channel for a connection of the listener with this index.
-    func adopt(descriptor: Int32, listener index: Int, address: SocketAddress) {
+    /// Opens a channel for a connection that another loop accepted for the listener with this index.
+    func takeOver(descriptor: Int32, listener index: Int, address: SocketAddress) {
+        adopt(descriptor: descriptor, listener: index, address: address)
+        incomingChannels.wrappingSubtract(1, ordering: .relaxed)
+    }
+
+    private func adopt(descriptor: Int32, listener index: Int, address: SocketAddress) {
         guard index < core.pointee.listeners.count, !core.pointee.isStopping else {
             _ = Glibc.close(descriptor)
             return
@@ -152,7 +162,7 @@ extension EventLoop {
     }
 
     private func pauseAccepting() {
-        guard !core.pointee.isAcceptPaused else { return }
+        guard core.pointee.isListening, !core.pointee.isAcceptPaused else { return }
         core.pointee.isAcceptPaused = true
         metrics.increment(.acceptPauses)
         for listener in core.pointee.listeners { core.pointee.poller.remove(listener.descriptor) }
@@ -163,7 +173,7 @@ extension EventLoop {
 
     /// Tries again: a descriptor may have become free, here (after reaping) or elsewhere (after the retry time).
     func resumeAccepting() {
-        guard core.pointee.isAcceptPaused else { return }
+        guard core.pointee.isListening, core.pointee.isAcceptPaused else { return }
         if let timer = core.pointee.acceptTimer { cancel(timer) }
         core.pointee.isAcceptPaused = false
         for (index, listener) in core.pointee.listeners.enumerated() {

@@ -17,10 +17,10 @@ package struct SystemThread: ~Copyable, @unchecked Sendable {
             box.release()
             throw SystemCallError("pthread_create", errno: error)
         }
-        return SystemThread(thread: thread)
+        return SystemThread(running: thread)
     }
 
-    private init(thread: pthread_t) {
+    private init(running thread: pthread_t) {
         self.thread = thread
     }
 

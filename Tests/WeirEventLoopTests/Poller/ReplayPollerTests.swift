@@ -15,7 +15,7 @@ import WeirMetrics
         var sentByteCount = 0
         let poller = ReplayPoller(script: Self.script, rounds: rounds) { sentByteCount += $0.count }
         let loop = try EventLoop(
-            index: 0, name: "replay", metrics: MetricsShard(), clock: .manual(ManualClock()), poller: .replay(poller)
+            index: 0, name: "replay", metrics: MetricsShard(), clock: .manual(ManualClock()), poller: .replay(.passUnretained(poller))
         )
         let recorders = (0..<connections).map { _ in Recorder.echo() }
         for (index, recorder) in recorders.enumerated() {
@@ -28,12 +28,13 @@ import WeirMetrics
             #expect(recorder.deliveries.allSatisfy { $0 == Self.script })
             #expect(recorder.closeReasons == [.stopped])
         }
+        withExtendedLifetime(poller) {}
         #expect(sentByteCount == connections * rounds * Self.script.count)
     }
 
     @Test func `an event that names a channel of the past reaches nobody`() throws {
         let poller = ReplayPoller(script: Self.script, rounds: 5) { _ in }
-        let test = try HandTurnedLoop(poller: .replay(poller))
+        let test = try HandTurnedLoop(poller: .replay(.passUnretained(poller)))
         let past = Recorder()
         past.onReceived = { loop, channel, bytes in
             loop.close(channel)
@@ -48,5 +49,7 @@ import WeirMetrics
         test.turn(10)
         #expect(past.deliveries.count == 1)
         #expect(present.deliveries.count == 5)
+        test.end()
+        withExtendedLifetime(poller) {}
     }
 }

@@ -1,0 +1,39 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+// A package of its own, because a fuzzer has no `main` and would not link in the main package. The parts under test are
+// links to its folders, so that their `package` declarations belong to this package too.
+
+import PackageDescription
+
+/// As `leafSettings` in ../Package.swift.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableExperimentalFeature("Lifetimes"),
+    .treatAllWarnings(as: .error),
+    .strictMemorySafety(),
+]
+
+/// A fuzzer's entry is `LLVMFuzzerTestOneInput`; libFuzzer brings `main`.
+func fuzzer(_ name: String, _ subject: String) -> Target {
+    .executableTarget(
+        name: name,
+        dependencies: [.target(name: subject), "FuzzSupport"],
+        swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]
+    )
+}
+
+let package = Package(
+    name: "weir-fuzz",
+    targets: [
+        .target(name: "WeirHTTP", swiftSettings: settings),
+        .target(name: "WeirRouting", swiftSettings: settings),
+        .target(name: "FuzzSupport", swiftSettings: settings),
+        fuzzer("RequestParserFuzz", "WeirHTTP"),
+        fuzzer("ChunkedDecoderFuzz", "WeirHTTP"),
+        fuzzer("RouteTableFuzz", "WeirRouting"),
+    ]
+)

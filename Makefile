@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+# What people type. Each target installs what it needs on Debian 12; the Swift 6.3 toolchain is expected on PATH.
+
+BUILD_FLAGS := -c release --static-swift-stdlib --scratch-path .build-static
+# A crash must end the process, not start a backtracer that may hang.
+export SWIFT_BACKTRACE := enable=no
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test run build test test-unit test-e2e sanitize bench lint format docs fuzz clean
+
+help: ## what can be made
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup:
+	@scripts/setup run
+
+setup-test:
+	@scripts/setup test
+
+build: setup ## the release binary of the demo service
+	swift build $(BUILD_FLAGS) --product hello
+
+run: build ## build and serve the demo service on :8080, admin port :9901
+	exec .build-static/release/hello
+
+test: test-unit test-e2e ## all tests
+
+test-unit: setup
+	swift test
+
+test-e2e: setup-test build
+	WEIR_HELLO=.build-static/release/hello .venv/bin/python -m pytest -q Tests/EndToEnd
+
+sanitize: setup ## the tests that touch memory and threads, under the address and the thread sanitizer
+	scripts/sanitize
+
+bench: setup-test ## Weir beside nginx: CPU, allocations, memory, start
+	python3 Benchmarks/bench.py
+
+lint: ## formatting and style
+	swift format lint --strict --recursive Package.swift Sources Tests Examples Benchmarks Fuzz
+
+format: ## format the sources in place
+	swift format --in-place --recursive Package.swift Sources Tests Examples Benchmarks Fuzz
+
+docs: setup ## the library's reference; fails on a broken link
+	scripts/docs
+
+fuzz: setup ## each fuzzer for ten minutes
+	Fuzz/run 600
+
+clean:
+	rm -rf .build .build-* .venv

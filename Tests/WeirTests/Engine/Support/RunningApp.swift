@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// An app that listens, as a service of a group, on addresses that the kernel or the test chose.
+
+import Logging
+import ServiceLifecycle
+import Testing
+import Weir
+
+/// A running app; end it with `stop`.
+struct RunningApp {
+    let group: ServiceGroup
+    let log: CapturedLog
+    private let task: Task<Void, any Error>
+
+    /// Starts the app, and waits until it serves.
+    init(_ app: App, log: CapturedLog) async throws {
+        group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [app],
+                logger: Logger(label: "group") { _ in SwiftLogNoOpLogHandler() }
+            )
+        )
+        self.log = log
+        task = Task { [group] in try await group.run() }
+        try #require(await eventuallyTrue { log.entry("serving") != nil })
+    }
+
+    /// What the app said that it listens on.
+    var addresses: [String] {
+        (log.entry("serving")?.metadata["listen"] ?? "").split(separator: ",").map(String.init)
+    }
+
+    /// Shuts the group down and waits for its end.
+    func stop() async throws {
+        await group.triggerGracefulShutdown()
+        try await task.value
+    }
+}
+
+/// Waits for a condition, never for a time; the bound only ends a test that has failed.
+func eventuallyTrue(_ condition: () -> Bool) async -> Bool {
+    for _ in 0..<15_000 {
+        if condition() { return true }
+        try? await Task.sleep(for: .milliseconds(1))
+    }
+    return condition()
+}
