@@ -158,11 +158,13 @@ def test_a_request_is_understood_however_its_bytes_arrive(server):
 
 @pytest.mark.parametrize("target", ["/hello", "/blocking", "/json", "/files/inside.txt"])
 def test_a_client_that_shut_its_side_still_gets_its_answer(server, target):
-    with server.connect() as wire:
-        wire.send(request(target))
-        wire.end()
-        assert wire.reply().status == 200
-        wire.expect_end()
+    # Often, because the end may be seen before, while and after the handler runs.
+    for _ in range(50):
+        with server.connect() as wire:
+            wire.send(request(target))
+            wire.end()
+            assert wire.reply().status == 200
+            wire.expect_end()
 
 
 def test_a_client_that_pipelines_and_shuts_its_side_gets_every_answer(server):

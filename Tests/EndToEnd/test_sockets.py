@@ -9,6 +9,7 @@ import stat
 import httpx
 import pytest
 
+from polling import eventually
 from server import Server, run_to_failure
 from wire import Wire, request
 
@@ -104,14 +105,20 @@ def test_a_unix_socket_in_a_missing_folder_is_reported_with_exit_code_69(tmp_pat
     assert len(lines) == 1 and str(path) in lines[0], lines
 
 
-def loop_threads(server):
-    return [cpus for name, cpus in server.threads() if re.fullmatch(r"weir-loop-\d+", name)]
+def wait_for_loop_cpus(server, condition):
+    """The CPUs that each loop's thread may use. A thread names and pins itself when it begins."""
+
+    def cpus():
+        found = [cpus for name, cpus in server.threads() if re.fullmatch(r"weir-loop-\d+", name)]
+        return (sorted(found),) if condition(sorted(found)) else None
+
+    return eventually(cpus, "the threads of the loops are as expected")[0]
 
 
 @pytest.mark.parametrize("loops", [1, 2, 4])
 def test_each_loop_has_a_thread_and_all_connections_are_served(serve, loops):
     server = serve(WEIR_LOOPS=loops)
-    assert len(loop_threads(server)) == loops
+    wait_for_loop_cpus(server, lambda cpus: len(cpus) == loops)
     assert server.metric("weir_loops") == loops
     wires = [server.connect() for _ in range(64)]
     for wire in wires:
@@ -125,7 +132,7 @@ def test_each_loop_has_a_thread_and_all_connections_are_served(serve, loops):
 def test_pinned_loops_have_a_cpu_each(serve):
     allowed = sorted(os.sched_getaffinity(0))
     server = serve(WEIR_PIN="true", WEIR_LOOPS=len(allowed))
-    assert sorted(loop_threads(server)) == sorted(str(cpu) for cpu in allowed)
+    wait_for_loop_cpus(server, lambda cpus: cpus == sorted(str(cpu) for cpu in allowed))
     with server.connect() as wire:
         assert wire.get().status == 200
 
@@ -133,8 +140,10 @@ def test_pinned_loops_have_a_cpu_each(serve):
 def test_loops_are_not_pinned_by_default(serve):
     assert len(os.sched_getaffinity(0)) > 1, "one CPU cannot tell"
     server = serve(WEIR_LOOPS=2)
-    assert len(set(loop_threads(server))) == 1
-    assert not loop_threads(server)[0].isdigit()
+    with server.connect() as wire:
+        assert wire.get().status == 200
+    cpus = wait_for_loop_cpus(server, lambda cpus: len(cpus) == 2)
+    assert cpus[0] == cpus[1] and not cpus[0].isdigit()
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:0", "[::1]:0"])

@@ -12,8 +12,8 @@ extension HTTP1Connection {
         let head = exchange.parser.pointee.head
         let now = loop.now
         requestCount += 1
-        owner.metrics.increment(.requests)
-        owner.metrics.increment(.requestsExecuting)
+        metrics.increment(.requests)
+        metrics.increment(.requestsExecuting)
         exchange.routeIndex = -1
         exchange.holdsLoop = false
         channel.setIdle(since: .max)
@@ -137,7 +137,7 @@ extension HTTP1Connection {
             }
         case .workers:
             if !owner.server.submit(exchange) {
-                owner.metrics.increment(.rejectedQueueFull)
+                metrics.increment(.rejectedQueueFull)
                 answer(exchange, .serviceUnavailable, "the worker queue is full", headers: ["Retry-After": "1"])
             }
         case .async, .asyncOnWorkers:
@@ -157,7 +157,7 @@ extension HTTP1Connection {
     // MARK: The body
 
     private func refuseBody(_ exchange: Exchange) {
-        owner.metrics.increment(.parseFault413)
+        metrics.increment(.parseFault413)
         isLast = true
         answer(exchange, .contentTooLarge)
     }
@@ -201,7 +201,7 @@ extension HTTP1Connection {
             bodyEnded(exchange)
             return consumed
         case .invalid(let fault):
-            owner.metrics.increment(.parseFault(status: fault.status))
+            metrics.increment(.parseFault(status: fault.status))
             exchange.inputFailure = .malformed
             isLast = true
             exchange.cancel()

@@ -32,19 +32,15 @@ extension HTTP1Connection {
         case .file(let path):
             owner.sendFile(path, response, for: exchange)
         case .empty:
-            respond(exchange, response, bodyCount: 0) { _ in }
+            respond(exchange, response, UnsafeRawBufferPointer(start: nil, count: 0))
         case .bytes(let bytes):
-            respond(exchange, response, bodyCount: bytes.count) { room in
-                room.copyBytes(from: bytes)
-            } later: {
-                PendingBody(bytes: bytes)
-            }
+            bytes.withUnsafeBytes { respond(exchange, response, $0) }
         case .text(let text):
-            respond(exchange, response, bodyCount: text.utf8.count) { room in
-                var text = text
-                text.withUTF8 { room.copyMemory(from: UnsafeRawBufferPointer($0)) }
-            } later: {
-                PendingBody(text: text)
+            // Native strings are contiguous; one that came from elsewhere is copied first.
+            if text.utf8.withContiguousStorageIfAvailable({
+                respond(exchange, response, UnsafeRawBufferPointer($0))
+            }) == nil {
+                [UInt8](text.utf8).withUnsafeBytes { respond(exchange, response, $0) }
             }
         case .stream(let length, _):
             beginStream(exchange, response, length: length)
@@ -60,7 +56,7 @@ extension HTTP1Connection {
     /// Refuses a message that broke a rule: one answer, then the connection ends, because nothing after the fault can
     /// be trusted.
     func refuse(_ exchange: Exchange, _ fault: RequestFault) {
-        owner.metrics.increment(.parseFault(status: fault.status))
+        metrics.increment(.parseFault(status: fault.status))
         beginUnrouted(exchange)
         isLast = true
         answer(exchange, Status(fault.status), "\(fault.reason)")
@@ -76,29 +72,24 @@ extension HTTP1Connection {
         exchange.holdsLoop = false
         exchange.startedAt = loop.now
         exchange.sequence = owner.nextSequence()
-        owner.metrics.increment(.requestsExecuting)
+        metrics.increment(.requestsExecuting)
     }
 
-    private func respond(
-        _ exchange: Exchange,
-        _ response: Response,
-        bodyCount: Int,
-        copy: (UnsafeMutableRawBufferPointer) -> Void,
-        later: () -> PendingBody = { PendingBody() }
-    ) {
-        let isHead = exchange.parser.pointee.head.method == .head
+    /// Writes head and body; `body` is the response's own memory, valid during the call.
+    private func respond(_ exchange: Exchange, _ response: Response, _ body: UnsafeRawBufferPointer) {
         let code = response.status.code
-        let sendsBody = !isHead && code != 204 && code != 304 && bodyCount > 0
-        let isInline = sendsBody && bodyCount <= Self.inlineBytesMax
-        let framing: Framing = code == 204 || code == 304 ? .none : .length(bodyCount)
+        let hasNoContent = code == 204 || code == 304
+        let sendsBody = !hasNoContent && !body.isEmpty && exchange.parser.pointee.head.method != .head
+        let isInline = sendsBody && body.count <= Self.inlineBytesMax
         giveUpBody(exchange)
-        guard writeHead(exchange, response, framing, reserving: isInline ? bodyCount : 0) else { return }
+        let framing: Framing = hasNoContent ? .none : .length(body.count)
+        guard writeHead(exchange, response, framing, reserving: isInline ? body.count : 0) else { return }
         if isInline {
-            let room = loop.reserveOutput(channel, bodyCount)
-            copy(UnsafeMutableRawBufferPointer(rebasing: room[..<bodyCount]))
-            loop.commitOutput(channel, bodyCount)
+            let room = loop.reserveOutput(channel, body.count)
+            UnsafeMutableRawBufferPointer(rebasing: room[..<body.count]).copyMemory(from: body)
+            loop.commitOutput(channel, body.count)
         } else if sendsBody {
-            exchange.parts.pointee.pending = later()
+            exchange.parts.pointee.pending = PendingBody(response.body)
             exchange.output = .copying
             copyPending(exchange)
             return

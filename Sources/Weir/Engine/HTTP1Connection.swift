@@ -13,6 +13,9 @@ import WeirRouting
 /// `@unchecked Sendable`: confined to its loop's thread.
 final class HTTP1Connection: @unchecked Sendable {
     let owner: ServerLoop
+    // Stored, not computed: reading a constant of its own costs an object no reference count.
+    let loop: EventLoop
+    let metrics: MetricsShard
     private(set) var channel: Channel
     private(set) var peer = PeerAddress()
     var phase = ConnectionPhase.idle
@@ -34,11 +37,12 @@ final class HTTP1Connection: @unchecked Sendable {
 
     init(owner: ServerLoop) {
         self.owner = owner
+        loop = owner.loop
+        metrics = owner.metrics
         // Replaced by `open` before anything uses it.
         channel = Channel.none
     }
 
-    var loop: EventLoop { owner.loop }
     var configuration: ServerConfiguration { owner.configuration }
 
     func open(_ channel: Channel, _ address: SocketAddress) {
@@ -208,7 +212,7 @@ final class HTTP1Connection: @unchecked Sendable {
             self.exchange = nil
             // An exchange whose head was not complete has not begun.
             if exchange.connection != nil {
-                owner.metrics.decrement(.requestsExecuting)
+                metrics.decrement(.requestsExecuting)
                 if reason == .failed { noteCancelled(exchange) }
             }
             exchange.connection = nil
@@ -216,14 +220,14 @@ final class HTTP1Connection: @unchecked Sendable {
             exchange.cancel()
             owner.retire(exchange)
         }
-        if reason == .failed { owner.metrics.increment(.connectionsReset) }
+        if reason == .failed { metrics.increment(.connectionsReset) }
         phase = .closing
         owner.give(self)
     }
 
     /// Counts a request whose client left before its response was whole.
     private func noteCancelled(_ exchange: Exchange) {
-        if !exchange.isCancelled.load(ordering: .relaxed) { owner.metrics.increment(.requestsCancelled) }
+        if !exchange.isCancelled.load(ordering: .relaxed) { metrics.increment(.requestsCancelled) }
     }
 
     /// Ends the connection in the middle of an answer, so that the client does not take the part for the whole.
@@ -270,7 +274,7 @@ final class HTTP1Connection: @unchecked Sendable {
         let now = loop.now
         if writeDeadline <= now {
             if writeWindowIsTooSlow() {
-                owner.metrics.increment(.timeoutsWrite)
+                metrics.increment(.timeoutsWrite)
                 breakOff()
                 return
             }
@@ -279,16 +283,16 @@ final class HTTP1Connection: @unchecked Sendable {
         }
         switch phase {
         case .idle:
-            owner.metrics.increment(.timeoutsKeepAlive)
+            metrics.increment(.timeoutsKeepAlive)
             closeIfIdle()
         case .head where readDeadline <= now:
-            owner.metrics.increment(.timeoutsHead)
+            metrics.increment(.timeoutsHead)
             answerTimeout(.requestTimeout, "the request's head took too long")
         case .exchange:
             guard let exchange else { return }
             if exchange.output.isPending, exchange.deadline <= now {
-                owner.metrics.increment(.timeoutsDeadline)
-                owner.metrics.increment(.rejectedDeadlineExceeded)
+                metrics.increment(.timeoutsDeadline)
+                metrics.increment(.rejectedDeadlineExceeded)
                 answerTimeout(.gatewayTimeout, "the response took too long")
             } else if readDeadline <= now {
                 bodyTimedOut(exchange, now)
@@ -310,7 +314,7 @@ final class HTTP1Connection: @unchecked Sendable {
             readDeadline = now &+ configuration.bodyTimeout
             return
         }
-        owner.metrics.increment(.timeoutsBody)
+        metrics.increment(.timeoutsBody)
         exchange.inputFailure = .timedOut
         answerTimeout(.requestTimeout, "the request's body took too long")
     }

@@ -7,6 +7,17 @@ struct PendingBody {
     var bytes: [UInt8]?
     var offset = 0
 
+    init() {}
+
+    /// The bytes or the text of a response.
+    init(_ body: ResponseBody) {
+        switch body {
+        case .text(let text): self.text = text
+        case .bytes(let bytes): self.bytes = bytes
+        case .empty, .file, .stream, .failure: break
+        }
+    }
+
     var isActive: Bool { text != nil || bytes != nil }
 
     /// Copies as much of the rest as fits into `room`; says how much, and whether it was all.

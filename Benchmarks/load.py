@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Load from wrk: one thread on a core of its own, 64 connections."""
+
+import json
+from pathlib import Path
+
+from servers import Server
+from tools import BenchmarkError, run
+
+SCRIPT = Path(__file__).with_name("load.lua")
+CONNECTIONS = 64
+WARM_UP_SECONDS = 1
+
+
+def send(server: Server, path: str, seconds: int, core: int, depth: int = 1) -> int:
+    """Loads `path` with `depth` requests at a time on each connection; gives how many requests were answered.
+
+    Both servers close a connection after 1,000 requests and say so in the last response, so wrk opens the next one
+    and counts no error. Any error, or an answer other than 2xx or 3xx, makes the run worthless.
+    """
+    result = run(
+        "taskset", "-c", str(core),
+        "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", SCRIPT, server.url(path), "--", str(depth),
+    )  # fmt: skip
+    counts = json.loads(result.stdout.splitlines()[-1])
+    errors = {kind: count for kind, count in counts["errors"].items() if count}
+    if errors:
+        raise BenchmarkError(f"wrk found errors of {server.name} on {path}: {errors}")
+    return int(counts["requests"])
+
+
+def warm_up(server: Server, path: str, core: int, depth: int = 1) -> None:
+    send(server, path, WARM_UP_SECONDS, core, depth)

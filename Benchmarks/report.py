@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of results, on the terminal and in the documentation."""
+
+import os
+import platform
+import time
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+from tools import BenchmarkError, run
+
+BEGIN = "<!-- Written by Benchmarks/bench.py --write: begin -->"
+END = "<!-- Written by Benchmarks/bench.py --write: end -->"
+HEADINGS = ("work", "measured", "at most", "spread", "Weir", "nginx", "verdict")
+NOTHING = "–"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table. `passed` is nothing where there is no target."""
+
+    work: str
+    measured: str
+    target: str = NOTHING
+    spread: str = NOTHING
+    weir: str = NOTHING
+    nginx: str = NOTHING
+    passed: bool | None = None
+
+    def cells(self) -> tuple[str, ...]:
+        verdict = {True: "pass", False: "FAIL", None: NOTHING}[self.passed]
+        return (*astuple(self)[:-1], verdict)
+
+
+def table(rows: list[Row]) -> str:
+    lines = [HEADINGS, *(row.cells() for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
+    texts = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |" for line in lines]
+    texts.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(texts)
+
+
+def circumstances(command: str) -> str:
+    """The machine, the programs and the command: what a reader needs to judge the figures or to make them again."""
+    lines = [
+        f"- Date: {time.strftime('%Y-%m-%d')}",
+        f"- Machine: {processor()}, {os.cpu_count()} cores, {platform.machine()}, Linux {platform.release()}",
+        f"- Versions: {swift_version()}; {nginx_version()}; {wrk_version()}; {run('valgrind', '--version').stdout.strip()}",
+        f"- Command: `{command}`",
+    ]
+    return "\n".join(lines)
+
+
+def processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return "unknown processor"
+
+
+def swift_version() -> str:
+    return run("swift", "--version").stdout.splitlines()[0]
+
+
+def nginx_version() -> str:
+    return run("nginx", "-v").stderr.strip().removeprefix("nginx version: ")
+
+
+def wrk_version() -> str:
+    """The package's version: wrk has no option that prints its own and exits well."""
+    return "wrk " + run("dpkg-query", "-W", "-f", "${Version}", "wrk").stdout.strip()
+
+
+def check_writable(document: Path) -> None:
+    """So that a wrong path is found before the minutes of measuring."""
+    text = document.read_text() if document.is_file() else ""
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        raise BenchmarkError(f"{document} must be a file with the lines\n{BEGIN}\n{END}")
+
+
+def write(document: Path, text: str) -> None:
+    """Replaces what stands between the two marks."""
+    before, _, rest = document.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    document.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The programs that the benchmarks need, and how they are run."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+BUILD_FOLDER = REPOSITORY / ".build-static"
+
+# Where Debian has each program that may be missing.
+PACKAGES = {
+    "cc": "gcc",
+    "nginx": "nginx-light",
+    "setpriv": "util-linux",
+    "strip": "binutils",
+    "taskset": "util-linux",
+    "valgrind": "valgrind",
+    "wrk": "wrk",
+}
+# nginx lives in /usr/sbin, which is not on every user's PATH.
+SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"])
+
+
+class BenchmarkError(Exception):
+    """Something that makes a figure impossible or worthless; its text is for the person at the terminal."""
+
+
+def require(*names: str) -> None:
+    missing = sorted({name for name in names if not shutil.which(name, path=SEARCH_PATH)})
+    if missing:
+        packages = sorted({PACKAGES[name] for name in missing})
+        raise BenchmarkError(f"not found: {', '.join(missing)}. On Debian: apt-get install {' '.join(packages)}")
+
+
+def run(*command: str | Path, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Runs to the end and gives what was printed; with `environment`, in that and the search path alone."""
+    clean = None if environment is None else child_environment(environment)
+    result = subprocess.run(
+        command, env=clean or {**os.environ, "PATH": SEARCH_PATH}, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    if result.returncode != 0:
+        line = " ".join(str(part) for part in command)
+        raise BenchmarkError(f"exit code {result.returncode}: {line}\n{(result.stdout + result.stderr).strip()}")
+    return result
+
+
+def child_environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """Nothing from the caller's shell but the search path: a stray `WEIR_` variable would change what is measured."""
+    return {"PATH": SEARCH_PATH, **settings}
+
+
+@dataclass(frozen=True)
+class Products:
+    """What was built. `folder` is for scratch files and goes away with the run."""
+
+    hello: Path
+    replay: Path
+    folder: Path
+
+
+def build(build_folder: Path, folder: Path) -> Products:
+    """Builds in the form in which the product ships: release, Swift's libraries linked statically."""
+    if not shutil.which("swift"):
+        raise BenchmarkError("not found: swift. The Swift 6.3 toolchain must be on PATH")
+    flags = ["-c", "release", "--static-swift-stdlib", "--scratch-path", str(build_folder)]
+    for product in ("hello", "Replay"):
+        result = subprocess.run(["swift", "build", *flags, "--product", product], cwd=REPOSITORY)
+        if result.returncode != 0:
+            raise BenchmarkError(f"the build of {product} failed")
+    return Products(
+        hello=strip("--strip-all", build_folder / "release/hello", folder),
+        replay=strip("--strip-debug", build_folder / "release/Replay", folder),
+        folder=folder,
+    )
+
+
+def strip(mode: str, binary: Path, folder: Path) -> Path:
+    """A stripped copy in `folder`. Valgrind needs one too: it cannot read Swift's debug information."""
+    copy = folder / binary.name
+    run("strip", mode, "-o", copy, binary)
+    return copy
