@@ -6,11 +6,12 @@ from pathlib import Path
 import load
 import replay
 import servers
+from load import Plan
+from replay import Count
 from report import Row
 from tools import Products, run
 
 SOURCE = Path(__file__).with_name("count_allocations.c")
-# The difference between two lengths leaves out what start and end allocate.
 ROUNDS_FEW = 1_000
 ROUNDS_MANY = 101_000
 
@@ -32,29 +33,29 @@ class Counter:
 def in_engine(route: str, products: Products) -> Row:
     """The engine alone, with nothing around it that might allocate: here the target is exactly 0."""
     few, many = (allocations_of_replay(route, rounds, products) for rounds in (ROUNDS_FEW, ROUNDS_MANY))
-    requests = replay.requests(1, ROUNDS_MANY - ROUNDS_FEW)
+    more = many - few
     return Row(
         work=f"{route}: heap allocations per request, engine alone",
-        measured=fraction(many - few, requests),
+        measured=fraction(more.events, more.requests),
         target="0",
-        weir=f"{many - few:,} in {requests:,}",
-        passed=many == few,
+        weir=f"{more.events:,} in {more.requests:,}",
+        passed=more.events == 0,
     )
 
 
-def allocations_of_replay(route: str, rounds: int, products: Products) -> int:
+def allocations_of_replay(route: str, rounds: int, products: Products) -> Count:
     counter = Counter(products.folder)
-    run(*replay.command(products.replay, route, 1, rounds), environment=counter.environment)
-    return counter.read()
+    result = run(*replay.command(products.replay, route, 1, rounds), environment=counter.environment)
+    return Count(replay.requests(result.stdout), counter.read())
 
 
-def in_service(route: str, products: Products, seconds: int, server_core: int, load_core: int) -> Row:
+def in_service(route: str, products: Products, plan: Plan) -> Row:
     """The whole service under wrk: here each connection that is opened, one in 1,000 requests, has its share."""
     counter = Counter(products.folder)
-    with servers.weir(products, counter.environment, server_core) as server:
-        load.warm_up(server, route, load_core)
+    with servers.weir(products, counter.environment, plan.server_core) as server:
+        load.warm_up(server, route, plan)
         before = counter.read()
-        requests = load.send(server, route, seconds, load_core)
+        requests = load.send(server, route, plan)
         allocations = counter.read() - before
     return Row(
         work=f"{route}: heap allocations per request, service under wrk",

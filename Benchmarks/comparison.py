@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import load
 import servers
+from load import Plan
 from report import Row
 from tools import Products
 
@@ -28,14 +29,6 @@ BLOCKING = Comparison("/blocking", "/blocking", ratio_max=2.0)
 
 
 @dataclass(frozen=True)
-class Plan:
-    rounds: int
-    seconds: int
-    server_core: int
-    load_core: int
-
-
-@dataclass(frozen=True)
 class Round:
     weir_microseconds: float
     nginx_microseconds: float
@@ -50,8 +43,8 @@ def compare(comparison: Comparison, products: Products, plan: Plan) -> Row:
     nginx = servers.nginx(products, plan.server_core)
     rounds: list[Round] = []
     with weir, nginx:
-        load.warm_up(weir, comparison.path, plan.load_core, comparison.depth)
-        load.warm_up(nginx, "/hello", plan.load_core, comparison.depth)
+        load.warm_up(weir, comparison.path, plan, comparison.depth)
+        load.warm_up(nginx, "/hello", plan, comparison.depth)
         for number in range(1, plan.rounds + 1):
             one = Round(
                 microseconds_per_request(weir, comparison.path, comparison.depth, plan),
@@ -68,7 +61,7 @@ def compare(comparison: Comparison, products: Products, plan: Plan) -> Row:
 
 def microseconds_per_request(server: servers.Server, path: str, depth: int, plan: Plan) -> float:
     before = server.cpu_nanoseconds()
-    requests = load.send(server, path, plan.seconds, plan.load_core, depth)
+    requests = load.send(server, path, plan, depth)
     return (server.cpu_nanoseconds() - before) / 1_000 / requests
 
 

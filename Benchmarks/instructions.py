@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import replay
+from replay import Count
 from report import Row
 from tools import BUILD_FOLDER, BenchmarkError, Products, require, run, strip
 
 EXPECTED = Path(__file__).with_name("instructions.json")
 GROWTH_MAX = 0.02
-# The difference between two lengths leaves out what start and end cost.
 ROUNDS_FEW = 100
 ROUNDS_MANY = 600
 
@@ -42,18 +42,19 @@ CASES = (
 
 def per_request(case: Case, binary: Path) -> float:
     few, many = (collected(case, rounds, binary) for rounds in (ROUNDS_FEW, ROUNDS_MANY))
-    return (many - few) / replay.requests(case.depth, ROUNDS_MANY - ROUNDS_FEW)
+    more = many - few
+    return more.events / more.requests
 
 
-def collected(case: Case, rounds: int, binary: Path) -> int:
+def collected(case: Case, rounds: int, binary: Path) -> Count:
     """In an empty environment, whose length would otherwise be part of the count."""
     command = replay.command(binary, case.route, case.depth, rounds)
     valgrind = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
-    output = run(*valgrind, *command, environment={}).stderr
-    count = re.search(r"Collected : (\d+)", output)
-    if not count:
-        raise BenchmarkError(f"callgrind printed no count:\n{output}")
-    return int(count[1])
+    result = run(*valgrind, *command, environment={})
+    instructions = re.search(r"Collected : (\d+)", result.stderr)
+    if not instructions:
+        raise BenchmarkError(f"callgrind printed no count:\n{result.stderr}")
+    return Count(replay.requests(result.stdout), int(instructions[1]))
 
 
 def expected() -> dict[str, int]:
@@ -82,7 +83,7 @@ def row(case: Case, measured: float, before: int | None) -> Row:
 def check(measured: dict[str, float]) -> None:
     before = expected()
     if before.keys() != measured.keys():
-        raise BenchmarkError(f"{EXPECTED.name} does not have this machine's counts ({platform.machine()}): use --update")
+        raise BenchmarkError(f"{EXPECTED.name} does not have the counts of {platform.machine()}: run with --update")
     grown = [name for name, count in measured.items() if growth(count, before[name]) > GROWTH_MAX]
     for name, count in measured.items():
         print(f"{name}: {count:,.1f} instructions, {growth(count, before[name]):+.1%} over {before[name]:,}")
@@ -123,7 +124,10 @@ def main() -> int:
     options = arguments()
     try:
         measured = measure(options.build_folder)
-        update(measured) if options.update else check(measured)
+        if options.update:
+            update(measured)
+        else:
+            check(measured)
     except BenchmarkError as error:
         print(f"instructions: {error}", file=sys.stderr)
         return 1

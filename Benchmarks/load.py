@@ -2,6 +2,7 @@
 """Load from wrk: one thread on a core of its own, 64 connections."""
 
 import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from servers import Server
@@ -12,16 +13,25 @@ CONNECTIONS = 64
 WARM_UP_SECONDS = 1
 
 
-def send(server: Server, path: str, seconds: int, core: int, depth: int = 1) -> int:
+@dataclass(frozen=True)
+class Plan:
+    """How long, how often, and on which core each side runs."""
+
+    rounds: int
+    seconds: int
+    server_core: int
+    load_core: int
+
+
+def send(server: Server, path: str, plan: Plan, depth: int = 1) -> int:
     """Loads `path` with `depth` requests at a time on each connection; gives how many requests were answered.
 
     Both servers close a connection after 1,000 requests and say so in the last response, so wrk opens the next one
     and counts no error. Any error, or an answer other than 2xx or 3xx, makes the run worthless.
     """
-    result = run(
-        "taskset", "-c", str(core),
-        "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", SCRIPT, server.url(path), "--", str(depth),
-    )  # fmt: skip
+    pinned = ("taskset", "-c", str(plan.load_core))
+    wrk = ("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{plan.seconds}s", "-s", SCRIPT)
+    result = run(*pinned, *wrk, server.url(path), "--", str(depth))
     counts = json.loads(result.stdout.splitlines()[-1])
     errors = {kind: count for kind, count in counts["errors"].items() if count}
     if errors:
@@ -29,5 +39,5 @@ def send(server: Server, path: str, seconds: int, core: int, depth: int = 1) -> 
     return int(counts["requests"])
 
 
-def warm_up(server: Server, path: str, core: int, depth: int = 1) -> None:
-    send(server, path, WARM_UP_SECONDS, core, depth)
+def warm_up(server: Server, path: str, plan: Plan, depth: int = 1) -> None:
+    send(server, path, replace(plan, seconds=WARM_UP_SECONDS), depth)

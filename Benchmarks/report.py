@@ -7,7 +7,7 @@ import time
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from tools import BenchmarkError, run
+from tools import BenchmarkError, first_line
 
 BEGIN = "<!-- Written by Benchmarks/bench.py --write: begin -->"
 END = "<!-- Written by Benchmarks/bench.py --write: end -->"
@@ -35,9 +35,11 @@ class Row:
 def table(rows: list[Row]) -> str:
     lines = [HEADINGS, *(row.cells() for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
-    texts = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |" for line in lines]
-    texts.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return "\n".join(texts)
+    heading, *others = (
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines
+    )
+    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    return "\n".join([heading, rule, *others])
 
 
 def circumstances(command: str) -> str:
@@ -45,7 +47,7 @@ def circumstances(command: str) -> str:
     lines = [
         f"- Date: {time.strftime('%Y-%m-%d')}",
         f"- Machine: {processor()}, {os.cpu_count()} cores, {platform.machine()}, Linux {platform.release()}",
-        f"- Versions: {swift_version()}; {nginx_version()}; {wrk_version()}; {run('valgrind', '--version').stdout.strip()}",
+        f"- Versions: {'; '.join(versions())}",
         f"- Command: `{command}`",
     ]
     return "\n".join(lines)
@@ -58,17 +60,13 @@ def processor() -> str:
     return "unknown processor"
 
 
-def swift_version() -> str:
-    return run("swift", "--version").stdout.splitlines()[0]
-
-
-def nginx_version() -> str:
-    return run("nginx", "-v").stderr.strip().removeprefix("nginx version: ")
-
-
-def wrk_version() -> str:
-    """The package's version: wrk has no option that prints its own and exits well."""
-    return "wrk " + run("dpkg-query", "-W", "-f", "${Version}", "wrk").stdout.strip()
+def versions() -> list[str]:
+    return [
+        first_line("swift", "--version"),
+        first_line("nginx", "-v").removeprefix("nginx version: "),
+        first_line("wrk", "-v").partition(" [")[0],
+        first_line("valgrind", "--version"),
+    ]
 
 
 def check_writable(document: Path) -> None:

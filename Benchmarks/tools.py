@@ -38,14 +38,22 @@ def require(*names: str) -> None:
 
 def run(*command: str | Path, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Runs to the end and gives what was printed; with `environment`, in that and the search path alone."""
-    clean = None if environment is None else child_environment(environment)
-    result = subprocess.run(
-        command, env=clean or {**os.environ, "PATH": SEARCH_PATH}, stdin=subprocess.DEVNULL, capture_output=True, text=True
-    )
+    result = capture(*command, environment=os.environ if environment is None else child_environment(environment))
     if result.returncode != 0:
         line = " ".join(str(part) for part in command)
         raise BenchmarkError(f"exit code {result.returncode}: {line}\n{(result.stdout + result.stderr).strip()}")
     return result
+
+
+def first_line(*command: str) -> str:
+    """What a program says first, whatever its exit code: some call it a mistake to be asked for their version."""
+    result = capture(*command, environment=os.environ)
+    return (result.stdout + result.stderr).strip().partition("\n")[0]
+
+
+def capture(*command: str | Path, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    settings = {**environment, "PATH": SEARCH_PATH}
+    return subprocess.run(command, env=settings, stdin=subprocess.DEVNULL, capture_output=True, text=True)
 
 
 def child_environment(settings: Mapping[str, str]) -> dict[str, str]:

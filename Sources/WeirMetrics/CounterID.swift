@@ -9,6 +9,7 @@ package enum CounterID: UInt8, CaseIterable, Sendable {
     case connectionsHandedOver
     case connectionsReset
     case connectionsShed
+    case connectionsRetired
     case acceptFailures
     case acceptPauses
     case receivedBytes

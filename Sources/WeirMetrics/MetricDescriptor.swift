@@ -50,6 +50,8 @@ extension CounterID {
                 "weir_connections_shed_total",
                 "Idle connections closed because file descriptors ran short."
             )
+        case .connectionsRetired:
+            MetricDescriptor("weir_connections_retired_total", "Connections ended because of their age.")
         case .acceptFailures:
             MetricDescriptor("weir_accept_failures_total", "Failed attempts to accept a connection.")
         case .acceptPauses:
@@ -84,7 +86,7 @@ extension CounterID {
         case .handlerErrors:
             MetricDescriptor("weir_handler_errors_total", "Errors that handlers threw and no response was made of.")
         case .jobsRun:
-            MetricDescriptor("weir_jobs_run_total", "Handlers that worker threads ran.")
+            MetricDescriptor("weir_jobs_run_total", "Steps of tasks that event loops ran.")
         case .loopTurns:
             MetricDescriptor("weir_loop_turns_total", "Turns of the event loops.")
         }

@@ -57,7 +57,7 @@ final class AppEngine: Service {
                     loopCount: settings.loops.resolved(automatic: cpus),
                     listen: listens ? settings.listen : [],
                     connectionsMax: settings.connectionsMax.resolved(
-                        automatic: max(16, descriptors - Self.descriptorsReserved)
+                        automatic: max(16, descriptors - min(Self.descriptorsReserved, descriptors / 16))
                     ),
                     descriptorsHigh: max(16, descriptors * settings.descriptorsHighPercent / 100),
                     settings: settings,

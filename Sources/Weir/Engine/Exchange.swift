@@ -59,6 +59,8 @@ final class Exchange: @unchecked Sendable {
     /// The task of an asynchronous handler on the worker pool.
     var workerTask: Task<Void, Never>?
     let isCancelled = Atomic<Bool>(false)
+    /// Nobody takes the answer any more, so a handler that has not begun need not; relaxed, seeing it late costs work.
+    let isAbandoned = Atomic<Bool>(false)
     let extras = Mutex(Extras())
 
     /// What of the bodies has been kept.
@@ -154,6 +156,7 @@ final class Exchange: @unchecked Sendable {
         streamed = nil
         outcome = nil
         if isCancelled.load(ordering: .relaxed) { isCancelled.store(false, ordering: .relaxed) }
+        if isAbandoned.load(ordering: .relaxed) { isAbandoned.store(false, ordering: .relaxed) }
         extras.withLock { if $0.isUsed { $0 = Extras() } }
         if headCapacity > 16384 {
             head.deallocate()

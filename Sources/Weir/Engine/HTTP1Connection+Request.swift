@@ -33,38 +33,49 @@ extension HTTP1Connection {
             bodyBytesInWindow = 0
             readDeadline = now &+ configuration.bodyTimeout
         }
-        isLast =
-            isLast || !head.keepsAlive || requestCount >= configuration.requestsPerConnection
-            || now >= retiresAt || owner.server.isDraining
+        isLast = isLast || !head.keepsAlive || requestCount >= configuration.requestsPerConnection
         guard head.method != .other, head.form != .authority else {
-            exchange.route = nil
+            keepUnrouted(exchange, bytes)
             return answer(exchange, .notImplemented)
         }
         if head.form == .asterisk {
-            exchange.route = nil
-            return respond(exchange, Response(.noContent, headers: ["Allow": owner.snapshot.methods.allowHeader]))
+            keepUnrouted(exchange, bytes)
+            return respond(exchange, Response(.noContent, headers: ["Allow": owner.snapshot.allow]))
         }
-        switch lookUp(exchange, head, bytes) {
+        let outcome = lookUp(exchange, head, bytes)
+        guard outcome == .found else {
+            let allowed = exchange.match.pointee.allowed
+            keepUnrouted(exchange, bytes)
+            return answerUnrouted(exchange, outcome, allowed)
+        }
+        let route = owner.snapshot.routes[Int(exchange.match.pointee.route)]
+        if exchange.route !== route { exchange.route = route }
+        exchange.routeIndex = route.index
+        exchange.keepHead(bytes, normalizedPath: owner.scratch)
+        exchange.peer = peer
+        exchange.deadline = now &+ route.deadlineNanoseconds
+        hand(exchange, to: route, head)
+    }
+
+    /// Keeps the head of a request that no route takes, for the id in its answer.
+    private func keepUnrouted(_ exchange: Exchange, _ bytes: UnsafeRawBufferPointer) {
+        exchange.route = nil
+        exchange.match.pointee = RouteMatch()
+        exchange.keepHead(bytes, normalizedPath: owner.scratch)
+    }
+
+    private func answerUnrouted(_ exchange: Exchange, _ outcome: RouteOutcome, _ allowed: MethodSet) {
+        switch outcome {
         case .found:
-            let route = owner.snapshot.routes[Int(exchange.match.pointee.route)]
-            if exchange.route !== route { exchange.route = route }
-            exchange.routeIndex = route.index
-            exchange.keepHead(bytes, normalizedPath: owner.scratch)
-            exchange.peer = peer
-            exchange.deadline = now &+ route.deadlineNanoseconds
-            hand(exchange, to: route, head)
+            break
         case .automaticOptions:
-            exchange.route = nil
-            respond(exchange, Response(.noContent, headers: ["Allow": exchange.match.pointee.allowed.allowHeader]))
+            respond(exchange, Response(.noContent, headers: ["Allow": allowed.allowHeader]))
         case .methodNotAllowed:
-            exchange.route = nil
-            answer(exchange, .methodNotAllowed, headers: ["Allow": exchange.match.pointee.allowed.allowHeader])
+            answer(exchange, .methodNotAllowed, headers: ["Allow": allowed.allowHeader])
         case .notFound:
-            exchange.route = nil
             answer(exchange, .notFound)
         case .invalidPath(let fault):
-            exchange.route = nil
-            answer(exchange, .badRequest, String(describing: fault))
+            answer(exchange, .badRequest, "\(fault)")
         }
     }
 

@@ -24,6 +24,10 @@ extension HTTP1Connection {
     /// has had its answer.
     func respond(_ exchange: Exchange, _ response: Response) {
         guard exchange.output.isPending, exchange.connection === self else { return }
+        if loop.now >= retiresAt, !isLast {
+            isLast = true
+            metrics.increment(.connectionsRetired)
+        }
         isLast = isLast || owner.server.isDraining
         switch response.body {
         case .failure(let error):

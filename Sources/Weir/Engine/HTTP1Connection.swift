@@ -31,7 +31,7 @@ final class HTTP1Connection: @unchecked Sendable {
     // Instants at which something has taken too long; `.max` when nothing is waited for.
     var readDeadline: Nanoseconds = .max
     var writeDeadline: Nanoseconds = .max
-    /// Bytes of the body that came, and bytes that had gone out, when the present timeout began.
+    /// Bytes of the body that came since, and bytes that the client had acknowledged when the present timeout began.
     var bodyBytesInWindow: UInt64 = 0
     var sentBytesAtWindow: UInt64 = 0
 
@@ -193,7 +193,7 @@ final class HTTP1Connection: @unchecked Sendable {
     private func blocked() {
         guard writeDeadline == .max else { return }
         writeDeadline = loop.now &+ configuration.writeTimeout
-        sentBytesAtWindow = channel.sentByteCount
+        sentBytesAtWindow = channel.acknowledgedByteCount(on: loop)
         updateDeadline()
     }
 
@@ -217,6 +217,7 @@ final class HTTP1Connection: @unchecked Sendable {
             }
             exchange.connection = nil
             exchange.inputFailure = .disconnected
+            exchange.isAbandoned.store(true, ordering: .relaxed)
             exchange.cancel()
             owner.retire(exchange)
         }
@@ -244,16 +245,20 @@ final class HTTP1Connection: @unchecked Sendable {
     }
 
     private func becomeIdle() {
-        if owner.server.isClosingIdle {
-            phase = .closing
-            loop.finish(channel, writeTimeout: configuration.writeTimeout)
-            return
-        }
         let now = loop.now
         channel.setIdle(since: now)
         readDeadline = .max
-        channel.setDeadline(min(now &+ configuration.keepAliveTimeout, max(retiresAt, now), writeDeadline), on: loop)
+        if owner.server.isClosingIdle {
+            closeIfIdle()
+            return
+        }
+        // Of old age only after a moment of idleness: the next request may be on its way.
+        let retires = max(retiresAt, now &+ Self.idleGrace)
+        channel.setDeadline(min(now &+ configuration.keepAliveTimeout, retires, writeDeadline), on: loop)
     }
+
+    /// For how long a connection that is to go may still begin a request.
+    private static let idleGrace: Nanoseconds = 1_000_000_000
 
     func updateDeadline() {
         guard phase == .head || phase == .exchange else { return }
@@ -262,12 +267,19 @@ final class HTTP1Connection: @unchecked Sendable {
         channel.setDeadline(deadline, on: loop)
     }
 
-    /// A drain closes connections that wait for nothing.
+    /// A drain closes connections that wait for nothing. One that has not had an answer yet is given a moment to ask.
     func closeIfIdle() {
-        if phase == .idle {
-            phase = .closing
-            loop.finish(channel, writeTimeout: configuration.writeTimeout)
+        guard phase == .idle else { return }
+        if requestCount == 0 || channel.hasInput(on: loop) {
+            channel.setDeadline(loop.now &+ Self.idleGrace, on: loop)
+        } else {
+            endIdle()
         }
+    }
+
+    private func endIdle() {
+        phase = .closing
+        loop.finish(channel, writeTimeout: configuration.writeTimeout)
     }
 
     private func timedOut() {
@@ -279,12 +291,12 @@ final class HTTP1Connection: @unchecked Sendable {
                 return
             }
             writeDeadline = now &+ configuration.writeTimeout
-            sentBytesAtWindow = channel.sentByteCount
+            sentBytesAtWindow = channel.acknowledgedByteCount(on: loop)
         }
         switch phase {
         case .idle:
-            metrics.increment(.timeoutsKeepAlive)
-            closeIfIdle()
+            metrics.increment(now >= retiresAt ? .connectionsRetired : .timeoutsKeepAlive)
+            endIdle()
         case .head where readDeadline <= now:
             metrics.increment(.timeoutsHead)
             answerTimeout(.requestTimeout, "the request's head took too long")
@@ -304,7 +316,8 @@ final class HTTP1Connection: @unchecked Sendable {
     }
 
     private func writeWindowIsTooSlow() -> Bool {
-        let moved = channel.sentByteCount &- sentBytesAtWindow
+        // What the peer has acknowledged, not what the kernel has taken: a full send buffer hides a steady slow reader.
+        let moved = channel.acknowledgedByteCount(on: loop) &- sentBytesAtWindow
         return moved == 0 || moved < min(configuration.writeBytesPerTimeoutMin, UInt64(channel.queuedByteCount))
     }
 
@@ -321,6 +334,7 @@ final class HTTP1Connection: @unchecked Sendable {
 
     private func answerTimeout(_ status: Status, _ message: String) {
         guard let exchange else { return }
+        exchange.isAbandoned.store(true, ordering: .relaxed)
         exchange.cancel()
         guard exchange.connection != nil || phase == .head else { return }
         if !exchange.output.isPending {

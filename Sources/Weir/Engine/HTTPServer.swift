@@ -162,7 +162,7 @@ final class HTTPServer: Sendable {
                 descriptor = dup(shared)
                 guard descriptor >= 0 else { throw SystemCallError("dup", errno: errno, subject: wanted.description) }
             } else {
-                (descriptor, wanted) = try bindFallingBack(wanted, options)
+                (descriptor, wanted) = try bindFallingBack(wanted, options, isFirst: index == 0)
                 shared = descriptor
             }
             if index == 0 { addresses.withLock { [wanted] in $0.append(wanted) } }
@@ -175,9 +175,11 @@ final class HTTPServer: Sendable {
     /// A host without IPv6 still gets "all addresses", as IPv4.
     private func bindFallingBack(
         _ address: SocketAddress,
-        _ options: ListenerOptions
+        _ options: ListenerOptions,
+        isFirst: Bool
     ) throws(SystemCallError) -> (Int32, SocketAddress) {
         do throws(SystemCallError) {
+            if isFirst { try Listener.checkFree(address, options: options) }
             return try Listener.bind(address, options: options, reusesPort: true)
         } catch {
             guard options.isDualStack, error.errno == EAFNOSUPPORT || error.errno == EADDRNOTAVAIL,

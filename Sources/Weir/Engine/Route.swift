@@ -56,13 +56,15 @@ final class Snapshot: Sendable {
     let version: UInt64
     let table: RouteTable
     let routes: [Route]
-    /// The methods that some route answers, for `OPTIONS *`.
-    let methods: MethodSet
+    /// The methods that some route answers, as `Allow` says it, for `OPTIONS *`.
+    let allow: String
 
     init(version: UInt64, table: RouteTable, routes: [Route]) {
         self.version = version
         self.table = table
         self.routes = routes
-        methods = routes.reduce(into: MethodSet.options) { $0.formUnion($1.method.set) }
+        var methods = routes.reduce(into: MethodSet.options) { $0.formUnion($1.method.set) }
+        if methods.contains(.get) { methods.insert(.head) }
+        allow = methods.allowHeader
     }
 }

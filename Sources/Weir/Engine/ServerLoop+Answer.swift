@@ -29,7 +29,8 @@ extension ServerLoop {
 
     func failStream(_ exchange: Exchange, _ error: any Error) {
         guard let connection = exchange.connection else { return }
-        if !(error is ResponseWriterError), !(error is CancellationError) {
+        let isClients = error is ResponseWriterError || error is RequestBodyError || error is CancellationError
+        if !isClients {
             logHandlerError(exchange, error, "the body of a response failed")
         }
         connection.breakOff()
@@ -72,7 +73,7 @@ extension ServerLoop {
     static let runOnWorker: WorkerJob.Function = { pointer in
         // Retained by `HTTPServer.submit`, released by `finishFromWorker`.
         let exchange = Unmanaged<Exchange>.fromOpaque(pointer).takeUnretainedValue()
-        if case .workers(let handler) = exchange.route?.handler, !exchange.isCancelled.load(ordering: .relaxed) {
+        if case .workers(let handler) = exchange.route?.handler, !exchange.isAbandoned.load(ordering: .relaxed) {
             exchange.outcome = Result {
                 try handler(Request(exchange: exchange), RequestContext(exchange: exchange))
             }
@@ -86,9 +87,6 @@ extension ServerLoop {
         if let outcome = exchange.outcome {
             exchange.outcome = nil
             owner.finish(exchange, outcome)
-        } else {
-            // The client left before a worker was free; if it only shut its side, it learns that nothing comes.
-            exchange.connection?.breakOff()
         }
         owner.retire(exchange)
     }

@@ -24,8 +24,16 @@ package struct Channel: Equatable {
     /// Bytes that were given to be sent and have not gone to the kernel.
     package var queuedByteCount: Int { state.pointee.queuedBytes }
 
-    /// Bytes that have gone to the kernel since the channel was opened.
-    package var sentByteCount: UInt64 { state.pointee.sentBytes }
+    /// Bytes that the peer has acknowledged since the channel was opened; one system call.
+    package func acknowledgedByteCount(on loop: EventLoop) -> UInt64 {
+        let waiting = UInt64(loop.core.pointee.poller.unacknowledgedByteCount(state.pointee.descriptor))
+        return state.pointee.sentBytes > waiting ? state.pointee.sentBytes - waiting : 0
+    }
+
+    /// Whether something has come that was not received; one system call.
+    package func hasInput(on loop: EventLoop) -> Bool {
+        loop.core.pointee.poller.hasInput(state.pointee.descriptor)
+    }
 
     /// Whether received bytes are waiting that the protocol has not taken.
     package var hasUntakenBytes: Bool { state.pointee.carry != nil }

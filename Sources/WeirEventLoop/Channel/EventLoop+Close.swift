@@ -102,21 +102,39 @@ extension EventLoop {
         }
     }
 
-    /// Closes the `count` channels that have been idle for the longest time; says how many there were to close.
+    /// Closes the `count` channels that have been idle for the longest time, at the end of this turn, when the events
+    /// at hand have told which of them are idle no more.
+    package func shedIdle(_ count: Int) {
+        core.pointee.shedCount = max(core.pointee.shedCount, count)
+    }
+
+    /// A channel is idle when it has been so for this long: what has just been accepted may be about to send.
+    private static let idleBeforeShedding: Nanoseconds = 500_000_000
+
+    /// Closes the longest-idle channels that `shedIdle` asked for.
     ///
     /// - Complexity: O(n log n) in the channels of this loop; it runs only when descriptors run short.
-    package func closeLongestIdle(_ count: Int) -> Int {
+    func closeLongestIdle() {
+        let count = core.pointee.shedCount
+        core.pointee.shedCount = 0
+        guard now > Self.idleBeforeShedding else { return }
+        let latest = now - Self.idleBeforeShedding
         var idle: [(since: Nanoseconds, slot: UInt32)] = []
         core.pointee.channels.visitUsed { state in
-            if state.pointee.phase == .open, state.pointee.idleSince != .max {
+            if state.pointee.phase == .open, state.pointee.idleSince <= latest {
                 idle.append((state.pointee.idleSince, state.pointee.slot))
             }
         }
         idle.sort { $0.since < $1.since }
-        for (_, slot) in idle.prefix(count) {
-            close(Channel(state: core.pointee.channels.unchecked(slot)), reason: .shed)
+        var closed = 0
+        for (_, slot) in idle {
+            if closed == count { break }
+            let state = core.pointee.channels.unchecked(slot)
+            // A request that has come in the meantime is served.
+            if core.pointee.poller.hasInput(state.pointee.descriptor) { continue }
+            close(Channel(state: state), reason: .shed)
             metrics.increment(.connectionsShed)
+            closed += 1
         }
-        return min(count, idle.count)
     }
 }

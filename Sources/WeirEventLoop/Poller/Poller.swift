@@ -65,6 +65,22 @@ package enum Poller {
         }
     }
 
+    /// Whether something has come that was not received; a system call, for rare decisions.
+    func hasInput(_ descriptor: Int32) -> Bool {
+        switch self {
+        case .epoll: weir_has_input(descriptor) != 0
+        case .replay: false
+        }
+    }
+
+    /// Bytes that were sent and that the peer has not acknowledged; a system call, for rare decisions.
+    func unacknowledgedByteCount(_ descriptor: Int32) -> Int {
+        switch self {
+        case .epoll: max(0, Int(weir_unacknowledged(descriptor)))
+        case .replay: 0
+        }
+    }
+
     /// Ends what the poller itself holds; descriptors that it watched stay open.
     func close() {
         if case .epoll(let poller) = self { poller.close() }

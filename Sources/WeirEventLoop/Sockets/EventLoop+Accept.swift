@@ -82,6 +82,7 @@ extension EventLoop {
         var accepted = 0
         while accepted < count {
             if let policy = acceptPolicy, policy.openCount >= policy.connectionsMax {
+                shedIdleEverywhere()
                 pauseAccepting()
                 return
             }
@@ -102,7 +103,7 @@ extension EventLoop {
             default:
                 metrics.increment(.acceptFailures)
                 // EMFILE, ENFILE, ENOBUFS, ENOMEM: nothing to be had now. Serving goes on.
-                _ = closeLongestIdle(Self.idleClosedAtOnce)
+                shedIdleEverywhere()
                 pauseAccepting()
                 return
             }
@@ -115,12 +116,7 @@ extension EventLoop {
             adopt(descriptor: descriptor, listener: listener, address: address)
             return
         }
-        if Int(descriptor) >= policy.descriptorsHigh {
-            for loop in policy.loops where loop !== self {
-                loop.submit { _ = $0.closeLongestIdle(Self.idleClosedAtOnce) }
-            }
-            _ = closeLongestIdle(Self.idleClosedAtOnce)
-        }
+        if Int(descriptor) >= policy.descriptorsHigh { shedIdleEverywhere() }
         let target = policy.leastLoaded(self)
         if target === self {
             adopt(descriptor: descriptor, listener: listener, address: address)
@@ -128,6 +124,13 @@ extension EventLoop {
             metrics.increment(.connectionsHandedOver)
             target.incomingChannels.wrappingAdd(1, ordering: .relaxed)
             target.inbox.push(.adopt(descriptor: descriptor, listener: listener, address: address))
+        }
+    }
+
+    private func shedIdleEverywhere() {
+        shedIdle(Self.idleClosedAtOnce)
+        for loop in acceptPolicy?.loops ?? [] where loop !== self {
+            loop.submit { $0.shedIdle(Self.idleClosedAtOnce) }
         }
     }
 

@@ -53,8 +53,9 @@ package struct Listener: Sendable {
         guard descriptor >= 0 else { throw SystemCallError("socket", errno: errno, subject: subject) }
         do throws(SystemCallError) {
             if case .unix(let path) = address {
-                // A file that a killed process left behind would refuse the bind; a live one is taken over by none.
-                if !isAlive(address) { unlink(path) }
+                // A socket that a killed process left behind would refuse the bind; a live one, or a file that is no
+                // socket, still does.
+                if isSocket(path), !isAlive(address) { unlink(path) }
             } else {
                 try set(descriptor, SOL_SOCKET, SO_REUSEADDR, 1, subject)
                 if reusesPort { try set(descriptor, SOL_SOCKET, SO_REUSEPORT, 1, subject) }
@@ -97,6 +98,18 @@ package struct Listener: Sendable {
         guard setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size)) == 0 else {
             throw SystemCallError("setsockopt", errno: errno, subject: subject)
         }
+    }
+
+    private static func isSocket(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
+    }
+
+    /// Throws if somebody listens on a TCP address: with SO_REUSEPORT two processes of one user would share it silently.
+    package static func checkFree(_ address: SocketAddress, options: ListenerOptions) throws(SystemCallError) {
+        guard let port = address.port, port != 0 else { return }
+        let (descriptor, _) = try bind(address, options: options, reusesPort: false)
+        _ = Glibc.close(descriptor)
     }
 
     private static func isAlive(_ address: SocketAddress) -> Bool {

@@ -75,7 +75,7 @@ import WeirMetrics
             isEnd = piece.isEnd
             test.turn()
         }
-        #expect(got == bytes)
+        #expect(isEqual(got, bytes))
         #expect(isEnd)
         #expect(recorder.closeReasons.isEmpty, "it lingers until the peer ends")
         peer.close()

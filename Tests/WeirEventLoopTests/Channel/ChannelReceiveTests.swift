@@ -60,7 +60,7 @@ import WeirMetrics
                 test.turn()
             }
             test.turn(20)
-            #expect(recorder.taken == message, "\(size) bytes")
+            #expect(isEqual(recorder.taken, message), "\(size) bytes")
         }
     }
 
@@ -93,7 +93,7 @@ import WeirMetrics
             peer.send("!")
             recorder.channel.resume(on: test.loop)
             test.turn(100)
-            try #require(recorder.taken == all + [UInt8(ascii: "!")], "seed \(seed), round \(round)")
+            try #require(isEqual(recorder.taken, all + [UInt8(ascii: "!")]), "seed \(seed), round \(round)")
         }
     }
 
@@ -199,7 +199,7 @@ import WeirMetrics
         try #require(peer.send(bytes) == bytes.count)
         peer.endSending()
         test.turn(10)
-        #expect(recorder.taken == bytes)
+        #expect(isEqual(recorder.taken, bytes))
         #expect(recorder.endedCount == 1)
     }
 

@@ -51,7 +51,7 @@ import WeirMetrics
             try #require(!piece.isEmpty || recorder.channel.queuedByteCount > 0)
             got += piece
         }
-        #expect(got == expected)
+        #expect(isEqual(got, expected))
     }
 
     @Test func `large output is sent whole and in order, with one blocked and one drained`() throws {
@@ -74,7 +74,7 @@ import WeirMetrics
             #expect(recorder.blockedCount == 1)
             test.turn()
         }
-        #expect(got == bytes)
+        #expect(isEqual(got, bytes))
         #expect(recorder.drainedCount == 1)
         #expect(recorder.channel.queuedByteCount == 0)
         #expect(recorder.channel.sentByteCount == 2_000_000)
@@ -123,7 +123,7 @@ import WeirMetrics
             got += peer.receive().bytes
             test.turn()
         }
-        #expect(got == expected)
+        #expect(isEqual(got, expected))
     }
 
     @Test func `sending to a peer that is gone closes the channel once`() throws {
