@@ -3,6 +3,8 @@
 #include "CWeirSystem.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/epoll.h>
@@ -50,6 +52,13 @@ intptr_t weir_receive(int fd, void *bytes, size_t capacity) {
 
 intptr_t weir_send(int fd, const void *bytes, size_t count) {
     return syscall(SYS_sendto, fd, bytes, count, MSG_NOSIGNAL, NULL, 0);
+}
+
+int weir_lowest_free_descriptor(int fd) {
+    int lowest = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (lowest < 0) return INT_MAX;
+    close(lowest);
+    return lowest;
 }
 
 int weir_has_input(int fd) {

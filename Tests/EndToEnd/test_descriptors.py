@@ -37,7 +37,8 @@ def test_a_connection_that_is_used_survives_while_idle_ones_are_closed(serve):
         for _ in range(1200):
             stack.enter_context(server.connect())
             assert used.get().status == 200
-    assert server.metric("weir_connections_shed_total") > 500
+        eventually(lambda: server.metric("weir_connections_shed_total") > 500, "idle connections are closed")
+        assert used.get().status == 200
 
 
 def test_the_high_mark_can_be_set(serve):
@@ -108,7 +109,8 @@ def exhausted(serve, files):
 
 def test_without_descriptors_serving_goes_on_and_accepting_recovers_by_itself(exhausted):
     server = exhausted.server
-    assert exhausted.metric("process_open_fds") >= exhausted.DESCRIPTORS - 2
+    # A sixteenth is kept for files, the log and the admin port.
+    assert exhausted.metric("process_open_fds") >= exhausted.DESCRIPTORS * 15 // 16 - 2
     assert exhausted.metric("weir_connections_accepted_total") == exhausted.accepted
     assert exhausted.metric("weir_connections_shed_total") == 0
     # Who is connected is served.
@@ -133,7 +135,7 @@ def test_a_paused_listener_does_not_spin(exhausted):
     before = exhausted.metric("weir_loop_turns_total")
     cpu = exhausted.metric("process_cpu_seconds_total")
     # It tries again ten times a second; a spinning loop would turn many thousand times meanwhile.
-    eventually(lambda: exhausted.metric("weir_accept_pauses_total") >= 8, "accepting is tried again")
+    eventually(lambda: exhausted.metric("weir_loop_turns_total") - before >= 12, "accepting is tried again")
     assert exhausted.metric("weir_loop_turns_total") - before < 500
     assert exhausted.metric("process_cpu_seconds_total") - cpu < 0.5
 

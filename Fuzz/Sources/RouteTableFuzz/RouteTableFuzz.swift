@@ -9,6 +9,7 @@ import WeirRouting
 public func fuzzRouteTable(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     // libFuzzer's memory, valid and constant during this call.
     let path = unsafe Span(_unsafeStart: start, count: count)
+    Lookup(0, hosts[0], path).checkThatNormalizedStays()
     for host in hosts {
         var methods: MethodSet = []
         var answers: [Lookup] = []

@@ -60,6 +60,7 @@ final class AppEngine: Service {
                         automatic: max(16, descriptors - min(Self.descriptorsReserved, descriptors / 16))
                     ),
                     descriptorsHigh: max(16, descriptors * settings.descriptorsHighPercent / 100),
+                    descriptorsMax: descriptors - min(Self.descriptorsReserved, descriptors / 16),
                     settings: settings,
                     pinsLoops: settings.pinsLoops
                 ),
@@ -88,6 +89,7 @@ final class AppEngine: Service {
                         listen: settings.adminListen,
                         connectionsMax: Self.adminConnectionsMax,
                         descriptorsHigh: .max,
+                        descriptorsMax: .max,
                         settings: Self.adminSettings(settings),
                         pinsLoops: false
                     ),

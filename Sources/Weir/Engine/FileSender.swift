@@ -30,6 +30,7 @@ final class FileSender: @unchecked Sendable {
     private let response: Response
     private let exchange: Exchange
     private var descriptor: Int32 = -1
+    private var openError: Int32 = 0
     private var remaining = 0
     private var hasBegun = false
     private var piece: [UInt8] = []
@@ -54,7 +55,10 @@ final class FileSender: @unchecked Sendable {
     private func openFile() {
         // Without O_NONBLOCK opening a pipe would hold the worker until somebody writes to it.
         descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { return }
+        guard descriptor >= 0 else {
+            openError = errno
+            return
+        }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             close(descriptor)
@@ -82,7 +86,7 @@ final class FileSender: @unchecked Sendable {
         guard let connection = exchange.connection else { return }
         if !hasBegun {
             hasBegun = true
-            guard descriptor >= 0 else { return connection.answer(exchange, .notFound) }
+            guard descriptor >= 0 else { return answerUnopened(connection) }
             var head = response
             head.body = .stream(length: remaining) { _ in }
             connection.respond(exchange, head)
@@ -100,6 +104,16 @@ final class FileSender: @unchecked Sendable {
             exchange.writer = .call { [self] in if exchange.connection != nil { readOn() } }
         } else {
             readOn()
+        }
+    }
+
+    private func answerUnopened(_ connection: HTTP1Connection) {
+        switch openError {
+        case EMFILE, ENFILE, ENOMEM:
+            connection.answer(exchange, .serviceUnavailable, headers: ["Retry-After": "1"])
+        default:
+            // Whether a file is there and may not be read is nobody's business.
+            connection.answer(exchange, .notFound)
         }
     }
 

@@ -246,7 +246,7 @@ final class HTTP1Connection: @unchecked Sendable {
 
     private func becomeIdle() {
         let now = loop.now
-        channel.setIdle(since: now)
+        channel.setIdle(since: now, isNew: requestCount == 0)
         readDeadline = .max
         if owner.server.isClosingIdle {
             closeIfIdle()

@@ -18,6 +18,7 @@ final class HTTPServer: Sendable {
         var listen: [ListenAddress]
         var connectionsMax: Int
         var descriptorsHigh: Int
+        var descriptorsMax: Int
         var settings: Settings
         var pinsLoops: Bool
         var clock = LoopClock.monotonic
@@ -74,7 +75,8 @@ final class HTTPServer: Sendable {
         let policy = AcceptPolicy(
             loops: loops,
             connectionsMax: plan.connectionsMax,
-            descriptorsHigh: plan.descriptorsHigh
+            descriptorsHigh: plan.descriptorsHigh,
+            descriptorsMax: plan.descriptorsMax
         )
         var serverLoops: [ServerLoop] = []
         for loop in loops {

@@ -23,6 +23,7 @@ extension App {
                 listen: [],
                 connectionsMax: .max,
                 descriptorsHigh: .max,
+                descriptorsMax: .max,
                 settings: settings,
                 pinsLoops: false,
                 clock: .manual(ManualClock()),

@@ -71,8 +71,10 @@ package struct Channel: Equatable {
     }
 
     /// Marks the channel as idle since `instant` (it may be closed when descriptors run short), or busy with `.max`.
-    package func setIdle(since instant: Nanoseconds) {
+    /// One that `isNew` has not been of use yet.
+    package func setIdle(since instant: Nanoseconds, isNew: Bool = false) {
         state.pointee.idleSince = instant
+        state.pointee.isNew = isNew
     }
 
     var timerNode: UnsafeMutablePointer<TimerNode> {

@@ -30,6 +30,7 @@ struct ChannelState {
     /// False from a send that the kernel cut short until it reports room.
     var isWritable = true
     var isPaused = false
+    var isNew = false
     var isScheduled = false
     /// A send was cut short since the last `drained`.
     var owesDrained = false

@@ -108,8 +108,8 @@ extension EventLoop {
         core.pointee.shedCount = max(core.pointee.shedCount, count)
     }
 
-    /// A channel is idle when it has been so for this long: what has just been accepted may be about to send.
-    private static let idleBeforeShedding: Nanoseconds = 500_000_000
+    /// For how long a new channel is not taken for idle.
+    private static let settlingNanoseconds: Nanoseconds = 100_000_000
 
     /// Closes the longest-idle channels that `shedIdle` asked for.
     ///
@@ -117,11 +117,10 @@ extension EventLoop {
     func closeLongestIdle() {
         let count = core.pointee.shedCount
         core.pointee.shedCount = 0
-        guard now > Self.idleBeforeShedding else { return }
-        let latest = now - Self.idleBeforeShedding
         var idle: [(since: Nanoseconds, slot: UInt32)] = []
+        let settled = now > Self.settlingNanoseconds ? now - Self.settlingNanoseconds : 0
         core.pointee.channels.visitUsed { state in
-            if state.pointee.phase == .open, state.pointee.idleSince <= latest {
+            if state.pointee.phase == .open, state.pointee.idleSince <= now {
                 idle.append((state.pointee.idleSince, state.pointee.slot))
             }
         }
@@ -130,6 +129,8 @@ extension EventLoop {
         for (_, slot) in idle {
             if closed == count { break }
             let state = core.pointee.channels.unchecked(slot)
+            // What has just been accepted is about to ask; what has been idle for less time than that stays, too.
+            if state.pointee.isNew, state.pointee.idleSince > settled { break }
             // A request that has come in the meantime is served.
             if core.pointee.poller.hasInput(state.pointee.descriptor) { continue }
             close(Channel(state: state), reason: .shed)

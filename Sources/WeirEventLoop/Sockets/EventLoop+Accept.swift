@@ -15,11 +15,14 @@ package final class AcceptPolicy: Sendable {
     /// An accepted descriptor with this number or above means that as many are in use, because the kernel gives the
     /// lowest free one: then idle connections are closed.
     let descriptorsHigh: Int
+    /// At this number accepting pauses, so that files, the log and the admin port still get descriptors.
+    let descriptorsMax: Int
 
-    package init(loops: [EventLoop], connectionsMax: Int, descriptorsHigh: Int) {
+    package init(loops: [EventLoop], connectionsMax: Int, descriptorsHigh: Int, descriptorsMax: Int) {
         self.loops = loops
         self.connectionsMax = connectionsMax
         self.descriptorsHigh = descriptorsHigh
+        self.descriptorsMax = descriptorsMax
     }
 
     var openCount: Int {
@@ -92,6 +95,10 @@ extension EventLoop {
             if descriptor >= 0 {
                 accepted += 1
                 place(descriptor, listener: index, address: SocketAddress(storage))
+                if let policy = acceptPolicy, Int(descriptor) >= policy.descriptorsMax {
+                    pauseAccepting()
+                    return
+                }
                 continue
             }
             switch errno {
@@ -177,7 +184,14 @@ extension EventLoop {
     /// Tries again: a descriptor may have become free, here (after reaping) or elsewhere (after the retry time).
     func resumeAccepting() {
         guard core.pointee.isListening, core.pointee.isAcceptPaused else { return }
-        if let timer = core.pointee.acceptTimer { cancel(timer) }
+        if let timer = core.pointee.acceptTimer {
+            cancel(timer)
+            if let policy = acceptPolicy, weir_lowest_free_descriptor(inbox.descriptor) >= policy.descriptorsMax {
+                shedIdleEverywhere()
+                schedule(timer, at: now &+ Self.acceptRetryNanoseconds)
+                return
+            }
+        }
         core.pointee.isAcceptPaused = false
         for (index, listener) in core.pointee.listeners.enumerated() {
             do throws(SystemCallError) {

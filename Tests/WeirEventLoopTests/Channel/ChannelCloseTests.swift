@@ -243,14 +243,36 @@ import WeirMetrics
             recorder.channel.setIdle(since: idleSince)
             recorders.append(recorder)
         }
-        #expect(test.loop.closeLongestIdle(2) == 2)
+        test.loop.shedIdle(2)
+        #expect(recorders.allSatisfy { $0.channel.isOpen }, "not before the turn's events are heard")
         test.turn()
         #expect(recorders.map { $0.closeReasons } == [[], [.shed], [], [], [.shed], []])
         #expect(test.metrics.value(.connectionsShed) == 2)
-        #expect(test.loop.closeLongestIdle(10) == 3)
+        test.turn(3)
+        #expect(test.metrics.value(.connectionsShed) == 2)
+        test.loop.shedIdle(10)
         test.turn()
         #expect(recorders.map { $0.closeReasons.count } == [1, 1, 0, 1, 1, 1])
         withExtendedLifetime(peers) {}
+    }
+
+    @Test func `a channel is not idle that has just been opened, or has something to read`() throws {
+        let test = try HandTurnedLoop()
+        let fresh = Recorder()
+        let asking = Recorder()
+        let old = Recorder()
+        let peers = try [fresh, asking, old].map { try test.connect($0) }
+        test.advance(by: .seconds(10))
+        fresh.channel.setIdle(since: test.clock.now - 99_999_999, isNew: true)
+        asking.channel.setIdle(since: 1)
+        asking.channel.pause()
+        old.channel.setIdle(since: test.clock.now - 100_000_000, isNew: true)
+        peers[1].send("a request")
+        test.loop.shedIdle(10)
+        test.turn()
+        #expect(fresh.closeReasons.isEmpty)
+        #expect(asking.closeReasons.isEmpty)
+        #expect(old.closeReasons == [.shed])
     }
 
     @Test func `only the open channels of a protocol are visited`() throws {

@@ -100,7 +100,9 @@ import WeirMetrics
 
     @Test func `at the most connections accepting pauses, and goes on when one is closed`() throws {
         let test = try HandTurnedLoop()
-        test.loop.acceptPolicy = AcceptPolicy(loops: [test.loop], connectionsMax: 2, descriptorsHigh: .max)
+        test.loop.acceptPolicy = AcceptPolicy(
+            loops: [test.loop], connectionsMax: 2, descriptorsHigh: .max, descriptorsMax: .max
+        )
         let address = try listen(on: test, Recorder.opener { .echo() })
         let peers = try (0..<4).map { _ in try Peer.connected(to: address) }
         eventually("two are accepted") {
@@ -173,6 +175,24 @@ import WeirMetrics
         withExtendedLifetime(peers) {}
     }
 
+    @Test func `where the last descriptors are used accepting pauses, and what is open is served`() throws {
+        let pair = try LoopPair(connectionsMax: 100, descriptorsMax: 0)
+        let address = try listen(on: pair.loops[0], Recorder.opener { .echo() })
+        try listen(on: pair.loops[1], Recorder.opener { .echo() })
+        let peers = try (0..<3).map { _ in try Peer.connected(to: address) }
+        for peer in peers { peer.send("x") }
+        eventually("one is accepted") {
+            pair.turn()
+            return pair.loops[0].metrics.value(.connectionsAccepted) == 1
+        }
+        for _ in 0..<5 {
+            for test in pair.loops { test.advance(by: .milliseconds(100)) }
+        }
+        #expect(pair.loops[0].metrics.value(.connectionsAccepted) == 1)
+        #expect(pair.loops[0].metrics.value(.acceptPauses) == 1)
+        #expect(peers.count { $0.receive().bytes.count == 1 } == 1)
+    }
+
     @Test func `listeners that share a port take every connection between them`() throws {
         let first = try HandTurnedLoop()
         let second = try HandTurnedLoop()
@@ -242,10 +262,13 @@ import WeirMetrics
 private final class LoopPair {
     let loops: [HandTurnedLoop]
 
-    init(connectionsMax: Int, descriptorsHigh: Int = .max) throws {
+    init(connectionsMax: Int, descriptorsHigh: Int = .max, descriptorsMax: Int = .max) throws {
         loops = [try HandTurnedLoop(index: 0), try HandTurnedLoop(index: 1)]
         let policy = AcceptPolicy(
-            loops: loops.map(\.loop), connectionsMax: connectionsMax, descriptorsHigh: descriptorsHigh
+            loops: loops.map(\.loop),
+            connectionsMax: connectionsMax,
+            descriptorsHigh: descriptorsHigh,
+            descriptorsMax: .max
         )
         for test in loops { test.loop.acceptPolicy = policy }
     }

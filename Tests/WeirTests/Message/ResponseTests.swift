@@ -59,7 +59,7 @@ import Weir
 
     @Test(arguments: bodies, HandlerKind.allCases)
     func `a body in memory is sent with its length and type`(body: Body, kind: HandlerKind) async throws {
-        let response = try await answer(kind, body.make)
+        let response = try await answer(kind, .get, body.make)
         #expect(response.status == 200)
         #expect(isEqual(response.body, body.bytes))
         #expect(response["Content-Length"] == "\(body.bytes.count)")
@@ -153,7 +153,7 @@ import Weir
     ) async throws {
         for kind in HandlerKind.allCases {
             let log = CapturedLog()
-            let response = try await answer(kind, log: log) {
+            let response = try await answer(kind, .get, log: log) {
                 Response(headers: [name: value, "X-Other": "o"])
             }
             #expect(response.status == 500)
@@ -189,7 +189,7 @@ import Weir
     @Test(arguments: HandlerKind.allCases)
     func `a value that cannot be encoded is 500, and its error is in the log alone`(kind: HandlerKind) async throws {
         let log = CapturedLog()
-        let response = try await answer(kind, log: log) { .json(NoJSON()) }
+        let response = try await answer(kind, .get, log: log) { .json(NoJSON()) }
         #expect(response.status == 500)
         #expect(!response.text.contains("s3cr3t"))
         #expect(log.entry("a response could not be encoded")?.metadata["error"]?.contains("s3cr3t") == true)

@@ -7,6 +7,8 @@ import WeirEventLoop
 
 /// A blocking connection to a listening app.
 final class RawClient {
+    struct Refused: Error {}
+
     private var descriptor: Int32
 
     /// Connects to `127.0.0.1:port` or `unix:/path`, as the app's log names it.
@@ -85,6 +87,6 @@ final class RawClient {
                 Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<Address>.size))
             }
         }
-        try #require(result == 0)
+        if result != 0 { throw Refused() }
     }
 }
