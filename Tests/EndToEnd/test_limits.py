@@ -182,16 +182,28 @@ def test_an_old_idle_connection_is_closed(serve):
 
 def test_connections_beyond_the_limit_wait_until_one_closes(serve):
     server = serve(WEIR_CONNECTIONS=4)
-    open_wires = [server.connect() for _ in range(4)]
-    assert all(wire.get().status == 200 for wire in open_wires)
+    busy = [server.connect() for _ in range(4)]
+    for wire in busy:
+        wire.send(request("/echo", "POST", ["Transfer-Encoding: chunked"]))
     with server.connect() as waiting:
         waiting.send(request())
         server.wait_for_metric("weir_accept_pauses_total", 1)
-        assert all(wire.get().status == 200 for wire in open_wires)
         assert server.metric("weir_connections_accepted_total") == 4
-        open_wires[0].close()
+        busy[0].close()
         assert waiting.reply().status == 200
-    for wire in open_wires:
+    for wire in busy:
+        wire.close()
+
+
+def test_at_the_limit_the_longest_idle_connection_makes_room(serve):
+    server = serve(WEIR_CONNECTIONS=4, WEIR_LOOPS=1)
+    idle = [server.connect() for _ in range(4)]
+    assert all(wire.get().status == 200 for wire in idle)
+    with server.connect() as new:
+        assert new.get().status == 200
+    assert [wire.has_ended() for wire in idle] == [True, False, False, False]
+    assert server.metric("weir_connections_shed_total") == 1
+    for wire in idle:
         wire.close()
 
 

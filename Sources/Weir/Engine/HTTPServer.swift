@@ -97,6 +97,7 @@ final class HTTPServer: Sendable {
 
     /// Starts the loops' threads.
     func start() throws(SystemCallError) {
+        loops.first?.acceptPolicy?.countOtherDescriptors()
         for loop in loops {
             let thread = try SystemThread.start { loop.run() }
             let handle = ThreadHandle(thread)

@@ -102,21 +102,17 @@ extension EventLoop {
         }
     }
 
-    /// Closes the `count` channels that have been idle for the longest time, at the end of this turn, when the events
-    /// at hand have told which of them are idle no more.
-    package func shedIdle(_ count: Int) {
-        core.pointee.shedCount = max(core.pointee.shedCount, count)
-    }
-
     /// For how long a new channel is not taken for idle.
     private static let settlingNanoseconds: Nanoseconds = 100_000_000
 
-    /// Closes the longest-idle channels that `shedIdle` asked for.
+    /// Closes the channels that have been idle for the longest time, if descriptors are still short. At the end of a
+    /// turn, when its events have told which channels are idle no more.
     ///
-    /// - Complexity: O(n log n) in the channels of this loop; it runs only when descriptors run short.
+    /// - Complexity: O(n log n) in the channels of this loop.
     func closeLongestIdle() {
-        let count = core.pointee.shedCount
-        core.pointee.shedCount = 0
+        core.pointee.shedsIdle = false
+        // Another loop's answer to the same need may have been enough.
+        guard let count = acceptPolicy?.shedCount(), count > 0 else { return }
         var idle: [(since: Nanoseconds, slot: UInt32)] = []
         let settled = now > Self.settlingNanoseconds ? now - Self.settlingNanoseconds : 0
         core.pointee.channels.visitUsed { state in

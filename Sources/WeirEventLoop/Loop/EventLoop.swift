@@ -155,7 +155,7 @@ package final class EventLoop: @unchecked Sendable {
         runJobs()
         readScheduled()
         runJobs()
-        if core.pointee.shedCount > 0 { closeLongestIdle() }
+        if core.pointee.shedsIdle { closeLongestIdle() }
         reap()
         metrics.set(.bufferBytes, core.pointee.buffers.loanedBytes)
         hooks.turnEnded?()

@@ -25,8 +25,8 @@ package struct LoopCore: ~Copyable {
     /// The listeners are open; they stay in the table when they are closed, for connections that are handed over.
     var isListening = true
     var isAcceptPaused = false
-    /// How many idle channels are to be closed at the end of the turn.
-    var shedCount = 0
+    /// The longest-idle channels are to be closed at the end of the turn.
+    var shedsIdle = false
     var isStopping = false
     var acceptTimer: LoopTimer?
     let events: UnsafeMutablePointer<weir_event>

@@ -12,17 +12,35 @@ package final class AcceptPolicy: Sendable {
     package let loops: [EventLoop]
     /// Open connections over all loops at which accepting pauses.
     let connectionsMax: Int
-    /// An accepted descriptor with this number or above means that as many are in use, because the kernel gives the
-    /// lowest free one: then idle connections are closed.
+    /// Descriptors in use at which idle connections are closed.
     let descriptorsHigh: Int
     /// At this number accepting pauses, so that files, the log and the admin port still get descriptors.
+    /// An accepted descriptor with this number means that as many are in use: the kernel gives the lowest free one.
     let descriptorsMax: Int
+    /// Descriptors that are no connections of these loops; relaxed.
+    private let otherDescriptorCount = Atomic<Int>(0)
 
     package init(loops: [EventLoop], connectionsMax: Int, descriptorsHigh: Int, descriptorsMax: Int) {
         self.loops = loops
         self.connectionsMax = connectionsMax
         self.descriptorsHigh = descriptorsHigh
         self.descriptorsMax = descriptorsMax
+    }
+
+    /// Counts the descriptors that are in use before the first connection: the lowest free number.
+    package func countOtherDescriptors() {
+        guard let loop = loops.first else { return }
+        otherDescriptorCount.store(Int(weir_lowest_free_descriptor(loop.inbox.descriptor)), ordering: .relaxed)
+    }
+
+    var otherDescriptors: Int { otherDescriptorCount.load(ordering: .relaxed) }
+
+    /// How many idle connections a loop should close so that new ones have room; 0 when nothing is short.
+    func shedCount() -> Int {
+        let open = openCount
+        let spare = min(32, max(1, min(connectionsMax, descriptorsHigh) / 16))
+        let beyond = max(open - connectionsMax, open + otherDescriptors - descriptorsHigh)
+        return beyond >= 0 ? beyond + spare : 0
     }
 
     var openCount: Int {
@@ -48,7 +66,6 @@ package final class AcceptPolicy: Sendable {
 extension EventLoop {
     static let acceptsPerTurnMax = 64
     private static let acceptRetryNanoseconds: Nanoseconds = 100_000_000
-    private static let idleClosedAtOnce = 32
 
     /// Watches `listener` and opens its connections. On the loop's thread, or before it runs.
     package func add(_ listener: Listener) throws(SystemCallError) {
@@ -85,6 +102,8 @@ extension EventLoop {
         var accepted = 0
         while accepted < count {
             if let policy = acceptPolicy, policy.openCount >= policy.connectionsMax {
+                // Behind the first of a turn nobody may be waiting: if somebody is, the next turn brings it.
+                guard accepted == 0 else { return }
                 shedIdleEverywhere()
                 pauseAccepting()
                 return
@@ -123,7 +142,7 @@ extension EventLoop {
             adopt(descriptor: descriptor, listener: listener, address: address)
             return
         }
-        if Int(descriptor) >= policy.descriptorsHigh { shedIdleEverywhere() }
+        if policy.openCount + policy.otherDescriptors >= policy.descriptorsHigh { shedIdleEverywhere() }
         let target = policy.leastLoaded(self)
         if target === self {
             adopt(descriptor: descriptor, listener: listener, address: address)
@@ -134,10 +153,11 @@ extension EventLoop {
         }
     }
 
+    /// Asks all loops to close their longest-idle connections, at the end of their turn.
     private func shedIdleEverywhere() {
-        shedIdle(Self.idleClosedAtOnce)
+        core.pointee.shedsIdle = true
         for loop in acceptPolicy?.loops ?? [] where loop !== self {
-            loop.submit { $0.shedIdle(Self.idleClosedAtOnce) }
+            loop.submit { $0.core.pointee.shedsIdle = true }
         }
     }
 

@@ -233,48 +233,6 @@ import WeirMetrics
         #expect(recorders.allSatisfy { $0.closeReasons == [.stopped] })
     }
 
-    @Test func `those that are idle for the longest time are closed first, busy ones never`() throws {
-        let test = try HandTurnedLoop()
-        var recorders: [Recorder] = []
-        var peers: [Peer] = []
-        for idleSince: Nanoseconds in [500, 100, .max, 300, 200, 400] {
-            let recorder = Recorder()
-            peers.append(try test.connect(recorder))
-            recorder.channel.setIdle(since: idleSince)
-            recorders.append(recorder)
-        }
-        test.loop.shedIdle(2)
-        #expect(recorders.allSatisfy { $0.channel.isOpen }, "not before the turn's events are heard")
-        test.turn()
-        #expect(recorders.map { $0.closeReasons } == [[], [.shed], [], [], [.shed], []])
-        #expect(test.metrics.value(.connectionsShed) == 2)
-        test.turn(3)
-        #expect(test.metrics.value(.connectionsShed) == 2)
-        test.loop.shedIdle(10)
-        test.turn()
-        #expect(recorders.map { $0.closeReasons.count } == [1, 1, 0, 1, 1, 1])
-        withExtendedLifetime(peers) {}
-    }
-
-    @Test func `a channel is not idle that has just been opened, or has something to read`() throws {
-        let test = try HandTurnedLoop()
-        let fresh = Recorder()
-        let asking = Recorder()
-        let old = Recorder()
-        let peers = try [fresh, asking, old].map { try test.connect($0) }
-        test.advance(by: .seconds(10))
-        fresh.channel.setIdle(since: test.clock.now - 99_999_999, isNew: true)
-        asking.channel.setIdle(since: 1)
-        asking.channel.pause()
-        old.channel.setIdle(since: test.clock.now - 100_000_000, isNew: true)
-        peers[1].send("a request")
-        test.loop.shedIdle(10)
-        test.turn()
-        #expect(fresh.closeReasons.isEmpty)
-        #expect(asking.closeReasons.isEmpty)
-        #expect(old.closeReasons == [.shed])
-    }
-
     @Test func `only the open channels of a protocol are visited`() throws {
         let test = try HandTurnedLoop()
         let recorders = [Recorder(), Recorder(), Recorder()]

@@ -129,6 +129,7 @@ import WeirMetrics
             test.turn()
             return test.metrics.value(.sentBytes) == 4
         }
+        test.loop.acceptPolicy = nil
     }
 
     @Test func `paused accepting is tried again after a tenth of a second`() throws {
@@ -152,6 +153,69 @@ import WeirMetrics
             return pair.openCounts.reduce(0, +) == 1
         }
         withExtendedLifetime((peer, heldPeer)) {}
+    }
+
+    @Test func `at the most connections a new one takes the place of the longest idle, never of a busy one`() throws {
+        let test = try HandTurnedLoop()
+        test.loop.acceptPolicy = AcceptPolicy(
+            loops: [test.loop], connectionsMax: 6, descriptorsHigh: .max, descriptorsMax: .max
+        )
+        let address = try listen(on: test, Recorder.opener { Recorder() })
+        var recorders: [Recorder] = []
+        var peers: [Peer] = []
+        for idleSince: Nanoseconds in [500, 100, .max, 300, 200, 400] {
+            let recorder = Recorder()
+            peers.append(try test.connect(recorder))
+            recorder.channel.setIdle(since: idleSince)
+            recorders.append(recorder)
+        }
+        var closed: [Int] = []
+        for count: UInt64 in 1...5 {
+            peers.append(try Peer.connected(to: address))
+            eventually("it is accepted") {
+                test.turn()
+                return test.metrics.value(.connectionsAccepted) == count
+            }
+            closed += recorders.indices.filter { !recorders[$0].closeReasons.isEmpty && !closed.contains($0) }
+            #expect(closed.count == count)
+        }
+        #expect(closed == [1, 4, 3, 5, 0])
+        #expect(recorders.flatMap(\.closeReasons) == .init(repeating: .shed, count: 5))
+        #expect(test.metrics.value(.connectionsShed) == 5)
+        peers.append(try Peer.connected(to: address))
+        test.turn(5)
+        #expect(test.metrics.value(.connectionsAccepted) == 5)
+        #expect(recorders[2].closeReasons.isEmpty)
+        test.loop.acceptPolicy = nil
+    }
+
+    @Test func `a connection is not idle that has just been opened, or has something to read`() throws {
+        let test = try HandTurnedLoop()
+        test.loop.acceptPolicy = AcceptPolicy(
+            loops: [test.loop], connectionsMax: 3, descriptorsHigh: .max, descriptorsMax: .max
+        )
+        let address = try listen(on: test, Recorder.opener { Recorder() })
+        let fresh = Recorder()
+        let asking = Recorder()
+        let old = Recorder()
+        let peers = try [fresh, asking, old].map { try test.connect($0) }
+        test.advance(by: .seconds(10))
+        fresh.channel.setIdle(since: test.clock.now - 99_999_999, isNew: true)
+        asking.channel.setIdle(since: 1)
+        asking.channel.pause()
+        old.channel.setIdle(since: test.clock.now - 100_000_000, isNew: true)
+        peers[1].send("a request")
+        let waiting = try (0..<2).map { _ in try Peer.connected(to: address) }
+        eventually("one is accepted") {
+            test.turn()
+            return test.metrics.value(.connectionsAccepted) == 1
+        }
+        test.turn(3)
+        #expect(old.closeReasons == [.shed])
+        #expect(fresh.closeReasons.isEmpty)
+        #expect(asking.closeReasons.isEmpty)
+        test.loop.acceptPolicy = nil
+        withExtendedLifetime(waiting) {}
     }
 
     @Test func `where descriptors run short the idle connections of every loop are closed`() throws {
@@ -268,7 +332,7 @@ private final class LoopPair {
             loops: loops.map(\.loop),
             connectionsMax: connectionsMax,
             descriptorsHigh: descriptorsHigh,
-            descriptorsMax: .max
+            descriptorsMax: descriptorsMax
         )
         for test in loops { test.loop.acceptPolicy = policy }
     }

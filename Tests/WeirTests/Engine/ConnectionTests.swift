@@ -79,11 +79,11 @@ import Weir
         var last: WireResponse?
         for _ in 0..<100_000 where last?["Connection"] == nil {
             client.send(Self.keep)
-            guard let response = try WireResponse.all(in: client.receive()).first else { break }
+            guard let response = try await WireResponse.all(in: client.receive()).first else { break }
             last = response
             try await Task.sleep(for: .milliseconds(5))
         }
-        #expect(client.receive().isEmpty)
+        #expect(await client.receive().isEmpty)
         #expect(last?.status == 200)
         try await running.stop()
     }

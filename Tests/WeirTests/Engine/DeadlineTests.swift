@@ -182,7 +182,7 @@ import Weir
         let running = try await RunningApp(app, log: log)
         let client = try RawClient("unix:\(folder.path)/s")
         client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-        #expect(client.receive(until: 500_000).count >= 500_000)
+        #expect(await client.receive(until: 500_000).count >= 500_000)
         client.close()
         #expect(await eventuallyTrue { notes.all == ["true"] })
         try await running.stop()

@@ -124,7 +124,7 @@ import Weir
             client.send(bytes[..<position])
             client.waitUntilTaken()
             client.send(bytes[position...])
-            let responses = try WireResponse.all(in: client.receiveToEnd())
+            let responses = try await WireResponse.all(in: client.receiveToEnd())
             try #require(responses.map(\.text) == Self.answers, "split at \(position)")
         }
         try await running.stop()
@@ -144,7 +144,7 @@ import Weir
                 client.waitUntilTaken()
                 rest = rest.dropFirst(bytesAtOnce)
             }
-            let responses = try WireResponse.all(in: client.receiveToEnd())
+            let responses = try await WireResponse.all(in: client.receiveToEnd())
             #expect(responses.map(\.text) == Self.answers, "\(bytesAtOnce) at once")
         }
         try await running.stop()

@@ -63,23 +63,32 @@ final class RawClient {
     }
 
     /// What comes next; empty at the end.
-    func receive() -> [UInt8] {
-        var piece = [UInt8](repeating: 0, count: 65536)
-        let count = recv(descriptor, &piece, piece.count, 0)
-        return count > 0 ? [UInt8](piece[..<count]) : []
+    func receive() async -> [UInt8] {
+        await receive(until: 1)
     }
 
-    func receive(until count: Int) -> [UInt8] {
-        var all: [UInt8] = []
-        while all.count < count {
-            let piece = receive()
-            if piece.isEmpty { break }
-            all += piece
+    func receiveToEnd() async -> [UInt8] { await receive(until: .max) }
+
+    /// At least so many bytes, fewer at the end. A thread of its own waits, because those of tests are few.
+    func receive(until count: Int) async -> [UInt8] {
+        let descriptor = descriptor
+        return await withCheckedContinuation { continuation in
+            do throws(SystemCallError) {
+                _ = try SystemThread.start {
+                    var all: [UInt8] = []
+                    var piece = [UInt8](repeating: 0, count: 65536)
+                    while all.count < count {
+                        let got = recv(descriptor, &piece, piece.count, 0)
+                        if got <= 0 { break }
+                        all += piece[..<got]
+                    }
+                    continuation.resume(returning: all)
+                }
+            } catch {
+                continuation.resume(returning: [])
+            }
         }
-        return all
     }
-
-    func receiveToEnd() -> [UInt8] { receive(until: .max) }
 
     private func connect<Address>(_ address: Address) throws {
         let result = withUnsafePointer(to: address) { pointer in

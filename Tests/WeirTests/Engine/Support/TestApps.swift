@@ -9,6 +9,8 @@ func makeApp(log: CapturedLog = CapturedLog(), _ change: (inout Settings) -> Voi
     var settings = Settings()
     settings.loops = .exactly(1)
     settings.adminListen = []
+    // Only so that a failed test ends: the machine may be slow, and sanitizers are.
+    settings.deadline = .seconds(120)
     change(&settings)
     return App(settings: settings, logger: log.logger)
 }
