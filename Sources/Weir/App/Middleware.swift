@@ -33,8 +33,16 @@ extension Handler {
         var next: NextHandler
         var runsOnWorkers = false
         switch self {
-        case .loop(let handler): next = { request, context in try handler(request, context) }
-        case .workers(let handler): next = { request, context in try await onWorkers(handler, request, context) }
+        case .loop(let handler):
+            next = { request, context in
+                try await collectBody(of: request)
+                return try handler(request, context)
+            }
+        case .workers(let handler):
+            next = { request, context in
+                try await collectBody(of: request)
+                return try await onWorkers(handler, request, context)
+            }
         case .async(let handler): next = handler
         case .asyncOnWorkers(let handler):
             next = handler
@@ -48,15 +56,21 @@ extension Handler {
     }
 }
 
-/// Runs a synchronous handler on the worker pool while the calling task waits; its body is collected before.
+/// A synchronous handler starts when the body is whole, behind middleware too.
+private func collectBody(of request: Request) async throws {
+    let exchange = request.exchange
+    let body = try await request.body.collect()
+    exchange.parts.pointee.collected = body
+    exchange.isBodyWhole = true
+}
+
+/// Runs a synchronous handler on the worker pool while the calling task waits.
 private func onWorkers(
     _ handler: @escaping Handler.Synchronous,
     _ request: Request,
     _ context: RequestContext
 ) async throws -> Response {
-    let exchange = request.exchange
-    exchange.parts.pointee.collected = try await request.body.collect()
-    let workers = exchange.owner.server.workers
+    let workers = request.exchange.owner.server.workers
     guard workers.hasRoom else {
         throw HTTPError(.serviceUnavailable, "the worker queue is full", headers: ["Retry-After": "1"])
     }

@@ -43,6 +43,8 @@ final class Exchange: @unchecked Sendable {
     var input = BodyInput.done
     var sink = BodySink.discard(byteCount: 0)
     var owesContinue = false
+    /// The body is in `parts.collected`: a synchronous handler may have it.
+    var isBodyWhole = false
     /// Set when the client broke the body off or what it sent is none.
     var inputFailure: RequestBodyError?
     var reader: Waiter?
@@ -149,6 +151,7 @@ final class Exchange: @unchecked Sendable {
         input = .done
         parts.pointee.reset()
         owesContinue = false
+        isBodyWhole = false
         inputFailure = nil
         output = .pending
         handlerTask = nil

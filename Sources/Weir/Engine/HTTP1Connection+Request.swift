@@ -132,6 +132,7 @@ extension HTTP1Connection {
 
     /// Runs a synchronous handler, whose body is whole.
     private func run(_ exchange: Exchange, _ route: Route) {
+        exchange.isBodyWhole = true
         switch route.handler {
         case .loop(let handler):
             exchange.holdsLoop = true

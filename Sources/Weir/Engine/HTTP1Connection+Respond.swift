@@ -127,7 +127,9 @@ extension HTTP1Connection {
         var writer = HeadWriter(room)
         writer.statusLine(response.status.code)
         owner.writeDate(into: &writer)
-        writer.contentType(response.contentType)
+        if response.headers.isEmpty || response.headers["content-type"] == nil {
+            writer.contentType(response.contentType)
+        }
         if !response.headers.isEmpty, let malformed = writeFields(response.headers, into: &writer) {
             owner.logHandlerError(exchange, ResponseFieldError(name: malformed), "a response field is malformed")
             respond(exchange, Problem.response(HTTPError(.internalServerError), exchange: exchange))

@@ -106,10 +106,14 @@ final class HTTP1Connection: @unchecked Sendable {
             switch phase {
             case .idle:
                 guard taken < bytes.count else { break working }
-                if channel.queuedByteCount >= configuration.outputWindowBytes {
-                    // The client pipelines and does not read: `drained` goes on.
-                    channel.pause()
-                    break working
+                if isOutputFull {
+                    loop.flush(channel)
+                    guard phase == .idle, channel.isOpen else { break working }
+                    if isOutputFull {
+                        // The client pipelines and does not read: `drained` goes on.
+                        channel.pause()
+                        break working
+                    }
                 }
                 exchange = owner.lease()
                 phase = .head

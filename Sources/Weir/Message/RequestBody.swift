@@ -2,6 +2,7 @@
 // A request's body, as a stream of pieces or whole.
 
 import WeirEventLoop
+import WeirHTTP
 
 /// The body of a request.
 ///
@@ -20,10 +21,7 @@ public struct RequestBody: Sendable, AsyncSequence {
     /// - Throws: `RequestBodyError.tooLarge` (413); `.notWhole` from an asynchronous handler, which must await the
     ///   body (500).
     public func collect(upTo limit: ByteCount? = nil) throws -> [UInt8] {
-        switch exchange.route?.handler {
-        case .async, .asyncOnWorkers: throw RequestBodyError.notWhole
-        case .loop, .workers, nil: break
-        }
+        guard exchange.isBodyWhole else { throw RequestBodyError.notWhole }
         let bytes = exchange.parts.pointee.collected
         if let limit, bytes.count > limit.bytes { throw RequestBodyError.tooLarge(limit) }
         return bytes
@@ -33,9 +31,11 @@ public struct RequestBody: Sendable, AsyncSequence {
     /// - Parameter limit: the most bytes that are wanted; nil for the route's limit (`WEIR_BODY_BYTES`).
     /// - Throws: `RequestBodyError`: too large (413), too slow (408), broken off or malformed (400).
     public func collect(upTo limit: ByteCount? = nil) async throws -> [UInt8] {
-        if case .loop = exchange.route?.handler { return try collectNow(limit) }
-        if case .workers = exchange.route?.handler { return try collectNow(limit) }
+        if exchange.isBodyWhole { return try collectNow(limit) }
         let limit = limit ?? .bytes(exchange.route?.bodyBytesMax ?? 0)
+        if case .length(let count) = exchange.parser.pointee.head.framing, count > UInt64(limit.bytes) {
+            throw RequestBodyError.tooLarge(limit)
+        }
         var whole: [UInt8] = []
         var iterator = makeAsyncIterator()
         while let piece = try await iterator.next() {

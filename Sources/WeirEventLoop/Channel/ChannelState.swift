@@ -29,6 +29,8 @@ struct ChannelState {
     var input: InputState = .drained
     /// False from a send that the kernel cut short until it reports room.
     var isWritable = true
+    /// An event said that the peer has ended: a short receive does not mean that nothing follows.
+    var hasPeerEnded = false
     var isPaused = false
     var isNew = false
     var isScheduled = false

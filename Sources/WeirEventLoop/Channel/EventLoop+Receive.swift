@@ -48,7 +48,7 @@ extension EventLoop {
         switch core.pointee.poller.receive(state.pointee.descriptor, into: memory, capacity: capacity) {
         case .bytes(let count):
             // A short receive has emptied the socket: the next bytes bring a new event (edge-triggered).
-            if count < capacity, !core.pointee.sawPeerEnd { state.pointee.input = .drained }
+            if count < capacity, !state.pointee.hasPeerEnded { state.pointee.input = .drained }
             metrics.add(.receivedBytes, UInt64(count))
             if let carry = state.pointee.carry {
                 carry.pointee.end += UInt32(count)
@@ -127,7 +127,6 @@ extension EventLoop {
             // A slot that was freed since has lost the mark.
             guard state.pointee.isScheduled else { continue }
             state.pointee.isScheduled = false
-            core.pointee.sawPeerEnd = false
             read(state, deliversKept: true)
             flush(state)
         }

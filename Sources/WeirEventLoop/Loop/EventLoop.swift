@@ -191,14 +191,15 @@ package final class EventLoop: @unchecked Sendable {
     }
 
     private func handle(_ flags: UInt32, for state: UnsafeMutablePointer<ChannelState>) {
-        if flags & (WEIR_EPOLLERR | WEIR_EPOLLHUP) != 0 {
-            // Both directions are gone: neither reading on nor answering has a use.
+        if flags & WEIR_EPOLLERR != 0 {
+            // The connection is broken: neither reading on nor answering has a use.
             close(Channel(state: state), reason: .failed)
             return
         }
         if flags & WEIR_EPOLLOUT != 0 { state.pointee.isWritable = true }
-        if flags & (WEIR_EPOLLIN | WEIR_EPOLLRDHUP) != 0, state.pointee.input != .ended {
-            core.pointee.sawPeerEnd = flags & WEIR_EPOLLRDHUP != 0
+        let endFlags = WEIR_EPOLLRDHUP | WEIR_EPOLLHUP
+        if flags & (WEIR_EPOLLIN | endFlags) != 0, state.pointee.input != .ended {
+            if flags & endFlags != 0 { state.pointee.hasPeerEnded = true }
             state.pointee.input = .ready
             read(state, deliversKept: false)
         }
@@ -241,16 +242,20 @@ package final class EventLoop: @unchecked Sendable {
 
     private func end() {
         closeListeners()
-        core.pointee.channels.visitUsed { close(Channel(state: $0), reason: .stopped) }
-        reap()
+        closeAll()
         inbox.drain(on: self)
         runJobs()
-        if let timer = core.pointee.acceptTimer { cancel(timer) }
         hooks.ended?()
         while core.pointee.jobs.count > 0 { runJobs() }
         inbox.drain(on: self)
-        reap()
+        // What came with the last messages.
+        closeAll()
         hooks = LoopHooks()
+    }
+
+    private func closeAll() {
+        core.pointee.channels.visitUsed { close(Channel(state: $0), reason: .stopped) }
+        reap()
     }
 
     func channelCountChanged() {

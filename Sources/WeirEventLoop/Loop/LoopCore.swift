@@ -18,8 +18,6 @@ package struct LoopCore: ~Copyable {
     var reaping: [(slot: UInt32, reason: CloseReason)] = []
     /// The instant of this turn.
     var now: Nanoseconds
-    /// The event at hand says that the peer has ended: a short receive does not mean that nothing follows.
-    var sawPeerEnd = false
     /// The hook before the jobs has something to do.
     var hasWork = false
     /// The listeners are open; they stay in the table when they are closed, for connections that are handed over.

@@ -51,7 +51,14 @@ package struct TimerWheel: ~Copyable {
         node.pointee.next = nil
         node.pointee.previous = nil
         armedCount -= 1
-        // An emptied slot keeps its bit until the wheel reaches it; `advance` finds an empty ring and goes on.
+        if next == previous { noteEmpty(next) }
+    }
+
+    /// Clears the bit of a slot whose ring has only its sentinel left.
+    private mutating func noteEmpty(_ sentinel: UnsafeMutablePointer<TimerNode>) {
+        let index = sentinel - sentinels
+        guard index >= 0, index < Self.levelCount * Self.slotCount, sentinel.pointee.next == sentinel else { return }
+        occupied[index / Self.slotCount] &= ~(1 << UInt64(index % Self.slotCount))
     }
 
     /// Moves the wheel on; nodes that fall due are then handed out by `takeDue`.
@@ -108,13 +115,13 @@ package struct TimerWheel: ~Copyable {
             if bits != 0 {
                 let shift = UInt64(level) * Self.slotBits
                 let presentSlot = (presentTick >> shift) & 63
-                let rotated = bits >> presentSlot | (presentSlot == 0 ? 0 : bits << (64 - presentSlot))
-                let slot = (UInt64(rotated.trailingZeroBitCount) + presentSlot) & 63
-                let levelStart = (presentTick >> (shift + Self.slotBits)) << (shift + Self.slotBits)
-                var tick = levelStart + (slot << shift)
-                // Only the top level wraps round: there a slot behind the present one is of the next turn.
-                if tick < presentTick { tick += 1 << (shift + Self.slotBits) }
-                return (level, Int(slot), tick)
+                // Counted from the slot behind the present one: only the top level wraps round, and there the present
+                // slot is the farthest.
+                let first = (presentSlot + 1) & 63
+                let rotated = bits >> first | (first == 0 ? 0 : bits << (64 - first))
+                let distance = UInt64(rotated.trailingZeroBitCount) + 1
+                let slot = (presentSlot + distance) & 63
+                return (level, Int(slot), ((presentTick >> shift) + distance) << shift)
             }
             level += 1
         }

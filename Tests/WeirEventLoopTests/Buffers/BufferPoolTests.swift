@@ -16,7 +16,9 @@ import WeirEventLoop
         #expect(pool.loanedBytes == size)
         // All of it can be written; the address sanitizer sees if it cannot.
         (UnsafeMutableRawPointer(buffer) + Self.headerByteCount).initializeMemory(
-            as: UInt8.self, repeating: 0xAA, count: count
+            as: UInt8.self,
+            repeating: 0xAA,
+            count: count
         )
         pool.give(buffer)
         #expect(pool.loanedBytes == 0)

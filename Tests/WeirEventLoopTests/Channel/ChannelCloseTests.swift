@@ -240,8 +240,12 @@ import WeirMetrics
         test.loop.close(recorders[1].channel)
         var count = 0
         var other = ChannelEvents(
-            received: { _, _, _ in 0 }, ended: { _, _ in }, blocked: { _, _ in }, drained: { _, _ in },
-            timedOut: { _, _ in }, closed: { _, _, _ in }
+            received: { _, _, _ in 0 },
+            ended: { _, _ in },
+            blocked: { _, _ in },
+            drained: { _, _ in },
+            timedOut: { _, _ in },
+            closed: { _, _, _ in }
         )
         withUnsafePointer(to: &other) { test.loop.forEachChannel(with: $0) { _ in count += 1 } }
         #expect(count == 0)

@@ -24,7 +24,8 @@ import WeirEventLoop
     @Test(arguments: [
         (Duration.zero, Nanoseconds(0)), (.nanoseconds(1), 1), (.milliseconds(1500), 1_500_000_000),
         (.seconds(3600), 3_600_000_000_000), (.seconds(-1), 0), (.nanoseconds(-1), 0),
-        (.seconds(1 << 40), Nanoseconds(Int64.max)), (Duration(secondsComponent: 1, attosecondsComponent: 999_999_999), Nanoseconds(1_000_000_000)),
+        (.seconds(1 << 40), Nanoseconds(Int64.max)),
+        (Duration(secondsComponent: 1, attosecondsComponent: 999_999_999), Nanoseconds(1_000_000_000)),
     ])
     func `a duration in nanoseconds is cut to what fits`(duration: Duration, nanoseconds: Nanoseconds) {
         #expect(duration.nanosecondsClamped == nanoseconds)

@@ -15,7 +15,11 @@ import WeirMetrics
         var sentByteCount = 0
         let poller = ReplayPoller(script: Self.script, rounds: rounds) { sentByteCount += $0.count }
         let loop = try EventLoop(
-            index: 0, name: "replay", metrics: MetricsShard(), clock: .manual(ManualClock()), poller: .replay(.passUnretained(poller))
+            index: 0,
+            name: "replay",
+            metrics: MetricsShard(),
+            clock: .manual(ManualClock()),
+            poller: .replay(.passUnretained(poller))
         )
         let recorders = (0..<connections).map { _ in Recorder.echo() }
         for (index, recorder) in recorders.enumerated() {

@@ -101,7 +101,10 @@ import WeirMetrics
     @Test func `at the most connections accepting pauses, and goes on when one is closed`() throws {
         let test = try HandTurnedLoop()
         test.loop.acceptPolicy = AcceptPolicy(
-            loops: [test.loop], connectionsMax: 2, descriptorsHigh: .max, descriptorsMax: .max
+            loops: [test.loop],
+            connectionsMax: 2,
+            descriptorsHigh: .max,
+            descriptorsMax: .max
         )
         let address = try listen(on: test, Recorder.opener { .echo() })
         let peers = try (0..<4).map { _ in try Peer.connected(to: address) }
@@ -158,7 +161,10 @@ import WeirMetrics
     @Test func `at the most connections a new one takes the place of the longest idle, never of a busy one`() throws {
         let test = try HandTurnedLoop()
         test.loop.acceptPolicy = AcceptPolicy(
-            loops: [test.loop], connectionsMax: 6, descriptorsHigh: .max, descriptorsMax: .max
+            loops: [test.loop],
+            connectionsMax: 6,
+            descriptorsHigh: .max,
+            descriptorsMax: .max
         )
         let address = try listen(on: test, Recorder.opener { Recorder() })
         var recorders: [Recorder] = []
@@ -187,12 +193,16 @@ import WeirMetrics
         #expect(test.metrics.value(.connectionsAccepted) == 5)
         #expect(recorders[2].closeReasons.isEmpty)
         test.loop.acceptPolicy = nil
+        withExtendedLifetime(peers) {}
     }
 
     @Test func `a connection is not idle that has just been opened, or has something to read`() throws {
         let test = try HandTurnedLoop()
         test.loop.acceptPolicy = AcceptPolicy(
-            loops: [test.loop], connectionsMax: 3, descriptorsHigh: .max, descriptorsMax: .max
+            loops: [test.loop],
+            connectionsMax: 3,
+            descriptorsHigh: .max,
+            descriptorsMax: .max
         )
         let address = try listen(on: test, Recorder.opener { Recorder() })
         let fresh = Recorder()
@@ -215,7 +225,7 @@ import WeirMetrics
         #expect(fresh.closeReasons.isEmpty)
         #expect(asking.closeReasons.isEmpty)
         test.loop.acceptPolicy = nil
-        withExtendedLifetime(waiting) {}
+        withExtendedLifetime((peers, waiting)) {}
     }
 
     @Test func `where descriptors run short the idle connections of every loop are closed`() throws {
@@ -291,7 +301,10 @@ import WeirMetrics
             try LoopThread(index: index) { loop in
                 try loop.add(
                     Listener(
-                        descriptor: descriptor, address: address, isShared: true, open: Recorder.opener { .echo() }
+                        descriptor: descriptor,
+                        address: address,
+                        isShared: true,
+                        open: Recorder.opener { .echo() }
                     )
                 )
             }

@@ -11,6 +11,8 @@ final class HandTurnedLoop {
     let clock = ManualClock()
     let metrics = MetricsShard()
     let loop: EventLoop
+    /// Kept until the end: a test ends a peer by `close`, not by looking at it for the last time.
+    private var peers: [Peer] = []
 
     init(index: Int = 0, poller: Poller? = nil) throws {
         loop = try EventLoop(index: index, name: "test", metrics: metrics, clock: .manual(clock), poller: poller)
@@ -46,6 +48,8 @@ final class HandTurnedLoop {
         var pair: [Int32] = [-1, -1]
         try #require(weir_socketpair(&pair) == 0)
         loop.adopt(descriptor: pair[1], address: .unix(path: ""), open: recorder.opener)
-        return Peer(descriptor: pair[0])
+        let peer = Peer(descriptor: pair[0])
+        peers.append(peer)
+        return peer
     }
 }

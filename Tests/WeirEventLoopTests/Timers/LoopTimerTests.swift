@@ -46,7 +46,11 @@ import WeirEventLoop
 
     @Test func `a timer may arm itself and cancel another when it fires`() throws {
         let test = try HandTurnedLoop()
-        final class Box { var timer: LoopTimer?; var other: LoopTimer?; var count = 0 }
+        final class Box {
+            var timer: LoopTimer?
+            var other: LoopTimer?
+            var count = 0
+        }
         let box = Box()
         var otherFired = false
         box.other = LoopTimer { _ in otherFired = true }

@@ -9,7 +9,9 @@ import WeirEventLoop
         1, 2, 62, 63, 64, 65, 127, 128, 4095, 4096, 4097, 262_143, 262_144, 262_145, 16_777_215, 16_777_216, 16_777_217,
         1_073_741_822, 1_073_741_823,
     ]
-    static let starts: [UInt64] = [0, 1, 63, 64, 1000, 4095, 4096, 262_143, 1_073_741_823, 1_073_741_824, 987_654_321_012]
+    static let starts: [UInt64] = [
+        0, 1, 63, 64, 1000, 4095, 4096, 262_143, 1_073_741_823, 1_073_741_824, 987_654_321_012,
+    ]
 
     @Test(arguments: borders, starts)
     func `a node fires at its tick, neither before nor after`(delay: UInt64, start: UInt64) {
@@ -63,6 +65,18 @@ import WeirEventLoop
             #expect(wheel.takeDue() != nil)
             #expect(wheel.takeDue() != nil)
         }
+    }
+
+    @Test func `a node at the end of the span does not hide one before it`() {
+        let wheel = Wheel(tick: 100)
+        let nodes = TimerNodes(2)
+        let far: UInt64 = .max
+        let near: UInt64 = (1 << 24) + 5
+        wheel.schedule(nodes[0], at: far)
+        wheel.schedule(nodes[1], at: near)
+        #expect(wheel.nextTick.map { $0 <= near } == true)
+        wheel.advance(to: near)
+        #expect(wheel.takeDue() == nodes[1])
     }
 
     @Test func `a tick of the past fires at the next one`() {

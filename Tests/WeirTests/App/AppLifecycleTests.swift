@@ -150,7 +150,11 @@ import WeirEventLoop
     }
 
     @Test func `an address in use stops the start and is named`() async throws {
-        let (held, address) = try Listener.bind(.ipv4(0x7F00_0001, port: 0), options: ListenerOptions(), reusesPort: false)
+        let (held, address) = try Listener.bind(
+            .ipv4(0x7F00_0001, port: 0),
+            options: ListenerOptions(),
+            reusesPort: false
+        )
         defer { close(held) }
         let port = try #require(address.port)
         let app = makeListening("x", log: CapturedLog()) { $0.listen = [.tcp(host: "127.0.0.1", port: port)] }

@@ -32,7 +32,9 @@ import Weir
         (.trace, "/things", "GET, HEAD, POST, OPTIONS"),
     ])
     func `a method without a route is 405 with the methods that have one`(
-        method: Weir.Method, target: String, allow: String
+        method: Weir.Method,
+        target: String,
+        allow: String
     ) async throws {
         try await makeRoutes().test { client async throws in
             let response = try await client.send(method, target)
@@ -92,10 +94,14 @@ import Weir
     }
 
     @Test(arguments: [
-        ("/a/:x", "/a/:y", "/a/:x", "/a/:y"), ("/a", "/a", "/a", "/a"), ("/f/*rest", "/f/*other", "/f/*rest", "/f/*other"),
+        ("/a/:x", "/a/:y", "/a/:x", "/a/:y"), ("/a", "/a", "/a", "/a"),
+        ("/f/*rest", "/f/*other", "/f/*rest", "/f/*other"),
     ])
     func `two routes for the same requests stop the start with both named`(
-        first: String, second: String, firstNamed: String, secondNamed: String
+        first: String,
+        second: String,
+        firstNamed: String,
+        secondNamed: String
     ) async throws {
         let app = makeApp()
         app.get(first, on: .loop) { _, _ in .text("") }

@@ -112,6 +112,25 @@ import Weir
         }
     }
 
+    @Test(arguments: HandlerKind.allCases, [1, 2, 5])
+    func `a client that ends its side behind its requests gets every answer, then the end`(
+        kind: HandlerKind,
+        count: Int
+    ) async throws {
+        let log = CapturedLog()
+        let folder = try ScratchFolder()
+        let app = WeirTests.makeApp(log: log) { $0.listen = [.unix(path: "\(folder.path)/s", mode: nil)] }
+        app.handle(kind, "/:n") { request, _ in .text(try request.parameter("n")) }
+        let running = try await RunningApp(app, log: log)
+        let client = try RawClient("unix:\(folder.path)/s")
+        client.send((0..<count).map { "GET /\($0) HTTP/1.1\r\nHost: h\r\n\r\n" }.joined())
+        client.endSending()
+        let responses = try await WireResponse.all(in: client.receiveToEnd())
+        #expect(responses.map(\.text) == (0..<count).map(String.init))
+        client.close()
+        try await running.stop()
+    }
+
     @Test func `many connections at once are all answered`() async throws {
         let app = makeApp { _ in }
         for kind in HandlerKind.allCases { app.handle(kind, "/\(kind)") { _, _ in .text("\(kind)") } }

@@ -6,7 +6,10 @@ import Weir
 
 @Suite struct ResponseFileTests {
     private func answer(
-        _ kind: HandlerKind, _ path: String, method: Weir.Method = .get, status: Status = .ok
+        _ kind: HandlerKind,
+        _ path: String,
+        method: Weir.Method = .get,
+        status: Status = .ok
     ) async throws -> TestResponse {
         let app = makeApp { $0.limits.outputWindowBytes = 16384 }
         app.handle(kind, "/") { _, _ in .file(path, status: status) }

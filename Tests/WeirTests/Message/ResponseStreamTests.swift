@@ -83,7 +83,9 @@ import Weir
     func `a body shorter than its length breaks the connection off`(kind: HandlerKind) async throws {
         let log = CapturedLog()
         let responses = try await answers(
-            kind, "GET / HTTP/1.1\r\nHost: h\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", log: log
+            kind,
+            "GET / HTTP/1.1\r\nHost: h\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n",
+            log: log
         ) {
             .stream(length: 10) { writer in try await writer.write("0123") }
         }

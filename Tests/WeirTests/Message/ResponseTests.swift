@@ -43,16 +43,29 @@ import Weir
             .bytes([1], contentType: "image/x")
         },
         Body(testDescription: "JSON", contentType: "application/json", bytes: Array("[1,2]".utf8)) { .json([1, 2]) },
-        Body(testDescription: "14 KiB", contentType: "application/octet-stream", bytes: .init(repeating: 7, count: 14336)) {
+        Body(
+            testDescription: "14 KiB",
+            contentType: "application/octet-stream",
+            bytes: .init(repeating: 7, count: 14336)
+        ) {
             .bytes(.init(repeating: 7, count: 14336))
         },
-        Body(testDescription: "more", contentType: "application/octet-stream", bytes: .init(repeating: 7, count: 14337)) {
+        Body(testDescription: "more", contentType: "application/octet-stream", bytes: .init(repeating: 7, count: 14337))
+        {
             .bytes(.init(repeating: 7, count: 14337))
         },
-        Body(testDescription: "large", contentType: "application/octet-stream", bytes: .init(repeating: 8, count: 5_000_000)) {
+        Body(
+            testDescription: "large",
+            contentType: "application/octet-stream",
+            bytes: .init(repeating: 8, count: 5_000_000)
+        ) {
             .bytes(.init(repeating: 8, count: 5_000_000))
         },
-        Body(testDescription: "large text", contentType: "text/plain; charset=utf-8", bytes: .init(repeating: 65, count: 300_000)) {
+        Body(
+            testDescription: "large text",
+            contentType: "text/plain; charset=utf-8",
+            bytes: .init(repeating: 65, count: 300_000)
+        ) {
             .text(String(repeating: "A", count: 300_000))
         },
     ]
@@ -99,7 +112,8 @@ import Weir
         try await app.test { client async throws in
             let keep = "HTTP/1.1\r\nHost: h\r\n\r\n"
             let responses = try await client.exchange(
-                "GET /204 \(keep)GET /304 \(keep)HEAD /x \(keep)GET /x \(Self.closing)", methods: [.get, .get, .head, .get]
+                "GET /204 \(keep)GET /304 \(keep)HEAD /x \(keep)GET /x \(Self.closing)",
+                methods: [.get, .get, .head, .get]
             )
             #expect(responses.map(\.status) == [204, 304, 200, 200])
             #expect(responses.last?.text == "x")
@@ -149,7 +163,8 @@ import Weir
         ("X-A:", "b"), ("X-A\r\nSet-Cookie", "evil=1"), ("X-Ä", "b"),
     ])
     func `a field that is none makes the response 500, and no field of it is sent`(
-        name: String, value: String
+        name: String,
+        value: String
     ) async throws {
         for kind in HandlerKind.allCases {
             let log = CapturedLog()

@@ -79,6 +79,7 @@ final class RawClient {
                     var piece = [UInt8](repeating: 0, count: 65536)
                     while all.count < count {
                         let got = recv(descriptor, &piece, piece.count, 0)
+                        if got < 0, errno == EAGAIN { Issue.record("the app neither sends nor ends") }
                         if got <= 0 { break }
                         all += piece[..<got]
                     }
