@@ -36,7 +36,7 @@ let package = Package(
         .target(name: "WeirRouting", swiftSettings: leafSettings),
         .target(
             name: "WeirEventLoop",
-            dependencies: ["CWeirSystem", "WeirHost", "WeirMetrics"],
+            dependencies: ["CWeirSystem", "WeirMetrics"],
             swiftSettings: strictSettings
         ),
         .target(

@@ -97,8 +97,6 @@ public final class App: Sendable, RouteCollection {
 enum ProcessExit: Int32 {
     /// EX_UNAVAILABLE: an address cannot be bound, or something needed is not there.
     case unavailable = 69
-    /// EX_SOFTWARE.
-    case internalFault = 70
     /// EX_CONFIG.
     case wrongConfiguration = 78
 

@@ -21,8 +21,8 @@ final class AppEngine: Service {
     private let logWriter: LogWriter?
 
     /// Makes everything and binds the addresses; nothing is served before `start`.
-    init(_ app: App, listens: Bool = true) throws(AppError) {
-        let settings = app.settings
+    init(_ app: App, settings: Settings? = nil, listens: Bool = true) throws(AppError) {
+        let settings = settings ?? app.settings
         do throws(SettingsError) {
             try settings.validate()
         } catch {

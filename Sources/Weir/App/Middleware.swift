@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What wraps handlers: composed once, when the app starts.
 
+import Synchronization
 import WeirEventLoop
 
 /// The rest of the way to a handler: further middleware, then the handler itself.
@@ -8,8 +9,9 @@ public typealias NextHandler = @Sendable (Request, RequestContext) async throws 
 
 /// Something that is done around every handler of an app or a group.
 ///
-/// A route that middleware wraps becomes asynchronous: the middleware runs in a task of the event loop, and a
-/// synchronous handler behind it still runs where it was declared to.
+/// A route that middleware wraps becomes asynchronous: the middleware runs in a task of the event loop (of the worker
+/// pool, where an asynchronous handler was placed there), and a synchronous handler behind it still runs where it was
+/// declared to.
 public protocol Middleware: Sendable {
     /// Handles a request: answer it, or call `next` and work on its response.
     func handle(_ request: Request, _ context: RequestContext, next: NextHandler) async throws -> Response
@@ -71,8 +73,9 @@ private func onWorkers(
     _ context: RequestContext
 ) async throws -> Response {
     let workers = request.exchange.owner.server.workers
-    guard workers.hasRoom else {
-        throw HTTPError(.serviceUnavailable, "the worker queue is full", headers: ["Retry-After": "1"])
-    }
-    return try await Task(executorPreference: workers) { try handler(request, context) }.value
+    guard workers.hasRoom else { throw WorkerQueueFull() }
+    return try await Task(executorPreference: workers) {
+        if request.exchange.isAbandoned.load(ordering: .relaxed) { throw CancellationError() }
+        return try handler(request, context)
+    }.value
 }

@@ -9,15 +9,7 @@ extension ServerLoop {
     /// Answers with the file at `path`; 404 if there is none, 503 if the workers have no room.
     func sendFile(_ path: String, _ response: Response, for exchange: Exchange) {
         let sender = FileSender(path: path, response: response, exchange: exchange)
-        if !server.submit(sender) {
-            metrics.increment(.rejectedQueueFull)
-            exchange.connection?.answer(
-                exchange,
-                .serviceUnavailable,
-                "the worker queue is full",
-                headers: ["Retry-After": "1"]
-            )
-        }
+        if !server.submit(sender) { fail(exchange, WorkerQueueFull()) }
     }
 }
 

@@ -75,7 +75,7 @@ extension HTTP1Connection {
         case .notFound:
             answer(exchange, .notFound)
         case .invalidPath(let fault):
-            answer(exchange, .badRequest, "\(fault)")
+            answer(exchange, .badRequest, fault.reason)
         }
     }
 
@@ -148,10 +148,7 @@ extension HTTP1Connection {
                 respond(exchange, response)
             }
         case .workers:
-            if !owner.server.submit(exchange) {
-                metrics.increment(.rejectedQueueFull)
-                answer(exchange, .serviceUnavailable, "the worker queue is full", headers: ["Retry-After": "1"])
-            }
+            if !owner.server.submit(exchange) { owner.fail(exchange, WorkerQueueFull()) }
         case .async, .asyncOnWorkers:
             break
         }
@@ -270,5 +267,19 @@ extension HTTP1Connection {
         readDeadline = loop.now &+ configuration.bodyTimeout
         updateDeadline()
         channel.resume(on: loop)
+    }
+}
+
+extension PathFault {
+    /// What is wrong, for the client.
+    fileprivate var reason: String {
+        switch self {
+        case .notAbsolute: "the path does not begin with a slash"
+        case .invalidEscape: "the path has a percent sign without two hexadecimal digits"
+        case .controlByte: "the path has a control byte"
+        case .encodedSlash: "the path has an encoded slash or backslash"
+        case .backslash: "the path has a backslash"
+        case .aboveRoot: "the path leads above the root"
+        }
     }
 }

@@ -42,7 +42,15 @@ extension ServerLoop {
         case let error as HTTPError:
             return Problem.response(error, exchange: exchange)
         case let error as RequestBodyError:
+            switch error {
+            case .tooLarge: metrics.increment(.parseFault413)
+            case .notWhole: logHandlerError(exchange, error, "a handler failed")
+            case .timedOut, .disconnected, .malformed: break
+            }
             return Problem.response(HTTPError(error.status, error.message), exchange: exchange)
+        case is WorkerQueueFull:
+            metrics.increment(.rejectedQueueFull)
+            return Problem.response(WorkerQueueFull.answer, exchange: exchange)
         case let error as RequestError:
             return Problem.response(HTTPError(.badRequest, error.message), exchange: exchange)
         default:
@@ -114,13 +122,7 @@ extension ServerLoop {
     /// Answers `exchange` by a task on the worker pool; a task of its own, because it may block its worker.
     func startOnWorkers(_ exchange: Exchange) {
         guard case .asyncOnWorkers(let handler) = exchange.route?.handler, server.hasRoomForWork else {
-            metrics.increment(.rejectedQueueFull)
-            exchange.connection?.answer(
-                exchange,
-                .serviceUnavailable,
-                "the worker queue is full",
-                headers: ["Retry-After": "1"]
-            )
+            fail(exchange, WorkerQueueFull())
             return
         }
         exchange.workerTask = Task(executorPreference: server.workers) {

@@ -27,6 +27,11 @@ public struct Response: Sendable {
         Response(status: status, contentType: .text, body: .text(text))
     }
 
+    /// A page, `text/html; charset=utf-8`.
+    public static func html(_ text: String, status: Status = .ok) -> Response {
+        Response(status: status, contentType: .html, body: .text(text))
+    }
+
     /// Bytes, `application/octet-stream` unless `contentType` says otherwise.
     public static func bytes(_ bytes: [UInt8], contentType: String? = nil, status: Status = .ok) -> Response {
         Response(
@@ -39,7 +44,10 @@ public struct Response: Sendable {
     /// `value` encoded as JSON, `application/json`. If it cannot be encoded, the answer is 500 and the error is logged.
     public static func json(_ value: some Encodable, status: Status = .ok) -> Response {
         do {
-            let data = try JSONEncoder().encode(value)
+            let encoder = JSONEncoder()
+            // The same value gives the same bytes, so that caches and tests can compare them.
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            let data = try encoder.encode(value)
             return Response(status: status, contentType: .json, body: .bytes([UInt8](data)))
         } catch {
             return Response(status: .internalServerError, body: .failure(error))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The whole engine in process, without a port: for the tests of people's services.
 
+import Logging
 import WeirEventLoop
 
 extension App {
@@ -10,7 +11,10 @@ extension App {
     /// The admin port is not there. Settings hold as given, but for the addresses.
     /// - Throws: `AppError` when the app cannot start; what `body` throws.
     public func test<Result>(_ body: (TestClient) async throws -> Result) async throws -> Result {
-        let engine = try AppEngine(self, listens: false)
+        var settings = settings
+        // What a test wants to see of the log is what went wrong.
+        settings.logLevel = max(settings.logLevel, .warning)
+        let engine = try AppEngine(self, settings: settings, listens: false)
         try engine.start()
         do {
             let result = try await body(TestClient(server: engine.server))

@@ -24,7 +24,7 @@ public struct TestClient: Sendable {
     /// - Parameters:
     ///   - method: the request's method.
     ///   - target: the request target as it goes over the wire, such as `/users/7?full=1`.
-    ///   - headers: further fields; Host, Content-Length and Connection are there already.
+    ///   - headers: further fields; Content-Length, Connection and, unless given, Host are there already.
     ///   - body: the request's body; nil for none.
     /// - Throws: `TestClientError` when no whole response came.
     public func send(
@@ -33,7 +33,8 @@ public struct TestClient: Sendable {
         headers: Headers = Headers(),
         body: [UInt8]? = nil
     ) async throws -> TestResponse {
-        var head = "\(method.rawValue) \(target) HTTP/1.1\r\nHost: test\r\nConnection: close\r\n"
+        var head = "\(method.rawValue) \(target) HTTP/1.1\r\nConnection: close\r\n"
+        if headers["Host"] == nil { head += "Host: test\r\n" }
         for (name, value) in headers.fields { head += "\(name): \(value)\r\n" }
         if let body { head += "Content-Length: \(body.count)\r\n" }
         let bytes = [UInt8]((head + "\r\n").utf8) + (body ?? [])
