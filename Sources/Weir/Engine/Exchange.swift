@@ -57,6 +57,8 @@ final class Exchange: @unchecked Sendable {
     var outcome: Result<Response, any Error>?
 
     // The handler
+    /// The exchange went to a task or a worker, whose traces are to be cleared.
+    var leftTheCodec = false
     var handlerTask: HandlerTask?
     /// The task of an asynchronous handler on the worker pool.
     var workerTask: Task<Void, Never>?
@@ -154,10 +156,13 @@ final class Exchange: @unchecked Sendable {
         isBodyWhole = false
         inputFailure = nil
         output = .pending
-        handlerTask = nil
-        workerTask = nil
-        streamed = nil
-        outcome = nil
+        if leftTheCodec {
+            leftTheCodec = false
+            handlerTask = nil
+            workerTask = nil
+            streamed = nil
+            outcome = nil
+        }
         if isCancelled.load(ordering: .relaxed) { isCancelled.store(false, ordering: .relaxed) }
         if isAbandoned.load(ordering: .relaxed) { isAbandoned.store(false, ordering: .relaxed) }
         extras.withLock { if $0.isUsed { $0 = Extras() } }
@@ -166,6 +171,11 @@ final class Exchange: @unchecked Sendable {
             headCapacity = 1024
             head = .allocate(byteCount: headCapacity, alignment: 16)
         }
+    }
+
+    /// Whether only the response's head is wanted.
+    var isHead: Bool {
+        if case .head = parser.pointee.head.method { true } else { false }
     }
 
     /// Bytes of the head.

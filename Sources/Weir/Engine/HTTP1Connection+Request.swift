@@ -34,16 +34,19 @@ extension HTTP1Connection {
             readDeadline = now &+ configuration.bodyTimeout
         }
         isLast = isLast || !head.keepsAlive || requestCount >= configuration.requestsPerConnection
-        guard head.method != .other, head.form != .authority else {
+        // Patterns, not `==`: an enum of another module is compared by a call.
+        switch (head.form, head.method) {
+        case (.authority, _), (_, .other):
             keepUnrouted(exchange, bytes)
             return answer(exchange, .notImplemented)
-        }
-        if head.form == .asterisk {
+        case (.asterisk, _):
             keepUnrouted(exchange, bytes)
             return respond(exchange, Response(.noContent, headers: ["Allow": owner.snapshot.allow]))
+        case (.origin, _), (.absolute, _):
+            break
         }
         let outcome = lookUp(exchange, head, bytes)
-        guard outcome == .found else {
+        guard case .found = outcome else {
             let allowed = exchange.match.pointee.allowed
             keepUnrouted(exchange, bytes)
             return answerUnrouted(exchange, outcome, allowed)

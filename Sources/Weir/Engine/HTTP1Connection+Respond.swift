@@ -83,7 +83,7 @@ extension HTTP1Connection {
     private func respond(_ exchange: Exchange, _ response: Response, _ body: UnsafeRawBufferPointer) {
         let code = response.status.code
         let hasNoContent = code == 204 || code == 304
-        let sendsBody = !hasNoContent && !body.isEmpty && exchange.parser.pointee.head.method != .head
+        let sendsBody = !hasNoContent && !body.isEmpty && !exchange.isHead
         let isInline = sendsBody && body.count <= Self.inlineBytesMax
         giveUpBody(exchange)
         let framing: Framing = hasNoContent ? .none : .length(body.count)
@@ -176,7 +176,7 @@ extension HTTP1Connection {
 
     private func beginStream(_ exchange: Exchange, _ response: Response, length: Int?) {
         let code = response.status.code
-        let isHead = exchange.parser.pointee.head.method == .head
+        let isHead = exchange.isHead
         let hasNoBody = isHead || code == 204 || code == 304
         let framing: Framing =
             if code == 204 || code == 304 {

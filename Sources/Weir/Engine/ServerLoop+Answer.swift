@@ -125,6 +125,7 @@ extension ServerLoop {
             fail(exchange, WorkerQueueFull())
             return
         }
+        exchange.leftTheCodec = true
         exchange.workerTask = Task(executorPreference: server.workers) {
             do {
                 let response = try await handler(Request(exchange: exchange), RequestContext(exchange: exchange))

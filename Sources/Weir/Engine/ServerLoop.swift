@@ -30,7 +30,8 @@ final class ServerLoop: @unchecked Sendable {
     private let state: UnsafeMutablePointer<State>
 
     private struct State {
-        var date = InlineArray<29, UInt8>(repeating: 32)
+        /// The Date field, whole.
+        var dateField = InlineArray<37, UInt8>(repeating: 32)
         var dateUntil: Nanoseconds = 0
         var exchanges: [Exchange] = []
         var retired: [Exchange] = []
@@ -147,15 +148,21 @@ final class ServerLoop: @unchecked Sendable {
         guard loop.now >= state.pointee.dateUntil else { return }
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
-        HTTPDate.write(unixSeconds: Int64(time.tv_sec), into: &state.pointee.date)
+        var field = InlineArray<37, UInt8>(repeating: 0)
+        withUnsafeMutableBytes(of: &field) { memory in
+            var writer = HeadWriter(memory)
+            let date = HTTPDate.text(unixSeconds: Int64(time.tv_sec))
+            writer.date(date.span)
+        }
+        state.pointee.dateField = field
         state.pointee.dateUntil = loop.now &+ (1_000_000_000 &- Nanoseconds(time.tv_nsec))
     }
 
     /// Writes the Date field.
     func writeDate(into writer: inout HeadWriter) {
         refreshDate()
-        let date = state.pointee.date
-        writer.date(date.span)
+        let field = state.pointee.dateField
+        writer.raw(field.span)
     }
 
     func nextSequence() -> UInt64 {
@@ -175,6 +182,7 @@ final class ServerLoop: @unchecked Sendable {
 
     /// Answers `exchange` by a task of this loop.
     func start(_ exchange: Exchange) {
+        exchange.leftTheCodec = true
         let task: HandlerTask
         if let idle = state.pointee.idleTasks.popLast() {
             task = idle

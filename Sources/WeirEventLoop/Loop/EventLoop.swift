@@ -172,7 +172,8 @@ package final class EventLoop: @unchecked Sendable {
         {
             return 0
         }
-        guard let tick = core.pointee.timers.nextTick else { return Int32(Self.waitMillisecondsMax) }
+        let tick = core.pointee.timers.idleUntilTick
+        if tick == .max { return Int32(Self.waitMillisecondsMax) }
         let present = core.pointee.now / Self.tickNanoseconds
         return tick <= present ? 0 : Int32(min(tick - present, Self.waitMillisecondsMax))
     }
@@ -207,10 +208,12 @@ package final class EventLoop: @unchecked Sendable {
     }
 
     private func fireTimers() {
-        core.pointee.timers.advance(to: core.pointee.now / Self.tickNanoseconds)
+        let tick = core.pointee.now / Self.tickNanoseconds
+        guard tick >= core.pointee.timers.idleUntilTick else { return }
+        core.pointee.timers.advance(to: tick)
         while let node = core.pointee.timers.takeDue() {
             if let timer = node.pointee.timer {
-                Unmanaged<LoopTimer>.fromOpaque(timer).takeUnretainedValue().fire(self)
+                fire(Unmanaged<LoopTimer>.fromOpaque(timer).takeUnretainedValue())
                 continue
             }
             let state = UnsafeMutableRawPointer(node).assumingMemoryBound(to: ChannelState.self)
@@ -231,8 +234,17 @@ package final class EventLoop: @unchecked Sendable {
         }
     }
 
+    private func fire(_ timer: LoopTimer) {
+        if timer.instant > core.pointee.now {
+            schedule(timer, at: timer.instant)
+        } else {
+            timer.fire(self)
+        }
+    }
+
     /// Arms `timer` for `instant`, or moves it.
     package func schedule(_ timer: LoopTimer, at instant: Nanoseconds) {
+        timer.instant = instant
         core.pointee.timers.schedule(timer.node, at: Self.tick(notBefore: instant))
     }
 

@@ -7,6 +7,8 @@
 package final class LoopTimer {
     let node: UnsafeMutablePointer<TimerNode>
     let fire: (EventLoop) -> Void
+    /// When it is to fire; the wheel may be early for instants that are days away.
+    var instant: Nanoseconds = 0
 
     package init(_ fire: @escaping (EventLoop) -> Void) {
         self.fire = fire

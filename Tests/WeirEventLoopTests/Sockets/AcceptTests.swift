@@ -132,7 +132,6 @@ import WeirMetrics
             test.turn()
             return test.metrics.value(.sentBytes) == 4
         }
-        test.loop.acceptPolicy = nil
     }
 
     @Test func `paused accepting is tried again after a tenth of a second`() throws {
@@ -192,7 +191,6 @@ import WeirMetrics
         test.turn(5)
         #expect(test.metrics.value(.connectionsAccepted) == 5)
         #expect(recorders[2].closeReasons.isEmpty)
-        test.loop.acceptPolicy = nil
         withExtendedLifetime(peers) {}
     }
 
@@ -224,7 +222,6 @@ import WeirMetrics
         #expect(old.closeReasons == [.shed])
         #expect(fresh.closeReasons.isEmpty)
         #expect(asking.closeReasons.isEmpty)
-        test.loop.acceptPolicy = nil
         withExtendedLifetime((peers, waiting)) {}
     }
 
@@ -265,6 +262,18 @@ import WeirMetrics
         #expect(pair.loops[0].metrics.value(.connectionsAccepted) == 1)
         #expect(pair.loops[0].metrics.value(.acceptPauses) == 1)
         #expect(peers.count { $0.receive().bytes.count == 1 } == 1)
+    }
+
+    @Test func `loops that shared a policy are let go when they have ended`() throws {
+        weak var gone: EventLoop?
+        do {
+            let pair = try LoopPair(connectionsMax: 1)
+            gone = pair.loops[0].loop
+            for test in pair.loops { test.end() }
+        }
+        withKnownIssue("the policy and its loops hold each other") {
+            #expect(gone == nil)
+        }
     }
 
     @Test func `listeners that share a port take every connection between them`() throws {
@@ -348,11 +357,6 @@ private final class LoopPair {
             descriptorsMax: descriptorsMax
         )
         for test in loops { test.loop.acceptPolicy = policy }
-    }
-
-    /// The policy and its loops hold each other.
-    deinit {
-        for test in loops { test.loop.acceptPolicy = nil }
     }
 
     var openCounts: [Int] { loops.map(\.loop.openChannelCount) }

@@ -55,6 +55,16 @@ final class Recorder: @unchecked Sendable {
         return Self.events
     }
 
+    /// What a test made it do may hold this recorder.
+    private func forgetBehaviour() {
+        onReceived = { _, _, bytes in bytes.count }
+        onEnded = { _, _ in }
+        onDrained = { _, _ in }
+        onTimedOut = { _, _ in }
+        onClosed = { _, _ in }
+        onOpened = { _, _ in }
+    }
+
     private static func of(_ channel: Channel) -> Recorder {
         guard let context = channel.context else { preconditionFailure("a channel without its recorder") }
         return Unmanaged<Recorder>.fromOpaque(context).takeUnretainedValue()
@@ -90,6 +100,7 @@ final class Recorder: @unchecked Sendable {
                     let recorder = of(channel)
                     recorder.closeReasons.append(reason)
                     recorder.onClosed(loop, channel)
+                    recorder.forgetBehaviour()
                     // Retained in `open`; a second call would over-release, which the address sanitizer sees.
                     Unmanaged.passUnretained(recorder).release()
                 }

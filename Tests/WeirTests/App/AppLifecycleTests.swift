@@ -55,6 +55,26 @@ import WeirEventLoop
         }
     }
 
+    @Test func `an app that has ended is let go with all that it held`() async throws {
+        final class Held: Sendable {}
+        weak var held: Held?
+        do {
+            let app = makeListening("x", log: CapturedLog())
+            let value = Held()
+            held = value
+            app.get("/held") { _, _ in
+                await Task.yield()
+                return .text("\(type(of: value))")
+            }
+            app.get("/blocking", on: .workers) { _, _ in .text("\(type(of: value))") }
+            try await app.test { client async throws in
+                #expect(try await client.get("/held").text == "Held")
+                #expect(try await client.get("/blocking").text == "Held")
+            }
+        }
+        #expect(await eventuallyTrue { held == nil })
+    }
+
     @Test func `what the body of a test throws is thrown`() async throws {
         struct Stop: Error {}
         let app = makeListening("x", log: CapturedLog())
@@ -165,6 +185,30 @@ import WeirEventLoop
         }
         #expect(text.contains("127.0.0.1:\(port)"))
         #expect(text.contains("Address already in use"))
+    }
+
+    @Test func `an app that could not start gives back the addresses that it had`() async throws {
+        let (held, admin) = try Listener.bind(
+            .ipv4(0x7F00_0001, port: 0), options: ListenerOptions(), reusesPort: false
+        )
+        defer { close(held) }
+        let (free, address) = try Listener.bind(
+            .ipv4(0x7F00_0001, port: 0), options: ListenerOptions(), reusesPort: false
+        )
+        close(free)
+        let port = try #require(address.port)
+        let adminPort = try #require(admin.port)
+        do {
+            let app = makeListening("x", log: CapturedLog()) {
+                $0.listen = [.tcp(host: "127.0.0.1", port: port)]
+                $0.adminListen = [.tcp(host: "127.0.0.1", port: adminPort)]
+            }
+            await #expect(throws: AppError.self) { try await app.runAsService() }
+        }
+        withKnownIssue("listeners of a loop that never ran are not closed") {
+            let again = try Listener.bind(address, options: ListenerOptions(), reusesPort: false).descriptor
+            close(again)
+        }
     }
 
     @Test func `a wrong setting stops the start`() async throws {
