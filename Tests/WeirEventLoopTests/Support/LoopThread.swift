@@ -27,13 +27,22 @@ final class LoopThread: Sendable {
 
     /// Runs `body` on the loop's thread and waits for its answer.
     func read<Value: Sendable>(_ body: @escaping @Sendable (EventLoop) -> Value) -> Value? {
-        let box = AnswerBox<Value>()
-        loop.submit { box.value.withLock { [value = body($0)] in $0 = value } }
-        eventually("the loop answers") { box.value.withLock { $0 != nil } }
-        return box.value.withLock { $0 }
+        let answer = Answer<Value>()
+        loop.submit { answer.give(body($0)) }
+        eventually("the loop answers") { answer.isThere }
+        return answer.isThere ? answer.value : nil
     }
 
-    private final class AnswerBox<Value: Sendable>: Sendable {
-        let value = Mutex<Value?>(nil)
+    /// `@unchecked Sendable`: the value is written before the flag is released and read after it was acquired.
+    private final class Answer<Value: Sendable>: @unchecked Sendable {
+        private(set) var value: Value?
+        private let given = Atomic<Bool>(false)
+
+        var isThere: Bool { given.load(ordering: .acquiring) }
+
+        func give(_ value: Value) {
+            self.value = value
+            given.store(true, ordering: .releasing)
+        }
     }
 }
