@@ -61,6 +61,11 @@ int weir_lowest_free_descriptor(int fd) {
     return lowest;
 }
 
+void weir_reset_on_close(int fd) {
+    struct linger linger = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
 int weir_has_input(int fd) {
     char byte;
     return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;

@@ -28,13 +28,8 @@ package enum CounterID: UInt8, CaseIterable, Sendable {
     case timeoutsKeepAlive
     case timeoutsWrite
     case timeoutsDeadline
-    case rejectedRateLimited
     case rejectedQueueFull
     case rejectedDeadlineExceeded
-    case rejectedDeadlineUnmeetable
-    case rejectedDraining
-    case rejectedMemory
-    case rejectedNoEndpoint
     case handlerErrors
     case jobsRun
     case loopTurns

@@ -76,13 +76,8 @@ extension CounterID {
         case .timeoutsKeepAlive: timeout("keepalive")
         case .timeoutsWrite: timeout("write")
         case .timeoutsDeadline: timeout("deadline")
-        case .rejectedRateLimited: rejected("rate_limited")
         case .rejectedQueueFull: rejected("queue_full")
         case .rejectedDeadlineExceeded: rejected("deadline_exceeded")
-        case .rejectedDeadlineUnmeetable: rejected("deadline_unmeetable")
-        case .rejectedDraining: rejected("draining")
-        case .rejectedMemory: rejected("memory")
-        case .rejectedNoEndpoint: rejected("no_endpoint")
         case .handlerErrors:
             MetricDescriptor("weir_handler_errors_total", "Errors that handlers threw and no response was made of.")
         case .jobsRun:

@@ -46,6 +46,8 @@ intptr_t weir_receive(int fd, void *bytes, size_t capacity);
 intptr_t weir_send(int fd, const void *bytes, size_t count);
 /// The number that the next descriptor would get, or INT_MAX if there is none; `fd` is any open descriptor.
 int weir_lowest_free_descriptor(int fd);
+/// Makes `close` send a reset (SO_LINGER with no time).
+void weir_reset_on_close(int fd);
 /// 1 if bytes or an end of input wait to be received.
 int weir_has_input(int fd);
 /// Bytes in the send queue that the peer has not acknowledged, or -1.

@@ -28,9 +28,9 @@ final class Exchange: @unchecked Sendable {
     /// Where the normalized path lies within `head`.
     private(set) var pathStart = 0
     var route: Route?
-    /// The route's index, -1 without a route; and whether its handler runs on the loop without a task.
+    /// The route's index, -1 without a route; and whether its handler on the loop has returned a whole response.
     var routeIndex: Int32 = -1
-    var holdsLoop = false
+    var isAnsweredAtOnce = false
     var peer = PeerAddress()
     /// Numbers the loop's requests; the request id comes from it.
     var sequence: UInt64 = 0
@@ -47,10 +47,10 @@ final class Exchange: @unchecked Sendable {
     var isBodyWhole = false
     /// Set when the client broke the body off or what it sent is none.
     var inputFailure: RequestBodyError?
-    var reader: Waiter?
+    var readers: [Waiter] = []
     var output = ResponseOutput.pending
     var status: UInt16 = 0
-    var writer: Waiter?
+    var writers: [Waiter] = []
     /// A streamed response that a task has still to produce.
     var streamed: Response?
     /// What a worker made of the request; set before the message that hands it to the loop.
@@ -60,6 +60,8 @@ final class Exchange: @unchecked Sendable {
     /// The exchange went to a task or a worker, whose traces are to be cleared.
     var leftTheCodec = false
     var handlerTask: HandlerTask?
+    /// A worker has it.
+    var isOnWorker = false
     /// The task of an asynchronous handler on the worker pool.
     var workerTask: Task<Void, Never>?
     let isCancelled = Atomic<Bool>(false)
@@ -221,16 +223,37 @@ final class Exchange: @unchecked Sendable {
         wakeWriter()
     }
 
+    /// Wakes who waits for a piece of the body.
     func wakeReader() {
-        guard let waiting = reader else { return }
-        reader = nil
-        waiting.wake()
+        wake(&readers)
     }
 
+    /// Wakes who waits for room in the output.
     func wakeWriter() {
-        guard let waiting = writer else { return }
-        writer = nil
-        waiting.wake()
+        wake(&writers)
+    }
+
+    private func wake(_ waiters: inout [Waiter]) {
+        guard !waiters.isEmpty else { return }
+        let waiting = waiters
+        waiters.removeAll(keepingCapacity: true)
+        for waiter in waiting { waiter.wake() }
+    }
+
+    /// Lets go of what handlers kept with the request once none of them runs: a closure in it may hold this exchange,
+    /// which would then never be alone.
+    func releaseExtras() {
+        guard handlerTask == nil, workerTask == nil, !isOnWorker else { return }
+        // Freed outside the lock: what goes may run code of its own.
+        let kept = extras.withLock { extras in
+            guard extras.isUsed else { return Extras?.none }
+            let kept = extras
+            extras = Extras()
+            extras.isCancelled = kept.isCancelled
+            extras.isUsed = kept.isCancelled
+            return kept
+        }
+        _ = kept
     }
 
     /// Whether the body goes to a reader.

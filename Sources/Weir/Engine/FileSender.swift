@@ -93,7 +93,7 @@ final class FileSender: @unchecked Sendable {
         guard piece.withUnsafeBytes({ connection.write(exchange, $0) }) else { return }
         guard remaining > 0 else { return connection.endStream(exchange) }
         if connection.isOutputFull {
-            exchange.writer = .call { [self] in if exchange.connection != nil { readOn() } }
+            exchange.writers.append(.call { [self] in if exchange.connection != nil { readOn() } })
         } else {
             readOn()
         }

@@ -15,7 +15,7 @@ extension HTTP1Connection {
         metrics.increment(.requests)
         metrics.increment(.requestsExecuting)
         exchange.routeIndex = -1
-        exchange.holdsLoop = false
+        exchange.isAnsweredAtOnce = false
         channel.setIdle(since: .max)
         exchange.connection = self
         exchange.startedAt = now
@@ -138,13 +138,14 @@ extension HTTP1Connection {
         exchange.isBodyWhole = true
         switch route.handler {
         case .loop(let handler):
-            exchange.holdsLoop = true
+            exchange.isAnsweredAtOnce = true
             let response: Response
             do {
                 response = try handler(Request(exchange: exchange), RequestContext(exchange: exchange))
             } catch {
                 response = owner.response(for: error, exchange)
             }
+            owner.noteHeld(by: route)
             if case .stream = response.body {
                 owner.startStream(exchange, response)
             } else {

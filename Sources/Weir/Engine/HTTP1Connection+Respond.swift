@@ -34,6 +34,7 @@ extension HTTP1Connection {
             owner.logHandlerError(exchange, error, "a response could not be encoded")
             respond(exchange, Problem.response(HTTPError(.internalServerError), exchange: exchange))
         case .file(let path):
+            exchange.isAnsweredAtOnce = false
             owner.sendFile(path, response, for: exchange)
         case .empty:
             respond(exchange, response, UnsafeRawBufferPointer(start: nil, count: 0))
@@ -73,7 +74,7 @@ extension HTTP1Connection {
         exchange.connection = self
         exchange.route = nil
         exchange.routeIndex = -1
-        exchange.holdsLoop = false
+        exchange.isAnsweredAtOnce = false
         exchange.startedAt = loop.now
         exchange.sequence = owner.nextSequence()
         metrics.increment(.requestsExecuting)
@@ -95,6 +96,7 @@ extension HTTP1Connection {
         } else if sendsBody {
             exchange.parts.pointee.pending = PendingBody(response.body)
             exchange.output = .copying
+            exchange.isAnsweredAtOnce = false
             copyPending(exchange)
             return
         }
@@ -112,6 +114,11 @@ extension HTTP1Connection {
         if exchange.owesContinue { isLast = true }
         exchange.sink = .discard(byteCount: 0)
         exchange.parts.pointee.pieces.removeAll()
+        if readDeadline == .max {
+            // A full window had stopped the clock of the body.
+            bodyBytesInWindow = 0
+            readDeadline = loop.now &+ configuration.bodyTimeout
+        }
         if !isLast, channel.isPaused { channel.resume(on: loop) }
     }
 
@@ -175,6 +182,7 @@ extension HTTP1Connection {
     // MARK: Bodies that take longer
 
     private func beginStream(_ exchange: Exchange, _ response: Response, length: Int?) {
+        exchange.isAnsweredAtOnce = false
         let code = response.status.code
         let isHead = exchange.isHead
         let hasNoBody = isHead || code == 204 || code == 304
@@ -313,7 +321,7 @@ extension HTTP1Connection {
         if !isReceiving { owner.retire(exchange) }
         if isLast {
             phase = .closing
-            loop.finish(channel, writeTimeout: configuration.writeTimeout)
+            finishChannel()
             if !isReceiving { loop.flush(channel) }
             return
         }

@@ -31,6 +31,7 @@ final class HTTP1Connection: @unchecked Sendable {
     // Instants at which something has taken too long; `.max` when nothing is waited for.
     var readDeadline: Nanoseconds = .max
     var writeDeadline: Nanoseconds = .max
+    var idleDeadline: Nanoseconds = .max
     /// Bytes of the body that came since, and bytes that the client had acknowledged when the present timeout began.
     var bodyBytesInWindow: UInt64 = 0
     var sentBytesAtWindow: UInt64 = 0
@@ -176,7 +177,7 @@ final class HTTP1Connection: @unchecked Sendable {
         switch phase {
         case .idle, .head, .closing:
             phase = .closing
-            loop.finish(channel, writeTimeout: configuration.writeTimeout)
+            finishChannel()
         case .exchange:
             isLast = true
             guard let exchange else { return }
@@ -223,6 +224,9 @@ final class HTTP1Connection: @unchecked Sendable {
             exchange.inputFailure = .disconnected
             exchange.isAbandoned.store(true, ordering: .relaxed)
             exchange.cancel()
+            // Also if it was cancelled before: whoever waits on this connection waits no longer.
+            exchange.wakeReader()
+            exchange.wakeWriter()
             owner.retire(exchange)
         }
         if reason == .failed { metrics.increment(.connectionsReset) }
@@ -238,6 +242,8 @@ final class HTTP1Connection: @unchecked Sendable {
     /// Ends the connection in the middle of an answer, so that the client does not take the part for the whole.
     func breakOff() {
         phase = .closing
+        // A body that ends with its connection must not end in good order.
+        if let exchange, case .untilClose = exchange.output { channel.resetOnClose() }
         loop.close(channel)
     }
 
@@ -257,8 +263,8 @@ final class HTTP1Connection: @unchecked Sendable {
             return
         }
         // Of old age only after a moment of idleness: the next request may be on its way.
-        let retires = max(retiresAt, now &+ Self.idleGrace)
-        channel.setDeadline(min(now &+ configuration.keepAliveTimeout, retires, writeDeadline), on: loop)
+        idleDeadline = min(now &+ configuration.keepAliveTimeout, max(retiresAt, now &+ Self.idleGrace))
+        channel.setDeadline(min(idleDeadline, writeDeadline), on: loop)
     }
 
     /// For how long a connection that is to go may still begin a request.
@@ -275,15 +281,25 @@ final class HTTP1Connection: @unchecked Sendable {
     func closeIfIdle() {
         guard phase == .idle else { return }
         if requestCount == 0 || channel.hasInput(on: loop) {
-            channel.setDeadline(loop.now &+ Self.idleGrace, on: loop)
+            idleDeadline = loop.now &+ Self.idleGrace
+            channel.setDeadline(idleDeadline, on: loop)
         } else {
             endIdle()
         }
     }
 
+    /// Sends what is queued, then ends the connection.
+    func finishChannel() {
+        loop.finish(
+            channel,
+            writeTimeout: configuration.writeTimeout,
+            bytesPerTimeoutMin: configuration.writeBytesPerTimeoutMin
+        )
+    }
+
     private func endIdle() {
         phase = .closing
-        loop.finish(channel, writeTimeout: configuration.writeTimeout)
+        finishChannel()
     }
 
     private func timedOut() {
@@ -298,9 +314,14 @@ final class HTTP1Connection: @unchecked Sendable {
             sentBytesAtWindow = channel.acknowledgedByteCount(on: loop)
         }
         switch phase {
-        case .idle:
-            metrics.increment(now >= retiresAt ? .connectionsRetired : .timeoutsKeepAlive)
+        case .idle where idleDeadline <= now:
+            if !owner.server.isClosingIdle {
+                metrics.increment(now >= retiresAt ? .connectionsRetired : .timeoutsKeepAlive)
+            }
             endIdle()
+        case .idle:
+            channel.setDeadline(min(idleDeadline, writeDeadline), on: loop)
+            return
         case .head where readDeadline <= now:
             metrics.increment(.timeoutsHead)
             answerTimeout(.requestTimeout, "the request's head took too long")

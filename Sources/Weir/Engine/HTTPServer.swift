@@ -122,9 +122,21 @@ final class HTTPServer: Sendable {
         }
     }
 
-    /// Ends the loops; connections that are left are cut. Returns when the threads have ended.
+    /// How long a loop that a handler holds delays the end.
+    private static let stopGrace: Nanoseconds = 1_000_000_000
+
+    /// Ends the loops; connections that are left are cut. Returns when the threads have ended, or when a handler has
+    /// held one for too long.
     func stop() {
         for loop in loops { loop.stop() }
+        let end = LoopClock.monotonic.now &+ Self.stopGrace
+        while !loops.allSatisfy(\.hasEnded), LoopClock.monotonic.now < end { usleep(1000) }
+        guard loops.allSatisfy(\.hasEnded) else {
+            // A handler holds a loop and does not let go: the process must not wait for it. What that thread may still
+            // touch stays.
+            _ = Unmanaged.passRetained(self)
+            return
+        }
         let running = threads.withLock { threads in
             let running = threads.running
             threads.running = []
@@ -188,7 +200,9 @@ final class HTTPServer: Sendable {
             guard options.isDualStack, error.errno == EAFNOSUPPORT || error.errno == EADDRNOTAVAIL,
                 case .ipv6(_, _, let port) = address
             else { throw error }
-            return try Listener.bind(.ipv4(0, port: port), options: options, reusesPort: true)
+            let address = SocketAddress.ipv4(0, port: port)
+            if isFirst { try Listener.checkFree(address, options: options) }
+            return try Listener.bind(address, options: options, reusesPort: true)
         }
     }
 }

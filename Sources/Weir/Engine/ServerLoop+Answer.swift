@@ -79,7 +79,7 @@ extension ServerLoop {
 
     /// What a worker does with an exchange that was handed to it (retained).
     static let runOnWorker: WorkerJob.Function = { pointer in
-        // Retained by `HTTPServer.submit`, released by `finishFromWorker`.
+        // Retained by `ServerShared.submit`, released by `finishFromWorker`.
         let exchange = Unmanaged<Exchange>.fromOpaque(pointer).takeUnretainedValue()
         if case .workers(let handler) = exchange.route?.handler, !exchange.isAbandoned.load(ordering: .relaxed) {
             exchange.outcome = Result {
@@ -92,6 +92,7 @@ extension ServerLoop {
     private static let finishFromWorker: Message.Function = { _, pointer in
         let exchange = Unmanaged<Exchange>.fromOpaque(pointer).takeRetainedValue()
         let owner = exchange.owner
+        exchange.isOnWorker = false
         if let outcome = exchange.outcome {
             exchange.outcome = nil
             owner.finish(exchange, outcome)

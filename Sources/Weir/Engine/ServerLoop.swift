@@ -74,7 +74,7 @@ final class ServerLoop: @unchecked Sendable {
         scratch.deallocate()
     }
 
-    /// Opens the state.pointee.connections of this server's listeners.
+    /// Opens the connections of this server's listeners.
     var open: ChannelOpener {
         { [unowned(unsafe) self] _, channel, address in
             let connection = state.pointee.connections.popLast() ?? HTTP1Connection(owner: self)
@@ -83,7 +83,7 @@ final class ServerLoop: @unchecked Sendable {
         }
     }
 
-    /// Closes the state.pointee.connections that wait for nothing.
+    /// Closes the connections that wait for nothing.
     func closeIdle() {
         loop.forEachChannel(with: events) { channel in
             guard let context = channel.context else { return }
@@ -101,6 +101,7 @@ final class ServerLoop: @unchecked Sendable {
 
     /// Takes an exchange out of use. It is looked at when the turn ends, because whoever called may still hold it.
     func retire(_ exchange: Exchange) {
+        exchange.releaseExtras()
         state.pointee.retired.append(exchange)
     }
 
@@ -115,7 +116,7 @@ final class ServerLoop: @unchecked Sendable {
         state.pointee.exchanges.append(exchange)
     }
 
-    /// Pools what nobody else holds. Of two engine parts that state.pointee.retired the same exchange, the second finds it alone.
+    /// Pools what nobody else holds. Of two engine parts that retired the same exchange, the second finds it alone.
     private func recycle() {
         while var exchange = state.pointee.retired.popLast() {
             guard isKnownUniquelyReferenced(&exchange), state.pointee.exchanges.count < Self.pooledExchangesMax else {
@@ -222,9 +223,18 @@ final class ServerLoop: @unchecked Sendable {
 
     // MARK: Handlers that hold the loop
 
-    /// Counts an exchange that is over, and looks whether its handler held the loop.
-    func record(_ exchange: Exchange) {
+    /// A handler on the loop has returned: it began when what ran before it ended, or when the turn did.
+    func noteHeld(by route: Route) {
         let now = loop.clock.now
+        let began = max(state.pointee.handlerEnded, loop.now, loop.jobsEnded)
+        state.pointee.handlerEnded = now
+        if now &- began > configuration.stallNanoseconds { noteStall(route, now &- began) }
+    }
+
+    /// Counts an exchange that is over.
+    func record(_ exchange: Exchange) {
+        // An answer that a handler gave at once needs no second look at the clock.
+        let now = exchange.isAnsweredAtOnce ? state.pointee.handlerEnded : loop.clock.now
         metrics.durations.record(
             route: exchange.routeIndex,
             method: exchange.parser.pointee.head.method.rawValue,
@@ -232,11 +242,6 @@ final class ServerLoop: @unchecked Sendable {
             nanoseconds: now &- exchange.startedAt
         )
         metrics.decrement(.requestsExecuting)
-        guard exchange.holdsLoop else { return }
-        // A handler on the loop began when the one before it ended, or when the turn did.
-        let began = max(state.pointee.handlerEnded, loop.now)
-        state.pointee.handlerEnded = now
-        if now &- began > configuration.stallNanoseconds { noteStall(exchange.route, now &- began) }
     }
 
     private func noteStall(_ route: Route?, _ nanoseconds: Nanoseconds) {

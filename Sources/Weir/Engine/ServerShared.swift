@@ -43,8 +43,10 @@ final class ServerShared: Sendable {
     /// Queues a request for a worker; false when the queue is full.
     func submit(_ exchange: Exchange) -> Bool {
         exchange.leftTheCodec = true
+        exchange.isOnWorker = true
         let retained = Unmanaged.passRetained(exchange)
         if workers.submit(ServerLoop.runOnWorker, retained.toOpaque()) { return true }
+        exchange.isOnWorker = false
         retained.release()
         return false
     }

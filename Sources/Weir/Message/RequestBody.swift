@@ -85,13 +85,13 @@ public struct RequestBody: Sendable, AsyncSequence {
                     loop.submit { _ in
                         let taken = takeOnLoop(exchange)
                         guard case .wait = taken else { return continuation.resume(returning: taken) }
-                        exchange.reader = .call { continuation.resume(returning: .wait) }
+                        exchange.readers.append(.call { continuation.resume(returning: .wait) })
                     }
                 }
             }
             let taken = takeOnLoop(exchange)
             guard case .wait = taken else { return taken }
-            await withUnsafeContinuation { exchange.reader = .task($0) }
+            await withUnsafeContinuation { exchange.readers.append(.task($0)) }
             return .wait
         }
 

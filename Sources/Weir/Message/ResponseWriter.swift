@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes a streamed body, held back by the client.
 
-import Synchronization
 import WeirEventLoop
 
 /// Writes the body of a streamed response.
@@ -16,14 +15,12 @@ public struct ResponseWriter: Sendable {
     public func write(_ bytes: [UInt8]) async throws {
         let loop = exchange.owner.loop
         guard loop.isCurrent else { return try await writeFromElsewhere(bytes, loop) }
-        guard let connection = exchange.connection, !exchange.isCancelled.load(ordering: .relaxed) else {
-            throw ResponseWriterError.closed
-        }
+        guard let connection = exchange.connection else { throw ResponseWriterError.closed }
         guard bytes.withUnsafeBytes({ connection.write(exchange, $0) }) else {
             throw exchange.connection == nil ? ResponseWriterError.closed : .tooLong
         }
         while exchange.connection?.isOutputFull == true {
-            await withUnsafeContinuation { exchange.writer = .task($0) }
+            await withUnsafeContinuation { exchange.writers.append(.task($0)) }
             if exchange.connection == nil { throw ResponseWriterError.closed }
         }
     }
@@ -71,16 +68,14 @@ public struct ResponseWriter: Sendable {
         _ bytes: [UInt8],
         _ continuation: UnsafeContinuation<Outcome, Never>
     ) {
-        guard let connection = exchange.connection, !exchange.isCancelled.load(ordering: .relaxed) else {
-            return continuation.resume(returning: .closed)
-        }
+        guard let connection = exchange.connection else { return continuation.resume(returning: .closed) }
         guard bytes.withUnsafeBytes({ connection.write(exchange, $0) }) else {
             return continuation.resume(returning: exchange.connection == nil ? .closed : .tooLong)
         }
         guard connection.isOutputFull else { return continuation.resume(returning: .written) }
-        exchange.writer = .call {
-            continuation.resume(returning: exchange.connection == nil ? .closed : .written)
-        }
+        exchange.writers.append(
+            .call { continuation.resume(returning: exchange.connection == nil ? .closed : .written) }
+        )
     }
 }
 

@@ -77,6 +77,11 @@ package struct Channel: Equatable {
         state.pointee.isNew = isNew
     }
 
+    /// Makes the end of this channel a reset, which the peer cannot take for a good end.
+    package func resetOnClose() {
+        weir_reset_on_close(state.pointee.descriptor)
+    }
+
     var timerNode: UnsafeMutablePointer<TimerNode> {
         UnsafeMutableRawPointer(state).assumingMemoryBound(to: TimerNode.self)
     }

@@ -18,6 +18,10 @@ struct ChannelState {
     var idleSince: Nanoseconds = .max
     var sentBytes: UInt64 = 0
     var queuedBytes = 0
+    /// While finishing: the timeout, how much must be acknowledged in each, and how much was when the present one began.
+    var finishTimeout: Nanoseconds = 0
+    var finishBytesMin: UInt64 = 0
+    var finishAcknowledged: UInt64 = 0
     var descriptor: Int32 = -1
     var slot: UInt32
     /// Moves on each time the slot is freed, so that events and handles of the past are recognised.

@@ -12,11 +12,16 @@ extension EventLoop {
     private static let lingerBytesMax: UInt32 = 1 << 20
 
     /// Sends what is queued, then ends the connection in good order. Nothing more is delivered.
-    package func finish(_ channel: Channel, writeTimeout: Nanoseconds) {
+    ///
+    /// The peer has `writeTimeout` again and again, as long as it acknowledges `bytesPerTimeoutMin` in each (and 1).
+    package func finish(_ channel: Channel, writeTimeout: Nanoseconds, bytesPerTimeoutMin: UInt64 = 0) {
         let state = channel.state
         guard state.pointee.phase == .open else { return }
         state.pointee.phase = .finishing
         dropCarry(state)
+        state.pointee.finishTimeout = writeTimeout
+        state.pointee.finishBytesMin = max(1, bytesPerTimeoutMin)
+        if state.pointee.owesDrained { state.pointee.finishAcknowledged = channel.acknowledgedByteCount(on: self) }
         channel.setDeadline(now &+ writeTimeout, on: self)
         if state.pointee.outputHead == nil { beginLingering(state) }
     }
@@ -27,6 +32,20 @@ extension EventLoop {
         guard state.pointee.phase != .closed, state.pointee.phase != .free else { return }
         state.pointee.phase = .closed
         core.pointee.reaping.append((state.pointee.slot, reason))
+    }
+
+    /// A channel that is finishing has had its timeout: it goes on if the peer has taken enough in it.
+    func finishTimedOut(_ channel: Channel) {
+        let state = channel.state
+        let acknowledged = channel.acknowledgedByteCount(on: self)
+        let wanted = min(state.pointee.finishBytesMin, UInt64(state.pointee.queuedBytes))
+        guard acknowledged &- state.pointee.finishAcknowledged >= wanted else {
+            metrics.increment(.timeoutsWrite)
+            close(channel)
+            return
+        }
+        state.pointee.finishAcknowledged = acknowledged
+        channel.setDeadline(now &+ state.pointee.finishTimeout, on: self)
     }
 
     func beginLingering(_ state: UnsafeMutablePointer<ChannelState>) {

@@ -36,5 +36,6 @@ extension EventLoop: TaskExecutor {
             }
             startedAt = endedAt
         }
+        core.pointee.jobsEnded = startedAt
     }
 }

@@ -9,8 +9,8 @@ package import WeirMetrics
 
 /// An event loop, which is also the executor of the tasks that belong to its connections.
 ///
-/// `@unchecked Sendable`: `core` is confined to the loop's thread once `start` was called (checked by
-/// `preconditionOnLoop` where it is cheap); the rest is atomics, a mutex, and constants.
+/// `@unchecked Sendable`: `core` is confined to the thread that calls `run`, from then on; the rest is atomics, the
+/// inbox's mutex, and constants.
 package final class EventLoop: @unchecked Sendable {
     static let tickNanoseconds: Nanoseconds = 1_000_000
     static let eventsPerTurnMax = 256
@@ -18,6 +18,8 @@ package final class EventLoop: @unchecked Sendable {
     static let outputBufferCount = 16384 - 32
     /// A loop looks around at least this often, so that "has not turned for" means something.
     private static let waitMillisecondsMax: UInt64 = 1000
+
+    private static let lastRoundsMax = 1000
 
     package let index: Int
     package let clock: LoopClock
@@ -63,6 +65,8 @@ package final class EventLoop: @unchecked Sendable {
     }
 
     deinit {
+        // Listeners of a loop that never ran.
+        if core.pointee.isListening { for listener in core.pointee.listeners { listener.close() } }
         core.pointee.poller.close()
         core.deinitialize(count: 1)
         core.deallocate()
@@ -100,6 +104,9 @@ package final class EventLoop: @unchecked Sendable {
 
     /// The instant of the present turn.
     package var now: Nanoseconds { core.pointee.now }
+
+    /// When the last job of a task ended.
+    package var jobsEnded: Nanoseconds { core.pointee.jobsEnded }
 
     /// Whether the calling thread is this loop's.
     package var isCurrent: Bool {
@@ -202,7 +209,8 @@ package final class EventLoop: @unchecked Sendable {
         if flags & (WEIR_EPOLLIN | endFlags) != 0, state.pointee.input != .ended {
             if flags & endFlags != 0 { state.pointee.hasPeerEnded = true }
             state.pointee.input = .ready
-            read(state, deliversKept: false)
+            // What a pause kept comes before what is new, and before the end.
+            read(state, deliversKept: state.pointee.isScheduled)
         }
         flush(state)
     }
@@ -228,7 +236,8 @@ package final class EventLoop: @unchecked Sendable {
             case .open:
                 state.pointee.events?.pointee.timedOut(self, channel)
                 flush(state)
-            case .finishing, .lingering: close(channel)
+            case .finishing: finishTimedOut(channel)
+            case .lingering: close(channel)
             case .free, .closed: break
             }
         }
@@ -258,11 +267,17 @@ package final class EventLoop: @unchecked Sendable {
         inbox.drain(on: self)
         runJobs()
         hooks.ended?()
-        while core.pointee.jobs.count > 0 { runJobs() }
+        // Tasks that end do so in a few rounds; one that goes on regardless of its cancellation is given up.
+        var rounds = 0
+        while core.pointee.jobs.count > 0, rounds < Self.lastRoundsMax {
+            runJobs()
+            rounds += 1
+        }
         inbox.drain(on: self)
         // What came with the last messages.
         closeAll()
         hooks = LoopHooks()
+        acceptPolicy = nil
     }
 
     private func closeAll() {

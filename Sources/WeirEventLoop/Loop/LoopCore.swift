@@ -18,6 +18,8 @@ package struct LoopCore: ~Copyable {
     var reaping: [(slot: UInt32, reason: CloseReason)] = []
     /// The instant of this turn.
     var now: Nanoseconds
+    /// When the last round of jobs ended.
+    var jobsEnded: Nanoseconds = 0
     /// The hook before the jobs has something to do.
     var hasWork = false
     /// The listeners are open; they stay in the table when they are closed, for connections that are handed over.

@@ -9,7 +9,12 @@ import WeirMetrics
 
 /// What the loops of one server share for accepting: who there is, and how many descriptors there may be.
 package final class AcceptPolicy: Sendable {
-    package let loops: [EventLoop]
+    /// Unowned: the loops hold the policy. Whoever made both keeps them.
+    private struct Member: Sendable {
+        unowned let loop: EventLoop
+    }
+
+    private let members: [Member]
     /// Open connections over all loops at which accepting pauses.
     let connectionsMax: Int
     /// Descriptors in use at which idle connections are closed.
@@ -21,7 +26,7 @@ package final class AcceptPolicy: Sendable {
     private let otherDescriptorCount = Atomic<Int>(0)
 
     package init(loops: [EventLoop], connectionsMax: Int, descriptorsHigh: Int, descriptorsMax: Int) {
-        self.loops = loops
+        members = loops.map { Member(loop: $0) }
         self.connectionsMax = connectionsMax
         self.descriptorsHigh = descriptorsHigh
         self.descriptorsMax = descriptorsMax
@@ -29,7 +34,7 @@ package final class AcceptPolicy: Sendable {
 
     /// Counts the descriptors that are in use before the first connection: the lowest free number.
     package func countOtherDescriptors() {
-        guard let loop = loops.first else { return }
+        guard let loop = members.first?.loop else { return }
         otherDescriptorCount.store(Int(weir_lowest_free_descriptor(loop.inbox.descriptor)), ordering: .relaxed)
     }
 
@@ -45,8 +50,12 @@ package final class AcceptPolicy: Sendable {
 
     var openCount: Int {
         var sum = 0
-        for loop in loops { sum += loop.openChannelCount }
+        for member in members { sum += member.loop.openChannelCount }
         return sum
+    }
+
+    func forEachOther(than loop: EventLoop, _ body: (EventLoop) -> Void) {
+        for member in members where member.loop !== loop { body(member.loop) }
     }
 
     /// The loop that should have the next connection: `accepting` unless another has clearly fewer, because handing
@@ -55,9 +64,9 @@ package final class AcceptPolicy: Sendable {
         var best = accepting
         var fewest = accepting.openChannelCount
         fewest -= 1 + fewest / 16
-        for loop in loops where loop.openChannelCount < fewest {
-            best = loop
-            fewest = loop.openChannelCount
+        for member in members where member.loop.openChannelCount < fewest {
+            best = member.loop
+            fewest = best.openChannelCount
         }
         return best
     }
@@ -156,7 +165,7 @@ extension EventLoop {
     /// Asks all loops to close their longest-idle connections, at the end of their turn.
     private func shedIdleEverywhere() {
         core.pointee.shedsIdle = true
-        for loop in acceptPolicy?.loops ?? [] where loop !== self {
+        acceptPolicy?.forEachOther(than: self) { loop in
             loop.submit { $0.core.pointee.shedsIdle = true }
         }
     }

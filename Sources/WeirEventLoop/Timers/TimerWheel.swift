@@ -87,7 +87,10 @@ package struct TimerWheel: ~Copyable {
 
     /// The next node that is due, disarmed; nil when there is none.
     package mutating func takeDue() -> UnsafeMutablePointer<TimerNode>? {
-        guard let node = dueSentinel.pointee.next, node != dueSentinel else { return nil }
+        guard let node = dueSentinel.pointee.next, node != dueSentinel else {
+            idleUntilTick = nextTick ?? .max
+            return nil
+        }
         cancel(node)
         return node
     }

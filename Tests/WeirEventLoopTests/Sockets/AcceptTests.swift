@@ -271,9 +271,7 @@ import WeirMetrics
             gone = pair.loops[0].loop
             for test in pair.loops { test.end() }
         }
-        withKnownIssue("the policy and its loops hold each other") {
-            #expect(gone == nil)
-        }
+        #expect(gone == nil)
     }
 
     @Test func `listeners that share a port take every connection between them`() throws {

@@ -41,7 +41,8 @@ import WeirEventLoop
                 } else {
                     try #require(next == nil, comment)
                 }
-                present = random.below(4) == 0 ? max(present, next ?? present) : present + Self.delay(upTo: span, &random)
+                present =
+                    random.below(4) == 0 ? max(present, next ?? present) : present + Self.delay(upTo: span, &random)
                 wheel.advance(to: present)
                 // Sometimes a node that is due is taken back, or only some are taken, and the rest later.
                 if random.below(3) == 0, let due = model.first(where: { $0.value <= present }) {

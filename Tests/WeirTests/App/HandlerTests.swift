@@ -73,7 +73,7 @@ import Weir
             let problem = try ProblemDocument(response)
             #expect(problem.status == 418)
             #expect(problem.detail == "short \"and\" stout\n")
-            #expect(problem.request_id == "id-1")
+            #expect(problem.requestID == "id-1")
             #expect(problem.type == "about:blank")
         }
     }

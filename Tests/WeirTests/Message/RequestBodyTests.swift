@@ -147,7 +147,8 @@ import Weir
 
     @Test(arguments: HandlerKind.allCases, ["x\r\n", "2\r\nabc", "2;a=\"\n\r\nab\r\n", "-1\r\n"])
     func `a body that is no chunked coding is 400, and the connection ends`(
-        kind: HandlerKind, coding: String
+        kind: HandlerKind,
+        coding: String
     ) async throws {
         let app = makeApp()
         app.handleBody(kind, "/") { body, _ in .bytes(body) }
@@ -193,9 +194,10 @@ import Weir
         app.handle(kind, "/", method: .post) { _, _ in .text("unread") }
         app.handle(kind, "/next") { _, _ in .text("next") }
         try await app.test { client async throws in
-            for body in ["Content-Length: 5000\r\n\r\n" + String(repeating: "x", count: 5000),
-                "Transfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n"]
-            {
+            for body in [
+                "Content-Length: 5000\r\n\r\n" + String(repeating: "x", count: 5000),
+                "Transfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n",
+            ] {
                 let responses = try await client.exchange(
                     "POST / HTTP/1.1\r\nHost: h\r\n\(body)GET /next HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
                 )

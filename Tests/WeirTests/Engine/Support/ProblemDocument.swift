@@ -9,7 +9,12 @@ struct ProblemDocument: Decodable {
     let title: String
     let status: Int
     let detail: String?
-    let request_id: String
+    let requestID: String
+
+    private enum CodingKeys: String, CodingKey {
+        case type, title, status, detail
+        case requestID = "request_id"
+    }
 
     init(_ response: TestResponse) throws {
         self = try JSONDecoder().decode(Self.self, from: Data(response.body))
