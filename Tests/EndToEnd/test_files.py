@@ -2,9 +2,11 @@
 # Files are served whole, and nothing outside their root can be reached.
 
 import hashlib
+import socket
 
 import pytest
 
+from polling import eventually
 from wire import request
 
 ESCAPES = [
@@ -113,3 +115,16 @@ def test_a_file_that_shrinks_while_it_is_sent_is_not_taken_for_whole(serve, tmp_
                 break
             received += len(piece)
     assert received < 256 << 20
+
+
+def test_downloads_of_clients_that_shut_their_side_and_leave_are_let_go(serve, files):
+    server = serve(WEIR_LOOPS=1, HELLO_FILES=files)
+    before = server.metric("process_open_fds")
+    for _ in range(10):
+        with server.connect(receive_buffer=4096) as wire:
+            wire.send(request("/files/huge.bin"))
+            wire.read_until(b"\r\n\r\n")
+            wire.socket.shutdown(socket.SHUT_WR)
+            server.wait_for_metric("weir_requests_executing", 1)
+        eventually(lambda: server.metric("weir_connections_open") == 0, "the connection is gone")
+    eventually(lambda: server.metric("process_open_fds") <= before, "no file stays open")

@@ -270,3 +270,13 @@ def test_what_clients_do_wrong_is_no_error_of_ours(serve):
     eventually(lambda: server.metric("weir_connections_open") == 0, "every connection is gone")
     assert server.metric("weir_handler_errors_total") == 0
     assert server.messages == ["serving"]
+
+
+def test_timers_do_not_make_the_loop_spin(serve):
+    server = serve(WEIR_LOOPS=1)
+    before = server.metric("weir_loop_turns_total")
+    with server.connect() as wire:
+        for _ in range(50):
+            assert wire.get("/sleep?ms=3").status == 200
+    # A few turns for each request; a loop that spins until the next tick turns a thousand times.
+    assert server.metric("weir_loop_turns_total") - before < 1000

@@ -131,6 +131,32 @@ import Weir
         try await running.stop()
     }
 
+    @Test func `a body that stops behind an early answer is not waited for`() async throws {
+        let log = CapturedLog()
+        let folder = try ScratchFolder()
+        let app = WeirTests.makeApp(log: log) {
+            $0.listen = [.unix(path: "\(folder.path)/s", mode: nil)]
+            $0.limits.bodyWindowBytes = 4096
+            $0.timeouts.body = .milliseconds(100)
+        }
+        let gate = Gate()
+        app.post("/", on: .workers) { _, _ async in
+            gate.pass()
+            return .text("early")
+        }
+        let running = try await RunningApp(app, log: log)
+        let client = try RawClient("unix:\(folder.path)/s")
+        client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 50000\r\n\r\n")
+        client.send([UInt8](repeating: 97, count: 40_000))
+        // More has come than the window holds, so the channel is paused when the answer comes.
+        client.waitUntilTaken()
+        gate.open()
+        let responses = try await WireResponse.all(in: client.receiveToEnd())
+        #expect(responses.first?.text == "early")
+        client.close()
+        try await running.stop()
+    }
+
     @Test func `many connections at once are all answered`() async throws {
         let app = makeApp { _ in }
         for kind in HandlerKind.allCases { app.handle(kind, "/\(kind)") { _, _ in .text("\(kind)") } }

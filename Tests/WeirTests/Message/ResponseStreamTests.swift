@@ -186,4 +186,23 @@ import Weir
             await #expect(throws: ResponseWriterError.self) { try await writer.write("late") }
         }
     }
+
+    @Test(arguments: HandlerKind.asynchronous)
+    func `two tasks that write one stream both come to their end`(kind: HandlerKind) async throws {
+        let responses = try await answers(kind) {
+            .stream { writer in
+                try await withThrowingTaskGroup { group in
+                    for _ in 0..<2 {
+                        group.addTask {
+                            for _ in 0..<50 { try await writer.write([UInt8](repeating: 65, count: 20_000)) }
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+            }
+        }
+        let response = try #require(responses.first)
+        #expect(response.isWhole)
+        #expect(response.text.utf8.count == 2 * 50 * 20_000)
+    }
 }
