@@ -11,6 +11,8 @@ final class HandlerTask: @unchecked Sendable {
     private var parked: UnsafeContinuation<Void, Never>?
     private var task: Task<Void, Never>?
     private var isCancelled = false
+    /// Where it stands among its loop's tasks; nil when it has left them.
+    var place: Int?
     /// The request that it answers.
     private(set) var exchange: Exchange?
     /// The route of the request that it answers or answered last.

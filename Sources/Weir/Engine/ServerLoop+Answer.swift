@@ -105,7 +105,7 @@ extension ServerLoop {
         switch outcome {
         case .success(let response):
             if case .stream = response.body {
-                startStream(exchange, response)
+                startStreamOnWorkers(exchange, response)
             } else {
                 connection.respond(exchange, response)
             }
@@ -114,10 +114,21 @@ extension ServerLoop {
         }
     }
 
-    /// Produces a streamed body that a synchronous handler returned, in a task of the loop.
+    /// Produces a streamed body that a handler on the loop returned, in a task of the loop.
     func startStream(_ exchange: Exchange, _ response: Response) {
         exchange.streamed = response
         start(exchange)
+    }
+
+    /// Produces a streamed body that a handler on a worker returned, on the workers: it may block as the handler may.
+    private func startStreamOnWorkers(_ exchange: Exchange, _ response: Response) {
+        exchange.workerTask = Task(executorPreference: server.workers) {
+            await self.deliverFromElsewhere(response, for: exchange)
+            self.loop.submit { _ in
+                exchange.workerTask = nil
+                self.retire(exchange)
+            }
+        }
     }
 
     /// Answers `exchange` by a task on the worker pool; a task of its own, because it may block its worker.

@@ -189,6 +189,7 @@ final class ServerLoop: @unchecked Sendable {
             task = idle
         } else {
             task = HandlerTask(owner: self)
+            task.place = state.pointee.activeTasks.count
             state.pointee.activeTasks.append(task)
         }
         task.begin(exchange)
@@ -198,14 +199,19 @@ final class ServerLoop: @unchecked Sendable {
         if state.pointee.idleTasks.count < Self.idleTasksMax {
             state.pointee.idleTasks.append(task)
         } else {
-            state.pointee.activeTasks.removeAll { $0 === task }
+            remove(task)
             task.end()
         }
     }
 
     /// A task ended, because its request was cancelled.
     func remove(_ task: HandlerTask) {
-        state.pointee.activeTasks.removeAll { $0 === task }
+        // The last one takes the place of the one that goes.
+        guard let place = task.place, let last = state.pointee.activeTasks.popLast() else { return }
+        task.place = nil
+        guard last !== task else { return }
+        last.place = place
+        state.pointee.activeTasks[place] = last
     }
 
     /// Resumes `continuation` in the next round of jobs.

@@ -6,7 +6,7 @@
 /// Values are checked when the response is written: one with CR, LF, NUL or another control byte fails the response
 /// with 500 (response splitting). `Content-Length`, `Transfer-Encoding`, `Connection` and `Date` are the engine's: set
 /// here, they are left out.
-public struct Headers: Sendable, ExpressibleByDictionaryLiteral {
+public struct Headers: Sendable, Sequence, ExpressibleByDictionaryLiteral {
     var fields: [(name: String, value: String)] = []
 
     public init() {}
@@ -31,6 +31,16 @@ public struct Headers: Sendable, ExpressibleByDictionaryLiteral {
             fields.removeAll { Self.matches($0.name, name) }
             if let newValue { fields.append((name, newValue)) }
         }
+    }
+
+    /// All values of `name`, in order.
+    public func all(_ name: String) -> [String] {
+        fields.filter { Self.matches($0.name, name) }.map(\.value)
+    }
+
+    /// The fields, in order.
+    public func makeIterator() -> IndexingIterator<[(name: String, value: String)]> {
+        fields.makeIterator()
     }
 
     static func matches(_ left: String, _ right: String) -> Bool {

@@ -51,8 +51,8 @@ extension Settings {
             name.hasPrefix("WEIR_") && !value.trimmingBlanks.isEmpty
                 && !known.contains(name) && !ServiceLink.matches(name)
         }
-        guard let name = unknown.keys.min() else { return }
-        throw .unknown(name: name, nearest: NearestName.find(name, in: known, prefix: "WEIR_"))
+        guard let (name, value) = unknown.min(by: { $0.key < $1.key }) else { return }
+        throw .unknown(name: name, value: value, nearest: NearestName.find(name, in: known, prefix: "WEIR_"))
     }
 
     private func checkPairs() throws(SettingsError) {

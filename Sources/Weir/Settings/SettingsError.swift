@@ -4,7 +4,7 @@
 /// A setting that cannot be used: which variable, its value, and what is expected.
 public enum SettingsError: Error, Equatable, CustomStringConvertible {
     /// A `WEIR_*` variable that is no setting, with the nearest setting's name where one is near.
-    case unknown(name: String, nearest: String?)
+    case unknown(name: String, value: String, nearest: String?)
 
     /// A value that is not of the setting's form or outside its range.
     case invalid(name: String, value: String, expected: String)
@@ -15,10 +15,10 @@ public enum SettingsError: Error, Equatable, CustomStringConvertible {
     /// The fault in one line without control characters.
     public var description: String {
         switch self {
-        case .unknown(let name, let nearest?):
-            "\(Self.oneLine(name)) is not a setting; did you mean \(nearest)?"
-        case .unknown(let name, nil):
-            "\(Self.oneLine(name)) is not a setting; expected one of the names in docs/configuration.md"
+        case .unknown(let name, let value, let nearest?):
+            "\(Self.oneLine(name))=\"\(Self.oneLine(value))\": not a setting; did you mean \(nearest)?"
+        case .unknown(let name, let value, nil):
+            "\(Self.oneLine(name))=\"\(Self.oneLine(value))\": not a setting; expected a name of docs/configuration.md"
         case .invalid(let name, let value, let expected):
             "\(name)=\"\(Self.oneLine(value))\": expected \(expected)"
         case .conflict(let name, let value, let otherName, let otherValue, let expected):

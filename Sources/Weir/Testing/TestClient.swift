@@ -47,8 +47,6 @@ public struct TestClient: Sendable {
         var pair: [Int32] = [-1, -1]
         guard weir_socketpair(&pair) == 0 else { throw TestClientError.noConnection }
         let client = pair[0]
-        // The client's end blocks; it is used by a thread of its own.
-        _ = fcntl(client, F_SETFL, fcntl(client, F_GETFL) & ~O_NONBLOCK)
         server.adopt(pair[1])
         return try await withCheckedThrowingContinuation { continuation in
             do throws(SystemCallError) {
@@ -60,24 +58,29 @@ public struct TestClient: Sendable {
         }
     }
 
+    /// Sends and receives at the same time, on a thread of its own: a service may answer while it still reads.
     private static func transfer(_ descriptor: Int32, _ bytes: [UInt8]) -> [UInt8] {
         defer { close(descriptor) }
         var sent = 0
-        while sent < bytes.count {
-            let count = bytes.withUnsafeBytes {
-                weir_send(descriptor, $0.baseAddress.unsafelyUnwrapped + sent, $0.count - sent)
-            }
-            // The server may answer and end before it has read everything: its answer is still to be read.
-            if count <= 0 { break }
-            sent += count
-        }
         var answer: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 65536)
         while true {
-            let count = recv(descriptor, &piece, piece.count, 0)
-            if count < 0, errno == EINTR { continue }
-            if count <= 0 { return answer }
-            answer.append(contentsOf: piece[..<count])
+            var wanted = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            if sent < bytes.count { wanted.events |= Int16(POLLOUT) }
+            _ = poll(&wanted, 1, -1)
+            if sent < bytes.count, wanted.revents & Int16(POLLOUT) != 0 {
+                let count = bytes.withUnsafeBytes {
+                    weir_send(descriptor, $0.baseAddress.unsafelyUnwrapped + sent, $0.count - sent)
+                }
+                // The service may end before it has read everything: its answer is still to be read.
+                sent = count < 0 && errno != EAGAIN && errno != EINTR ? bytes.count : sent + max(0, Int(count))
+            }
+            if wanted.revents & Int16(POLLIN | POLLHUP | POLLERR) != 0 {
+                let count = recv(descriptor, &piece, piece.count, 0)
+                if count < 0, errno == EINTR || errno == EAGAIN { continue }
+                if count <= 0 { return answer }
+                answer.append(contentsOf: piece[..<count])
+            }
         }
     }
 }

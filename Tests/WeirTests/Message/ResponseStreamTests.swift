@@ -205,4 +205,16 @@ import Weir
         #expect(response.isWhole)
         #expect(response.text.utf8.count == 2 * 50 * 20_000)
     }
+
+    @Test func `a stream that a worker's handler returned is produced on the workers`() async throws {
+        let names = Notes()
+        let responses = try await answers(.workers) {
+            .stream { writer in
+                names.add(threadName())
+                try await writer.write("whole")
+            }
+        }
+        #expect(responses.first?.text == "whole")
+        #expect(names.all == ["weir-worker"])
+    }
 }

@@ -100,15 +100,15 @@ struct Bounds: Sendable, CustomTestStringConvertible {
             ["WEIR_PIN": "a\"b\nc\u{1B}\u{202E}"],
             #"WEIR_PIN="a\"b\nc\u{1b}\u{202e}": expected true or false (or on/off, yes/no, 1/0)"#
         ),
-        (["WEIR_LISTEM": ":80"], "WEIR_LISTEM is not a setting; did you mean WEIR_LISTEN?"),
-        (["WEIR_DEADLNIE": "1s"], "WEIR_DEADLNIE is not a setting; did you mean WEIR_DEADLINE?"),
+        (["WEIR_LISTEM": ":80"], #"WEIR_LISTEM=":80": not a setting; did you mean WEIR_LISTEN?"#),
+        (["WEIR_DEADLNIE": "1s"], #"WEIR_DEADLNIE="1s": not a setting; did you mean WEIR_DEADLINE?"#),
         (
             ["WEIR_KEEPALIVE_TIMOUT": "1s"],
-            "WEIR_KEEPALIVE_TIMOUT is not a setting; did you mean WEIR_KEEPALIVE_TIMEOUT?"
+            #"WEIR_KEEPALIVE_TIMOUT="1s": not a setting; did you mean WEIR_KEEPALIVE_TIMEOUT?"#
         ),
-        (["WEIR_LOOP": "1"], "WEIR_LOOP is not a setting; did you mean WEIR_LOOPS?"),
-        (["WEIR_FLUX": "1"], "WEIR_FLUX is not a setting; expected one of the names in docs/configuration.md"),
-        (["WEIR_": "1"], "WEIR_ is not a setting; expected one of the names in docs/configuration.md"),
+        (["WEIR_LOOP": "1"], #"WEIR_LOOP="1": not a setting; did you mean WEIR_LOOPS?"#),
+        (["WEIR_FLUX": "1"], #"WEIR_FLUX="1": not a setting; expected a name of docs/configuration.md"#),
+        (["WEIR_": "1"], #"WEIR_="1": not a setting; expected a name of docs/configuration.md"#),
         (
             ["WEIR_DRAIN_TIMEOUT": "4s"],
             #"WEIR_DRAIN_TIMEOUT="4s" with WEIR_DRAIN_DELAY="5s": expected a drain timeout not below the drain delay"#
@@ -133,7 +133,7 @@ struct Bounds: Sendable, CustomTestStringConvertible {
 
     @Test func `unknown names come first, in alphabetical order`() {
         let environment = ["WEIR_LOOPS": "0", "WEIR_ZEBRA": "1", "WEIR_APPLE": "1"]
-        #expect(throws: SettingsError.unknown(name: "WEIR_APPLE", nearest: nil)) {
+        #expect(throws: SettingsError.unknown(name: "WEIR_APPLE", value: "1", nearest: nil)) {
             try Settings(environment: environment)
         }
     }
@@ -146,6 +146,8 @@ struct Bounds: Sendable, CustomTestStringConvertible {
 
     @Test func `a very long unknown name is refused quickly`() {
         let name = "WEIR_" + String(repeating: "X", count: 100_000)
-        #expect(throws: SettingsError.unknown(name: name, nearest: nil)) { try Settings(environment: [name: "1"]) }
+        #expect(throws: SettingsError.unknown(name: name, value: "1", nearest: nil)) {
+            try Settings(environment: [name: "1"])
+        }
     }
 }
