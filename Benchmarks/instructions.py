@@ -36,6 +36,7 @@ class Case:
 CASES = (
     Case("/hello", "/hello", 1),
     Case("/hello, 16 pipelined", "/hello", 16),
+    Case("/hello, 16 pipelined, no head like the one before", "/hello,/hello?", 16),
     Case("/async", "/async", 1),
 )
 

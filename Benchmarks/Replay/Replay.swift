@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Drives the engine over a poller without a kernel, for callgrind and for counting allocations.
-// Use: replay <route> <pipelined requests> <rounds>
+// Use: replay <routes> <pipelined requests> <rounds>
+// Several routes with commas between them take turns: then no head is like the one before it.
 
 import Weir
 
@@ -8,7 +9,7 @@ import Weir
     static func main() throws {
         let arguments = CommandLine.arguments
         guard arguments.count == 4, let depth = Int(arguments[2]), let rounds = Int(arguments[3]) else {
-            print("use: replay /hello|/async <pipelined requests> <rounds>")
+            print("use: replay /hello,/async <pipelined requests> <rounds>")
             return
         }
         let app = App(settings: Settings())
@@ -17,8 +18,10 @@ import Weir
             await context.yield()
             return .text("Hello, world\n")
         }
-        let request = "GET \(arguments[1]) HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n"
-        let script = [UInt8](String(repeating: request, count: depth).utf8)
+        let routes = arguments[1].split(separator: ",")
+        let script = (0..<depth).flatMap { index in
+            [UInt8]("GET \(routes[index % routes.count]) HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n".utf8)
+        }
         let sent = try app.replay(script, rounds: rounds, connections: 8)
         print("\(8 * rounds * depth) requests, \(sent) bytes sent")
     }

@@ -8,7 +8,7 @@ import WeirRouting
 
 extension HTTP1Connection {
     /// Routes a request whose head is complete, and hands it to its handler.
-    func begin(_ exchange: Exchange, _ bytes: UnsafeRawBufferPointer) {
+    func begin(_ exchange: Exchange, _ bytes: UnsafeRawBufferPointer, isRepeated: Bool) {
         let head = exchange.parser.pointee.head
         let now = loop.now
         requestCount += 1
@@ -34,6 +34,10 @@ extension HTTP1Connection {
             readDeadline = now &+ configuration.bodyTimeout
         }
         isLast = isLast || !head.keepsAlive || requestCount >= configuration.requestsPerConnection
+        if isRepeated, let route = exchange.route {
+            exchange.routeIndex = route.index
+            return hand(exchange, to: route, head)
+        }
         // Patterns, not `==`: an enum of another module is compared by a call.
         switch (head.form, head.method) {
         case (.authority, _), (_, .other):
@@ -55,8 +59,7 @@ extension HTTP1Connection {
         if exchange.route !== route { exchange.route = route }
         exchange.routeIndex = route.index
         exchange.keepHead(bytes, normalizedPath: owner.scratch)
-        exchange.peer = peer
-        exchange.deadline = now &+ route.deadlineNanoseconds
+        exchange.keepForRepetition(version: owner.snapshot.version)
         hand(exchange, to: route, head)
     }
 
@@ -113,6 +116,8 @@ extension HTTP1Connection {
     }
 
     private func hand(_ exchange: Exchange, to route: Route, _ head: RequestHead) {
+        exchange.peer = peer
+        exchange.deadline = exchange.startedAt &+ route.deadlineNanoseconds
         switch route.handler {
         case .loop, .workers:
             guard !exchange.input.isDone else { return run(exchange, route) }

@@ -116,8 +116,8 @@ final class HTTP1Connection: @unchecked Sendable {
                         break working
                     }
                 }
-                exchange = owner.lease()
                 phase = .head
+                if let count = receiveRepeated(UnsafeRawBufferPointer(rebasing: bytes[taken...])) { taken += count }
             case .head:
                 let rest = UnsafeRawBufferPointer(rebasing: bytes[taken...])
                 guard let count = receiveHead(rest) else { break working }
@@ -144,6 +144,28 @@ final class HTTP1Connection: @unchecked Sendable {
         return taken
     }
 
+    /// Begins a request whose head is the one that the exchange at hand had before; nil if it is another.
+    private func receiveRepeated(_ bytes: UnsafeRawBufferPointer) -> Int? {
+        var exchange = owner.lease()
+        self.exchange = exchange
+        guard exchange.repeatsHead(bytes, version: owner.snapshot.version) else {
+            exchange.forgetHead()
+            return nil
+        }
+        return begin(&exchange, bytes, isRepeated: true)
+    }
+
+    /// Begins the exchange of a complete head; answers the head's length.
+    private func begin(_ exchange: inout Exchange, _ bytes: UnsafeRawBufferPointer, isRepeated: Bool) -> Int {
+        readDeadline = .max
+        phase = .exchange
+        let count = Int(exchange.parser.pointee.head.byteCount)
+        begin(exchange, bytes, isRepeated: isRepeated)
+        // Answered at once: the next request of this turn gets the same exchange, while it is in the cache.
+        if self.exchange == nil { owner.recycle(&exchange) }
+        return count
+    }
+
     /// Reads a head and begins its exchange; nil while it is unfinished.
     private func receiveHead(_ bytes: UnsafeRawBufferPointer) -> Int? {
         guard var exchange else { return nil }
@@ -161,13 +183,7 @@ final class HTTP1Connection: @unchecked Sendable {
             owner.retire(exchange)
             return bytes.count
         case .complete:
-            readDeadline = .max
-            phase = .exchange
-            let count = Int(exchange.parser.pointee.head.byteCount)
-            begin(exchange, bytes)
-            // Answered at once: the next request of this turn gets the same exchange, while it is in the cache.
-            if self.exchange == nil { owner.recycle(&exchange) }
-            return count
+            return begin(&exchange, bytes, isRepeated: false)
         }
     }
 
