@@ -63,6 +63,10 @@ final class FileSender: @unchecked Sendable {
 
     private func read() {
         let wanted = min(remaining, Self.pieceByteCount)
+        guard wanted > 0 else {
+            piece = []
+            return
+        }
         piece = [UInt8](unsafeUninitializedCapacity: wanted) { buffer, count in
             while count < wanted, let base = buffer.baseAddress {
                 let result = Glibc.read(descriptor, base + count, wanted - count)
