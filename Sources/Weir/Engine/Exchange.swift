@@ -252,19 +252,20 @@ final class Exchange: @unchecked Sendable {
 
     /// Wakes who waits for a piece of the body.
     func wakeReader() {
-        wake(&readers)
+        for waiter in Self.take(&readers) { waiter.wake() }
     }
 
     /// Wakes who waits for room in the output.
     func wakeWriter() {
-        wake(&writers)
+        for waiter in Self.take(&writers) { waiter.wake() }
     }
 
-    private func wake(_ waiters: inout [Waiter]) {
-        guard !waiters.isEmpty else { return }
+    /// Takes all out before any is woken: one that waits again at once must find the list free.
+    private static func take(_ waiters: inout [Waiter]) -> [Waiter] {
+        guard !waiters.isEmpty else { return [] }
         let waiting = waiters
-        waiters.removeAll(keepingCapacity: true)
-        for waiter in waiting { waiter.wake() }
+        waiters = []
+        return waiting
     }
 
     /// Lets go of what handlers kept with the request once none of them runs: a closure in it may hold this exchange,
