@@ -97,7 +97,7 @@ def positive(text: str) -> int:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=positive, default=5, help="turns of Weir and nginx (default: 5)")
-    parser.add_argument("--seconds", type=positive, default=5, help="length of a turn (default: 5)")
+    parser.add_argument("--seconds", type=positive, default=5, help="length of a round for each (default: 5)")
     parser.add_argument("--quick", action="store_true", help="1 round of 1 second")
     parser.add_argument("--only", nargs="+", choices=MEASURES, metavar="NAME", help=", ".join(MEASURES))
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the table into this file, between its marks")

@@ -3,7 +3,7 @@
 
 import statistics
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import load
 import servers
@@ -28,6 +28,23 @@ ASYNC = Comparison("/async", "/async", ratio_max=1.15)
 BLOCKING = Comparison("/blocking", "/blocking", ratio_max=2.0)
 
 
+@dataclass
+class Spent:
+    """CPU time and requests of one server, over several turns."""
+
+    nanoseconds: int = 0
+    requests: int = 0
+
+    def add(self, server: servers.Server, path: str, depth: int, turn: Plan) -> None:
+        before = server.cpu_nanoseconds()
+        self.requests += load.send(server, path, turn, depth)
+        self.nanoseconds += server.cpu_nanoseconds() - before
+
+    @property
+    def microseconds_per_request(self) -> float:
+        return self.nanoseconds / 1_000 / self.requests
+
+
 @dataclass(frozen=True)
 class Round:
     weir_microseconds: float
@@ -46,10 +63,7 @@ def compare(comparison: Comparison, products: Products, plan: Plan) -> Row:
         load.warm_up(weir, comparison.path, plan, comparison.depth)
         load.warm_up(nginx, "/hello", plan, comparison.depth)
         for number in range(1, plan.rounds + 1):
-            one = Round(
-                microseconds_per_request(weir, comparison.path, comparison.depth, plan),
-                microseconds_per_request(nginx, "/hello", comparison.depth, plan),
-            )
+            one = measure_round(comparison, weir, nginx, plan)
             rounds.append(one)
             print(
                 f"{comparison.work}, round {number} of {plan.rounds}: Weir {one.weir_microseconds:.3f} µs, "
@@ -59,10 +73,14 @@ def compare(comparison: Comparison, products: Products, plan: Plan) -> Row:
     return row(comparison, rounds)
 
 
-def microseconds_per_request(server: servers.Server, path: str, depth: int, plan: Plan) -> float:
-    before = server.cpu_nanoseconds()
-    requests = load.send(server, path, plan, depth)
-    return (server.cpu_nanoseconds() - before) / 1_000 / requests
+def measure_round(comparison: Comparison, weir: servers.Server, nginx: servers.Server, plan: Plan) -> Round:
+    """The two take turns of one second: what slows the machine down for some seconds slows both."""
+    ours, theirs = Spent(), Spent()
+    turn = replace(plan, seconds=1)
+    for _ in range(plan.seconds):
+        ours.add(weir, comparison.path, comparison.depth, turn)
+        theirs.add(nginx, "/hello", comparison.depth, turn)
+    return Round(ours.microseconds_per_request, theirs.microseconds_per_request)
 
 
 def row(comparison: Comparison, rounds: list[Round]) -> Row:

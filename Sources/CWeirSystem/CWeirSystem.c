@@ -30,10 +30,6 @@ int weir_epoll_remove(int epoll, int fd) {
     return epoll_ctl(epoll, EPOLL_CTL_DEL, fd, &event);
 }
 
-int weir_epoll_wait(int epoll, weir_event *events, int capacity, int timeout_milliseconds) {
-    return epoll_wait(epoll, (struct epoll_event *)events, capacity, timeout_milliseconds);
-}
-
 int weir_accept(int listener, void *address, uint32_t *length) {
     return accept4(listener, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
@@ -45,14 +41,6 @@ int weir_socketpair(int pair[2]) {
 }
 
 int weir_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
-
-intptr_t weir_receive(int fd, void *bytes, size_t capacity) {
-    return syscall(SYS_recvfrom, fd, bytes, capacity, 0, NULL, NULL);
-}
-
-intptr_t weir_send(int fd, const void *bytes, size_t count) {
-    return syscall(SYS_sendto, fd, bytes, count, MSG_NOSIGNAL, NULL, 0);
-}
 
 int weir_lowest_free_descriptor(int fd) {
     int lowest = fcntl(fd, F_DUPFD_CLOEXEC, 0);

@@ -76,6 +76,17 @@ final class CellTable: @unchecked Sendable {
         unsafe words[index].store(unsafe words[index].load(ordering: .relaxed) &+ amount, ordering: .relaxed)
     }
 
+    /// Adds to two counters of a cell. Writer's thread only.
+    @inline(__always)
+    func add(_ cell: Int, _ first: Int, _ firstAmount: UInt64, _ second: Int, _ secondAmount: UInt64) {
+        let start = wordIndex(cell, first)
+        precondition(second >= -1 && second + 1 < wordsPerCell, "a cell has no such counter")
+        let other = start &+ second &- first
+        // In bounds and initialised: the first by `wordIndex`, the other lies in the same cell. Relaxed as above.
+        unsafe words[start].store(unsafe words[start].load(ordering: .relaxed) &+ firstAmount, ordering: .relaxed)
+        unsafe words[other].store(unsafe words[other].load(ordering: .relaxed) &+ secondAmount, ordering: .relaxed)
+    }
+
     /// What a counter of a cell stands at. Any thread, for cells below ``cellCount``.
     func value(_ cell: Int, _ counter: Int) -> UInt64 {
         // In bounds and initialised: `wordIndex` checked it.

@@ -22,7 +22,6 @@ package final class DurationHistograms: Sendable {
     /// - Complexity: O(1) expected; never allocates.
     package func record(route: Int32, method: UInt8, status: UInt16, nanoseconds: UInt64) {
         let cell = cells.cell(RequestKey(route: route, method: method, status: status).packed)
-        cells.add(cell, DurationBuckets.index(nanoseconds), 1)
-        cells.add(cell, Self.sumCounter, nanoseconds)
+        cells.add(cell, DurationBuckets.index(nanoseconds), 1, Self.sumCounter, nanoseconds)
     }
 }

@@ -73,6 +73,12 @@ package final class MetricsShard: Sendable {
         gauges[Int(gauge.rawValue)].store(value, ordering: .relaxed)
     }
 
+    /// Counts one request in ``durations``; see ``DurationHistograms/record(route:method:status:nanoseconds:)``. Here,
+    /// so that callers from other modules need not retain the histograms. Writer's thread only.
+    package func recordDuration(route: Int32, method: UInt8, status: UInt16, nanoseconds: UInt64) {
+        durations.record(route: route, method: method, status: status, nanoseconds: nanoseconds)
+    }
+
     /// What a counter stands at. Any thread.
     package func value(_ counter: CounterID) -> UInt64 {
         counters[Int(counter.rawValue)].load(ordering: .relaxed)

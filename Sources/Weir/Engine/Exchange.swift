@@ -15,8 +15,9 @@ import WeirRouting
 /// (`ServerLoop.recycle`), so a handler that lets its request escape reads its own request for ever.
 final class Exchange: @unchecked Sendable {
     let owner: ServerLoop
-    /// The connection that waits for the answer; nil when the answer no longer has a taker.
-    unowned(unsafe) var connection: HTTP1Connection?
+    /// The connection that waits for the answer; nil when the answer no longer has a taker. Unowned: the connection
+    /// takes itself out of here before it goes.
+    private var connectionReference: Unmanaged<HTTP1Connection>?
 
     // The head
     // Behind pointers: a field of a class that is passed inout pays a run-time exclusivity check at each access.
@@ -30,7 +31,11 @@ final class Exchange: @unchecked Sendable {
     private(set) var pathStart = 0
     /// The version of the snapshot that found a route for the head in `head`; 0 if that is not to be used again.
     private(set) var keptVersion: UInt64 = 0
-    var route: Route?
+    var route: Route? {
+        didSet { routeReference = route.map(Unmanaged.passUnretained) }
+    }
+    /// `route` again, for where counting its references would cost more than what is done with it.
+    private(set) var routeReference: Unmanaged<Route>?
     /// The route's index, -1 without a route; and whether its handler on the loop has returned a whole response.
     var routeIndex: Int32 = -1
     var isAnsweredAtOnce = false
@@ -71,6 +76,9 @@ final class Exchange: @unchecked Sendable {
     /// Nobody takes the answer any more, so a handler that has not begun need not; relaxed, seeing it late costs work.
     let isAbandoned = Atomic<Bool>(false)
     let extras = Mutex(Extras())
+    /// Something was put into `extras`; set under its mutex. Relaxed: it is looked at when nobody else has the exchange,
+    /// so that a request that left none takes no lock.
+    private let hasExtras = Atomic<Bool>(false)
 
     /// What of the bodies has been kept.
     struct Parts {
@@ -108,7 +116,6 @@ final class Exchange: @unchecked Sendable {
         var values: [ObjectIdentifier: any Sendable] = [:]
         var onCancel: [@Sendable () -> Void] = []
         var isCancelled = false
-        var isUsed = false
     }
 
     init(owner: ServerLoop, limits: HTTPLimits) {
@@ -132,6 +139,16 @@ final class Exchange: @unchecked Sendable {
         head.deallocate()
     }
 
+    var connection: HTTP1Connection? {
+        get { connectionReference?.takeUnretainedValue() }
+        set { connectionReference = newValue.map(Unmanaged.passUnretained) }
+    }
+
+    /// Whether `connection` waits for the answer; counts no reference, as comparing with the property would.
+    func isAwaited(by connection: HTTP1Connection) -> Bool {
+        connectionReference?.toOpaque() == Unmanaged.passUnretained(connection).toOpaque()
+    }
+
     /// Copies the head, and the normalized path where it differs, so that both outlive the receive buffer.
     func keepHead(_ bytes: UnsafeRawBufferPointer, normalizedPath: UnsafeMutableRawPointer) {
         let count = Int(parser.pointee.head.byteCount)
@@ -153,7 +170,7 @@ final class Exchange: @unchecked Sendable {
     /// Makes ready for the next request; the memory stays.
     func reset() {
         if keptVersion == 0 { forgetHead() }
-        connection = nil
+        connectionReference = nil
         input = .done
         parts.pointee.reset()
         owesContinue = false
@@ -169,7 +186,10 @@ final class Exchange: @unchecked Sendable {
         }
         if isCancelled.load(ordering: .relaxed) { isCancelled.store(false, ordering: .relaxed) }
         if isAbandoned.load(ordering: .relaxed) { isAbandoned.store(false, ordering: .relaxed) }
-        extras.withLock { if $0.isUsed { $0 = Extras() } }
+        if hasExtras.load(ordering: .relaxed) {
+            hasExtras.store(false, ordering: .relaxed)
+            extras.withLock { $0 = Extras() }
+        }
         if headCapacity > 16384 {
             forgetHead()
             head.deallocate()
@@ -240,7 +260,7 @@ final class Exchange: @unchecked Sendable {
         workerTask?.cancel()
         let handlers = extras.withLock { extras in
             extras.isCancelled = true
-            extras.isUsed = true
+            noteExtras()
             let handlers = extras.onCancel
             extras.onCancel = []
             return handlers
@@ -248,6 +268,11 @@ final class Exchange: @unchecked Sendable {
         for handler in handlers { handler() }
         wakeReader()
         wakeWriter()
+    }
+
+    /// Marks `extras` as used; within its mutex.
+    func noteExtras() {
+        hasExtras.store(true, ordering: .relaxed)
     }
 
     /// Wakes who waits for a piece of the body.
@@ -271,14 +296,12 @@ final class Exchange: @unchecked Sendable {
     /// Lets go of what handlers kept with the request once none of them runs: a closure in it may hold this exchange,
     /// which would then never be alone.
     func releaseExtras() {
-        guard handlerTask == nil, workerTask == nil, !isOnWorker else { return }
+        guard hasExtras.load(ordering: .relaxed), handlerTask == nil, workerTask == nil, !isOnWorker else { return }
         // Freed outside the lock: what goes may run code of its own.
         let kept = extras.withLock { extras in
-            guard extras.isUsed else { return Extras?.none }
             let kept = extras
             extras = Extras()
             extras.isCancelled = kept.isCancelled
-            extras.isUsed = kept.isCancelled
             return kept
         }
         _ = kept

@@ -34,9 +34,11 @@ extension HTTP1Connection {
             readDeadline = now &+ configuration.bodyTimeout
         }
         isLast = isLast || !head.keepsAlive || requestCount >= configuration.requestsPerConnection
-        if isRepeated, let route = exchange.route {
-            exchange.routeIndex = route.index
-            return hand(exchange, to: route, head)
+        if isRepeated, let route = exchange.routeReference {
+            return route._withUnsafeGuaranteedRef { route in
+                exchange.routeIndex = route.index
+                hand(exchange, to: route, head)
+            }
         }
         // Patterns, not `==`: an enum of another module is compared by a call.
         switch (head.form, head.method) {
@@ -259,7 +261,7 @@ extension HTTP1Connection {
 
     private func bodyEnded(_ exchange: Exchange) {
         // An answer that refused the body may have ended the exchange.
-        guard self.exchange === exchange else { return }
+        guard isAt(exchange) else { return }
         readDeadline = .max
         exchange.owesContinue = false
         switch exchange.sink {
@@ -271,7 +273,7 @@ extension HTTP1Connection {
 
     /// The reader has taken from a full window: the sender may go on.
     func bodyWindowOpened(_ exchange: Exchange) {
-        guard self.exchange === exchange, channel.isPaused, !exchange.input.isDone else { return }
+        guard isAt(exchange), channel.isPaused, !exchange.input.isDone else { return }
         bodyBytesInWindow = 0
         readDeadline = loop.now &+ configuration.bodyTimeout
         updateDeadline()

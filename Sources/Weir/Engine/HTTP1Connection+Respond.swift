@@ -23,7 +23,7 @@ extension HTTP1Connection {
     /// Writes a handler's response; a streamed body is then produced by whoever called. Does nothing if the request
     /// has had its answer.
     func respond(_ exchange: Exchange, _ response: Response) {
-        guard exchange.output.isPending, exchange.connection === self else { return }
+        guard exchange.output.isPending, exchange.isAwaited(by: self) else { return }
         if loop.now >= retiresAt, !isLast {
             isLast = true
             metrics.increment(.connectionsRetired)
@@ -88,12 +88,9 @@ extension HTTP1Connection {
         let isInline = sendsBody && body.count <= Self.inlineBytesMax
         giveUpBody(exchange)
         let framing: Framing = hasNoContent ? .none : .length(body.count)
-        guard writeHead(exchange, response, framing, reserving: isInline ? body.count : 0) else { return }
-        if isInline {
-            let room = loop.reserveOutput(channel, body.count)
-            UnsafeMutableRawBufferPointer(rebasing: room[..<body.count]).copyMemory(from: body)
-            loop.commitOutput(channel, body.count)
-        } else if sendsBody {
+        let inlineBody = isInline ? body : UnsafeRawBufferPointer(start: nil, count: 0)
+        guard writeHead(exchange, response, framing, with: inlineBody) else { return }
+        if sendsBody, !isInline {
             exchange.parts.pointee.pending = PendingBody(response.body)
             exchange.output = .copying
             exchange.isAnsweredAtOnce = false
@@ -122,9 +119,15 @@ extension HTTP1Connection {
         if !isLast, channel.isPaused { channel.resume(on: loop) }
     }
 
-    /// Writes status line and fields; false when the handler's fields are no fields, and then the client got 500.
-    private func writeHead(_ exchange: Exchange, _ response: Response, _ framing: Framing, reserving: Int = 0) -> Bool {
-        var estimate = Self.headBytesReserved + reserving
+    /// Writes status line and fields, and behind them a short body; false when the handler's fields are no fields, and
+    /// then the client got 500.
+    private func writeHead(
+        _ exchange: Exchange,
+        _ response: Response,
+        _ framing: Framing,
+        with body: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)
+    ) -> Bool {
+        var estimate = Self.headBytesReserved + body.count
         if !response.headers.isEmpty {
             for field in response.headers.fields { estimate += field.name.utf8.count + field.value.utf8.count + 4 }
         }
@@ -132,8 +135,7 @@ extension HTTP1Connection {
         if case .untilClose = framing { isLast = true }
         let room = loop.reserveOutput(channel, estimate)
         var writer = HeadWriter(room)
-        writer.statusLine(response.status.code)
-        owner.writeDate(into: &writer)
+        owner.beginHead(response.status.code, into: &writer)
         if response.headers.isEmpty || response.headers["content-type"] == nil {
             writer.contentType(response.contentType)
         }
@@ -144,7 +146,7 @@ extension HTTP1Connection {
         }
         switch framing {
         case .none, .untilClose: break
-        case .length(let count): writer.field("Content-Length", integer: UInt64(count))
+        case .length(let count): writer.contentLength(UInt64(count))
         case .chunked: writer.raw("Transfer-Encoding: chunked\r\n")
         }
         if isLast {
@@ -153,6 +155,7 @@ extension HTTP1Connection {
             writer.raw("Connection: keep-alive\r\n")
         }
         writer.end()
+        writer.raw(body)
         precondition(!writer.overflowed, "the head's size was estimated too low")
         loop.commitOutput(channel, writer.count)
         exchange.status = UInt16(response.status.code)
@@ -218,7 +221,7 @@ extension HTTP1Connection {
 
     /// Appends a piece of a produced body; false when there is no taker any more, or the piece is too long.
     func write(_ exchange: Exchange, _ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard exchange.connection === self, phase == .exchange else { return false }
+        guard exchange.isAwaited(by: self), phase == .exchange else { return false }
         guard !bytes.isEmpty else { return true }
         switch exchange.output {
         case .sized(let remaining):
@@ -243,7 +246,7 @@ extension HTTP1Connection {
 
     /// Ends a produced body.
     func endStream(_ exchange: Exchange) {
-        guard exchange.connection === self, phase == .exchange else { return }
+        guard exchange.isAwaited(by: self), phase == .exchange else { return }
         switch exchange.output {
         case .chunked:
             if exchange.parts.pointee.responseTrailers.isEmpty {
@@ -312,13 +315,13 @@ extension HTTP1Connection {
 
     /// Both halves are done, or the connection ends: the exchange is over.
     func complete(_ exchange: Exchange) {
-        guard self.exchange === exchange else { return }
+        guard isAt(exchange), let lease = leased else { return }
         owner.record(exchange)
-        self.exchange = nil
+        leased = nil
         exchange.connection = nil
         readDeadline = .max
         // While bytes are received, `received` takes the exchange out of use.
-        if !isReceiving { owner.retire(exchange) }
+        if !isReceiving { owner.retire(lease) }
         if isLast {
             phase = .closing
             finishChannel()

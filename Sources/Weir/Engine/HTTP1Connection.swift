@@ -19,7 +19,8 @@ final class HTTP1Connection: @unchecked Sendable {
     private(set) var channel: Channel
     private(set) var peer = PeerAddress()
     var phase = ConnectionPhase.idle
-    var exchange: Exchange?
+    /// The exchange at hand with the one reference of its lease, see `ServerLoop.lease`.
+    var leased: Unmanaged<Exchange>?
     var requestCount = 0
     /// When the connection is to be closed because of its age.
     private(set) var retiresAt: Nanoseconds = .max
@@ -45,6 +46,14 @@ final class HTTP1Connection: @unchecked Sendable {
     }
 
     var configuration: ServerConfiguration { owner.configuration }
+
+    /// The exchange at hand; reading it counts a reference.
+    var exchange: Exchange? { leased?.takeUnretainedValue() }
+
+    /// Whether `exchange` is the one at hand; counts no reference.
+    func isAt(_ exchange: Exchange) -> Bool {
+        leased?.toOpaque() == Unmanaged.passUnretained(exchange).toOpaque()
+    }
 
     func open(_ channel: Channel, _ address: SocketAddress) {
         self.channel = channel
@@ -123,7 +132,8 @@ final class HTTP1Connection: @unchecked Sendable {
                 guard let count = receiveHead(rest) else { break working }
                 taken += count
             case .exchange:
-                guard let exchange else { break working }
+                guard let lease = leased else { break working }
+                let exchange = lease.takeUnretainedValue()
                 if exchange.input.isDone {
                     // The next request waits for this answer. With nothing there, the channel stays open for reading:
                     // that the client goes away is learned at once.
@@ -132,7 +142,7 @@ final class HTTP1Connection: @unchecked Sendable {
                 }
                 let count = receiveBody(exchange, UnsafeRawBufferPointer(rebasing: bytes[taken...]))
                 taken += count
-                if self.exchange == nil { owner.retire(exchange) }
+                if leased == nil { owner.retire(lease) }
                 if channel.isPaused || (count == 0 && !exchange.input.isDone) { break working }
             case .closing:
                 taken = bytes.count
@@ -146,32 +156,36 @@ final class HTTP1Connection: @unchecked Sendable {
 
     /// Begins a request whose head is the one that the exchange at hand had before; nil if it is another.
     private func receiveRepeated(_ bytes: UnsafeRawBufferPointer) -> Int? {
-        var exchange = owner.lease()
-        self.exchange = exchange
-        guard exchange.repeatsHead(bytes, version: owner.snapshot.version) else {
-            exchange.forgetHead()
+        let lease = owner.lease()
+        leased = lease
+        let version = owner.snapshotVersion
+        guard lease._withUnsafeGuaranteedRef({ $0.repeatsHead(bytes, version: version) }) else {
+            lease._withUnsafeGuaranteedRef { $0.forgetHead() }
             return nil
         }
-        return begin(&exchange, bytes, isRepeated: true)
+        return begin(lease, bytes, isRepeated: true)
     }
 
     /// Begins the exchange of a complete head; answers the head's length.
-    private func begin(_ exchange: inout Exchange, _ bytes: UnsafeRawBufferPointer, isRepeated: Bool) -> Int {
+    private func begin(_ lease: Unmanaged<Exchange>, _ bytes: UnsafeRawBufferPointer, isRepeated: Bool) -> Int {
         readDeadline = .max
         phase = .exchange
-        let count = Int(exchange.parser.pointee.head.byteCount)
-        begin(exchange, bytes, isRepeated: isRepeated)
+        let count = lease._withUnsafeGuaranteedRef { exchange in
+            let count = Int(exchange.parser.pointee.head.byteCount)
+            begin(exchange, bytes, isRepeated: isRepeated)
+            return count
+        }
         // Answered at once: the next request of this turn gets the same exchange, while it is in the cache.
-        if self.exchange == nil { owner.recycle(&exchange) }
+        if leased == nil { owner.recycle(lease) }
         return count
     }
 
     /// Reads a head and begins its exchange; nil while it is unfinished.
     private func receiveHead(_ bytes: UnsafeRawBufferPointer) -> Int? {
-        guard var exchange else { return nil }
+        guard let lease = leased else { return nil }
         // The bytes are the loop's, valid during this call.
         let span = Span<UInt8>(_unsafeBytes: bytes)
-        switch exchange.parser.pointee.parse(span) {
+        switch lease._withUnsafeGuaranteedRef({ $0.parser.pointee.parse(span) }) {
         case .incomplete:
             if readDeadline == .max {
                 channel.setIdle(since: .max)
@@ -179,11 +193,11 @@ final class HTTP1Connection: @unchecked Sendable {
             }
             return nil
         case .invalid(let fault):
-            refuse(exchange, fault)
-            owner.retire(exchange)
+            lease._withUnsafeGuaranteedRef { refuse($0, fault) }
+            if leased == nil { owner.retire(lease) }
             return bytes.count
         case .complete:
-            return begin(&exchange, bytes, isRepeated: false)
+            return begin(lease, bytes, isRepeated: false)
         }
     }
 
@@ -229,8 +243,9 @@ final class HTTP1Connection: @unchecked Sendable {
     }
 
     private func closed(_ reason: CloseReason) {
-        if let exchange {
-            self.exchange = nil
+        if let lease = leased {
+            let exchange = lease.takeUnretainedValue()
+            leased = nil
             // An exchange whose head was not complete has not begun.
             if exchange.connection != nil {
                 metrics.decrement(.requestsExecuting)
@@ -243,7 +258,7 @@ final class HTTP1Connection: @unchecked Sendable {
             // Also if it was cancelled before: whoever waits on this connection waits no longer.
             exchange.wakeReader()
             exchange.wakeWriter()
-            owner.retire(exchange)
+            owner.retire(lease)
         }
         if reason == .failed { metrics.increment(.connectionsReset) }
         phase = .closing

@@ -20,21 +20,25 @@ final class ServerLoop: @unchecked Sendable {
 
     let loop: EventLoop
     let server: ServerShared
+    private let snapshots: SnapshotCell
     let configuration: ServerConfiguration
     let metrics: MetricsShard
     let events: UnsafeMutablePointer<ChannelEvents>
+    /// The status line of 200 and the Date field, the start of most responses; written anew once a second.
+    private let prefix: UnsafeMutableRawBufferPointer
     /// Memory for one normalized path.
     let scratch: UnsafeMutableRawPointer
     private(set) var snapshot: Snapshot
+    /// The version of `snapshot`, without a look into it.
+    private(set) var snapshotVersion: UInt64
     /// Behind a pointer: a field of a class that is passed inout pays a run-time exclusivity check at each access.
     private let state: UnsafeMutablePointer<State>
 
     private struct State {
-        /// The Date field, whole.
-        var dateField = InlineArray<37, UInt8>(repeating: 32)
         var dateUntil: Nanoseconds = 0
-        var exchanges: [Exchange] = []
-        var retired: [Exchange] = []
+        /// Each holds one reference, as does a lease.
+        var exchanges: [Unmanaged<Exchange>] = []
+        var retired: [Unmanaged<Exchange>] = []
         var connections: [HTTP1Connection] = []
         var idleTasks: [HandlerTask] = []
         var activeTasks: [HandlerTask] = []
@@ -49,18 +53,25 @@ final class ServerLoop: @unchecked Sendable {
     init(loop: EventLoop, shared: ServerShared) {
         self.loop = loop
         server = shared
+        snapshots = shared.snapshots
         configuration = shared.configuration
         snapshot = shared.snapshots.snapshot
+        snapshotVersion = snapshot.version
         metrics = loop.metrics
         events = .allocate(capacity: 1)
         events.initialize(to: HTTP1Connection.events)
+        prefix = .allocate(byteCount: Self.prefixByteCount, alignment: 16)
         scratch = .allocate(byteCount: configuration.http.requestLineBytesMax, alignment: 16)
         var generator = SystemRandomNumberGenerator()
         state = .allocate(capacity: 1)
         state.initialize(to: State(sequence: generator.next(), random: generator.next() | 1))
         // The server keeps this object as long as the loop runs.
         loop.hooks.ended = { [unowned(unsafe) self] in tearDown() }
-        loop.hooks.turnEnded = { [unowned(unsafe) self] in endTurn() }
+        loop.hooks.turnEnded = { context in
+            guard let context else { return }
+            Unmanaged<ServerLoop>.fromOpaque(context)._withUnsafeGuaranteedRef { $0.endTurn() }
+        }
+        loop.hooks.context = Unmanaged.passUnretained(self).toOpaque()
         loop.hooks.beforeJobs = { [unowned(unsafe) self] in resumeYielded() }
         loop.hooks.stalled = { [unowned(unsafe) self] job, nanoseconds in reportStall(job, nanoseconds) }
         loop.hooks.stallNanoseconds = configuration.stallNanoseconds
@@ -72,6 +83,7 @@ final class ServerLoop: @unchecked Sendable {
         events.deinitialize(count: 1)
         events.deallocate()
         scratch.deallocate()
+        prefix.deallocate()
     }
 
     /// Opens the connections of this server's listeners.
@@ -93,38 +105,57 @@ final class ServerLoop: @unchecked Sendable {
 
     // MARK: Pools
 
-    /// An exchange, clean.
-    func lease() -> Exchange {
+    /// An exchange, clean. Unmanaged with one reference that `recycle` or `retire` takes back: passing it on counts
+    /// none.
+    func lease() -> Unmanaged<Exchange> {
         if let exchange = state.pointee.exchanges.popLast() { return exchange }
-        return Exchange(owner: self, limits: configuration.http)
+        return Unmanaged.passRetained(Exchange(owner: self, limits: configuration.http))
     }
 
     /// Takes an exchange out of use. It is looked at when the turn ends, because whoever called may still hold it.
     func retire(_ exchange: Exchange) {
-        exchange.releaseExtras()
-        state.pointee.retired.append(exchange)
+        retire(Unmanaged.passRetained(exchange))
+    }
+
+    /// As `retire`, with the reference of a lease.
+    func retire(_ lease: Unmanaged<Exchange>) {
+        lease._withUnsafeGuaranteedRef { $0.releaseExtras() }
+        state.pointee.retired.append(lease)
     }
 
     func give(_ connection: HTTP1Connection) {
         if state.pointee.connections.count < Self.pooledConnectionsMax { state.pointee.connections.append(connection) }
     }
 
-    /// Takes an exchange out of use that the caller alone should hold; if a handler kept it, it is not pooled.
-    func recycle(_ exchange: inout Exchange) {
-        guard isKnownUniquelyReferenced(&exchange) else { return retire(exchange) }
-        exchange.reset()
-        state.pointee.exchanges.append(exchange)
+    /// Takes an exchange out of use that its lease alone should hold; if a handler kept it, it is not pooled.
+    func recycle(_ lease: Unmanaged<Exchange>) {
+        guard Self.isAlone(lease) else { return retire(lease) }
+        lease._withUnsafeGuaranteedRef { $0.reset() }
+        state.pointee.exchanges.append(lease)
     }
 
     /// Pools what nobody else holds. Of two engine parts that retired the same exchange, the second finds it alone.
     private func recycle() {
-        while var exchange = state.pointee.retired.popLast() {
-            guard isKnownUniquelyReferenced(&exchange), state.pointee.exchanges.count < Self.pooledExchangesMax else {
-                continue
+        while let exchange = state.pointee.retired.popLast() {
+            if Self.isAlone(exchange), state.pointee.exchanges.count < Self.pooledExchangesMax {
+                exchange._withUnsafeGuaranteedRef { $0.reset() }
+                state.pointee.exchanges.append(exchange)
+            } else {
+                exchange.release()
             }
-            exchange.reset()
-            state.pointee.exchanges.append(exchange)
         }
+    }
+
+    /// Whether the given reference is the only one.
+    private static func isAlone(_ exchange: Unmanaged<Exchange>) -> Bool {
+        var exchange = exchange
+        // `Unmanaged` is one reference and nothing else, so its memory reads as that reference.
+        let isAlone = withUnsafeMutablePointer(to: &exchange) { pointer in
+            pointer.withMemoryRebound(to: Exchange.self, capacity: 1) { isKnownUniquelyReferenced(&$0.pointee) }
+        }
+        // Pairs with the release of the last other reference: what its holder wrote is seen.
+        if isAlone { atomicMemoryFence(ordering: .acquiring) }
+        return isAlone
     }
 
     /// Lets go of what is pooled, which refers back to this object.
@@ -133,37 +164,47 @@ final class ServerLoop: @unchecked Sendable {
         for task in state.pointee.activeTasks { task.end() }
         state.pointee.activeTasks = []
         state.pointee.idleTasks = []
+        for exchange in state.pointee.exchanges { exchange.release() }
         state.pointee.exchanges = []
         state.pointee.connections = []
     }
 
     private func endTurn() {
-        recycle()
-        if server.snapshots.publishedVersion != snapshot.version { snapshot = server.snapshots.snapshot }
+        if !state.pointee.retired.isEmpty { recycle() }
+        if snapshots.publishedVersion != snapshotVersion {
+            snapshot = snapshots.snapshot
+            snapshotVersion = snapshot.version
+        }
     }
 
     // MARK: Time and chance
 
-    /// The bytes of the Date field; written anew once a second.
+    /// `HTTP/1.1 200 OK` CRLF, and with the Date field behind it.
+    private static let okByteCount = 17
+    private static let prefixByteCount = okByteCount + 37
+
     private func refreshDate() {
-        guard loop.now >= state.pointee.dateUntil else { return }
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
-        var field = InlineArray<37, UInt8>(repeating: 0)
-        withUnsafeMutableBytes(of: &field) { memory in
-            var writer = HeadWriter(memory)
-            let date = HTTPDate.text(unixSeconds: Int64(time.tv_sec))
-            writer.date(date.span)
-        }
-        state.pointee.dateField = field
+        var writer = HeadWriter(prefix)
+        let date = HTTPDate.text(unixSeconds: Int64(time.tv_sec))
+        writer.statusLine(200)
+        writer.date(date.span)
+        precondition(writer.count == Self.prefixByteCount, "a prefix of another size")
         state.pointee.dateUntil = loop.now &+ (1_000_000_000 &- Nanoseconds(time.tv_nsec))
     }
 
-    /// Writes the Date field.
-    func writeDate(into writer: inout HeadWriter) {
-        refreshDate()
-        let field = state.pointee.dateField
-        writer.raw(field.span)
+    /// Writes the status line and the Date field.
+    func beginHead(_ status: Int, into writer: inout HeadWriter) {
+        if loop.now >= state.pointee.dateUntil { refreshDate() }
+        // The memory is this object's, which outlives the call.
+        let bytes = Span<UInt8>(_unsafeBytes: UnsafeRawBufferPointer(prefix))
+        if status == 200 {
+            writer.raw(bytes)
+        } else {
+            writer.statusLine(status)
+            writer.raw(bytes.extracting(Self.okByteCount..<Self.prefixByteCount))
+        }
     }
 
     func nextSequence() -> UInt64 {
@@ -231,7 +272,7 @@ final class ServerLoop: @unchecked Sendable {
 
     /// A handler on the loop has returned: it began when what ran before it ended, or when the turn did.
     func noteHeld(by route: Route) {
-        let now = loop.clock.now
+        let now = loop.instant
         let began = max(state.pointee.handlerEnded, loop.now, loop.jobsEnded)
         state.pointee.handlerEnded = now
         if now &- began > configuration.stallNanoseconds { noteStall(route, now &- began) }
@@ -240,10 +281,10 @@ final class ServerLoop: @unchecked Sendable {
     /// Counts an exchange that is over.
     func record(_ exchange: Exchange) {
         // An answer that a handler gave at once needs no second look at the clock.
-        let now = exchange.isAnsweredAtOnce ? state.pointee.handlerEnded : loop.clock.now
-        metrics.durations.record(
+        let now = exchange.isAnsweredAtOnce ? state.pointee.handlerEnded : loop.instant
+        metrics.recordDuration(
             route: exchange.routeIndex,
-            method: exchange.parser.pointee.head.method.rawValue,
+            method: exchange.parser.pointee.head.method.index,
             status: exchange.status,
             nanoseconds: now &- exchange.startedAt
         )

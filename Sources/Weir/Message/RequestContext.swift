@@ -26,7 +26,7 @@ public struct RequestContext: Sendable {
     /// Calls `handler` when the request is cancelled; at once if it is already. Called on the event loop: be brief.
     public func onCancel(_ handler: @escaping @Sendable () -> Void) {
         let isLate = exchange.extras.withLock { extras in
-            extras.isUsed = true
+            exchange.noteExtras()
             if extras.isCancelled { return true }
             extras.onCancel.append(handler)
             return false
@@ -62,7 +62,7 @@ public struct RequestContext: Sendable {
         get { exchange.extras.withLock { $0.values[ObjectIdentifier(key)] as? Key.Value } }
         nonmutating set {
             exchange.extras.withLock { extras in
-                extras.isUsed = true
+                exchange.noteExtras()
                 extras.values[ObjectIdentifier(key)] = newValue
             }
         }

@@ -7,6 +7,7 @@ public struct Status: Sendable, Hashable, ExpressibleByIntegerLiteral, CustomStr
     public let code: Int
 
     /// - Parameter code: 200 to 599. Informational answers are the engine's own; anything else is sent as 500.
+    @inlinable
     public init(_ code: Int) {
         self.code = (200...599).contains(code) ? code : 500
     }
@@ -17,33 +18,34 @@ public struct Status: Sendable, Hashable, ExpressibleByIntegerLiteral, CustomStr
 
     public var description: String { String(code) }
 
-    public static let ok = Status(200)
-    public static let created = Status(201)
-    public static let accepted = Status(202)
-    public static let noContent = Status(204)
-    public static let movedPermanently = Status(301)
-    public static let found = Status(302)
-    public static let seeOther = Status(303)
-    public static let notModified = Status(304)
-    public static let temporaryRedirect = Status(307)
-    public static let permanentRedirect = Status(308)
-    public static let badRequest = Status(400)
-    public static let unauthorized = Status(401)
-    public static let forbidden = Status(403)
-    public static let notFound = Status(404)
-    public static let methodNotAllowed = Status(405)
-    public static let requestTimeout = Status(408)
-    public static let conflict = Status(409)
-    public static let gone = Status(410)
-    public static let contentTooLarge = Status(413)
-    public static let unsupportedMediaType = Status(415)
-    public static let unprocessableContent = Status(422)
-    public static let tooManyRequests = Status(429)
-    public static let internalServerError = Status(500)
-    public static let notImplemented = Status(501)
-    public static let badGateway = Status(502)
-    public static let serviceUnavailable = Status(503)
-    public static let gatewayTimeout = Status(504)
+    // Computed and inlined: a stored one costs each use a check that it has been made.
+    @inlinable public static var ok: Status { Status(200) }
+    @inlinable public static var created: Status { Status(201) }
+    @inlinable public static var accepted: Status { Status(202) }
+    @inlinable public static var noContent: Status { Status(204) }
+    @inlinable public static var movedPermanently: Status { Status(301) }
+    @inlinable public static var found: Status { Status(302) }
+    @inlinable public static var seeOther: Status { Status(303) }
+    @inlinable public static var notModified: Status { Status(304) }
+    @inlinable public static var temporaryRedirect: Status { Status(307) }
+    @inlinable public static var permanentRedirect: Status { Status(308) }
+    @inlinable public static var badRequest: Status { Status(400) }
+    @inlinable public static var unauthorized: Status { Status(401) }
+    @inlinable public static var forbidden: Status { Status(403) }
+    @inlinable public static var notFound: Status { Status(404) }
+    @inlinable public static var methodNotAllowed: Status { Status(405) }
+    @inlinable public static var requestTimeout: Status { Status(408) }
+    @inlinable public static var conflict: Status { Status(409) }
+    @inlinable public static var gone: Status { Status(410) }
+    @inlinable public static var contentTooLarge: Status { Status(413) }
+    @inlinable public static var unsupportedMediaType: Status { Status(415) }
+    @inlinable public static var unprocessableContent: Status { Status(422) }
+    @inlinable public static var tooManyRequests: Status { Status(429) }
+    @inlinable public static var internalServerError: Status { Status(500) }
+    @inlinable public static var notImplemented: Status { Status(501) }
+    @inlinable public static var badGateway: Status { Status(502) }
+    @inlinable public static var serviceUnavailable: Status { Status(503) }
+    @inlinable public static var gatewayTimeout: Status { Status(504) }
 
     /// The phrase of the status line, for problem documents.
     var title: String {

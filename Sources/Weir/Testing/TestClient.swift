@@ -70,10 +70,15 @@ public struct TestClient: Sendable {
             _ = poll(&wanted, 1, -1)
             if sent < bytes.count, wanted.revents & Int16(POLLOUT) != 0 {
                 let count = bytes.withUnsafeBytes {
-                    weir_send(descriptor, $0.baseAddress.unsafelyUnwrapped + sent, $0.count - sent)
+                    Glibc.send(
+                        descriptor,
+                        $0.baseAddress.unsafelyUnwrapped + sent,
+                        $0.count - sent,
+                        Int32(MSG_NOSIGNAL)
+                    )
                 }
                 // The service may end before it has read everything: its answer is still to be read.
-                sent = count < 0 && errno != EAGAIN && errno != EINTR ? bytes.count : sent + max(0, Int(count))
+                sent = count < 0 && errno != EAGAIN && errno != EINTR ? bytes.count : sent + max(0, count)
             }
             if wanted.revents & Int16(POLLIN | POLLHUP | POLLERR) != 0 {
                 let count = recv(descriptor, &piece, piece.count, 0)

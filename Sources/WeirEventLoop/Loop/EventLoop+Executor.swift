@@ -20,7 +20,7 @@ extension EventLoop: TaskExecutor {
     func runJobs() {
         if core.pointee.hasWork {
             core.pointee.hasWork = false
-            hooks.beforeJobs?()
+            core.pointee.hooks.beforeJobs?()
         }
         var count = core.pointee.jobs.count
         guard count > 0 else { return }
@@ -31,8 +31,8 @@ extension EventLoop: TaskExecutor {
             job.runSynchronously(on: executor)
             count -= 1
             let endedAt = clock.now
-            if endedAt &- startedAt > hooks.stallNanoseconds {
-                hooks.stalled?(unsafeBitCast(job, to: UInt.self), endedAt &- startedAt)
+            if endedAt &- startedAt > core.pointee.hooks.stallNanoseconds {
+                core.pointee.hooks.stalled?(unsafeBitCast(job, to: UInt.self), endedAt &- startedAt)
             }
             startedAt = endedAt
         }

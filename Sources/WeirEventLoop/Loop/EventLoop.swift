@@ -29,7 +29,6 @@ package final class EventLoop: @unchecked Sendable {
     private let name: String
     private let pinnedTo: Int?
     /// Set before the loop runs, constant from then on.
-    package var hooks = LoopHooks()
     package var acceptPolicy: AcceptPolicy?
 
     /// The instant of the last turn, for the liveness check; relaxed, it publishes nothing.
@@ -72,6 +71,12 @@ package final class EventLoop: @unchecked Sendable {
         core.deallocate()
     }
 
+    /// What the layer above is called for; set before the loop runs, constant from then on.
+    package var hooks: LoopHooks {
+        get { core.pointee.hooks }
+        set { core.pointee.hooks = newValue }
+    }
+
     // MARK: What other threads may ask
 
     /// Connections that are open on this loop or on their way to it.
@@ -104,6 +109,9 @@ package final class EventLoop: @unchecked Sendable {
 
     /// The instant of the present turn.
     package var now: Nanoseconds { core.pointee.now }
+
+    /// The instant of this call, later than `now`: for what must not wait for the next turn.
+    package var instant: Nanoseconds { clock.now }
 
     /// When the last job of a task ended.
     package var jobsEnded: Nanoseconds { core.pointee.jobsEnded }
@@ -157,7 +165,7 @@ package final class EventLoop: @unchecked Sendable {
             dispatch(core.pointee.events + index)
             index += 1
         }
-        inbox.drain(on: self)
+        if inbox.hasMessages { inbox.drain(on: self) }
         fireTimers()
         runJobs()
         readScheduled()
@@ -165,7 +173,7 @@ package final class EventLoop: @unchecked Sendable {
         if core.pointee.shedsIdle { closeLongestIdle() }
         reap()
         metrics.set(.bufferBytes, core.pointee.buffers.loanedBytes)
-        hooks.turnEnded?()
+        core.pointee.hooks.turnEnded?(core.pointee.hooks.context)
     }
 
     /// Ends the loop after this turn; every connection that is left is closed.
@@ -266,7 +274,7 @@ package final class EventLoop: @unchecked Sendable {
         closeAll()
         inbox.drain(on: self)
         runJobs()
-        hooks.ended?()
+        core.pointee.hooks.ended?()
         // Tasks that end do so in a few rounds; one that goes on regardless of its cancellation is given up.
         var rounds = 0
         while core.pointee.jobs.count > 0, rounds < Self.lastRoundsMax {

@@ -74,9 +74,11 @@ final class Inbox: Sendable {
         _ = read(descriptor, &value, 8)
     }
 
+    /// Whether something was sent that `drain` would do; relaxed, because the mutex there orders the rest.
+    var hasMessages: Bool { waiting.load(ordering: .relaxed) > 0 }
+
     /// Does what was sent until now, in order.
     func drain(on loop: EventLoop) {
-        guard waiting.load(ordering: .relaxed) > 0 else { return }
         var messages = queue.withLock { queue in
             let messages = queue.messages
             queue.messages = queue.spare

@@ -6,6 +6,7 @@ import CWeirSystem
 /// The thread-confined state of an `EventLoop`.
 package struct LoopCore: ~Copyable {
     var poller: Poller
+    var hooks = LoopHooks()
     var timers: TimerWheel
     var channels = ChannelTable()
     var buffers = BufferPool()

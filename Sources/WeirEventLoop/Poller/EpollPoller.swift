@@ -14,10 +14,11 @@ package struct EpollPoller {
         guard descriptor >= 0 else { throw SystemCallError("epoll_create1", errno: errno) }
     }
 
+    @inline(__always)
     func wait(into events: UnsafeMutablePointer<weir_event>, capacity: Int, timeoutMilliseconds: Int32) -> Int {
         let count = weir_epoll_wait(descriptor, events, Int32(capacity), timeoutMilliseconds)
-        if count >= 0 { return Int(count) }
-        precondition(errno == EINTR, "epoll_wait failed: the loop's own descriptor is broken")
+        if count >= 0 { return count }
+        precondition(count == -Int(EINTR), "epoll_wait failed: the loop's own descriptor is broken")
         return 0
     }
 
@@ -41,6 +42,7 @@ package struct EpollPoller {
         _ = Glibc.close(descriptor)
     }
 
+    @inline(__always)
     static func receive(
         _ descriptor: Int32,
         into memory: UnsafeMutableRawPointer,
@@ -50,7 +52,7 @@ package struct EpollPoller {
             let count = weir_receive(descriptor, memory, capacity)
             if count > 0 { return .bytes(count) }
             if count == 0 { return .end }
-            switch errno {
+            switch Int32(-count) {
             case EINTR: continue
             case EAGAIN: return .wouldBlock
             case let error: return .failed(errno: error)
@@ -58,11 +60,12 @@ package struct EpollPoller {
         }
     }
 
+    @inline(__always)
     static func send(_ descriptor: Int32, _ bytes: UnsafeRawPointer, count: Int) -> TransferResult {
         while true {
             let sent = weir_send(descriptor, bytes, count)
             if sent >= 0 { return .bytes(sent) }
-            switch errno {
+            switch Int32(-sent) {
             case EINTR: continue
             case EAGAIN: return .wouldBlock
             case let error: return .failed(errno: error)

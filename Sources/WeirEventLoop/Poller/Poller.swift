@@ -24,6 +24,7 @@ package enum Poller {
     case replay(Unmanaged<ReplayPoller>)
 
     /// Fills `events`, waiting at most `timeoutMilliseconds` (-1 waits for ever); an interrupted wait gives 0.
+    @inline(__always)
     func wait(into events: UnsafeMutablePointer<weir_event>, capacity: Int, timeoutMilliseconds: Int32) -> Int {
         switch self {
         case .epoll(let poller): poller.wait(into: events, capacity: capacity, timeoutMilliseconds: timeoutMilliseconds)
@@ -49,6 +50,7 @@ package enum Poller {
     }
 
     /// Takes bytes that have come.
+    @inline(__always)
     func receive(_ descriptor: Int32, into memory: UnsafeMutableRawPointer, capacity: Int) -> TransferResult {
         switch self {
         case .epoll: EpollPoller.receive(descriptor, into: memory, capacity: capacity)
@@ -58,6 +60,7 @@ package enum Poller {
     }
 
     /// Gives bytes to the kernel; it may take fewer than `count`.
+    @inline(__always)
     func send(_ descriptor: Int32, _ bytes: UnsafeRawPointer, count: Int) -> TransferResult {
         switch self {
         case .epoll: EpollPoller.send(descriptor, bytes, count: count)

@@ -2,10 +2,15 @@
 // The methods that the engine knows by name (RFC 9110 section 9, RFC 5789).
 
 /// A request method.
+@usableFromInline
 package enum HTTPMethod: UInt8, Sendable, CaseIterable {
     case get, head, post, put, delete, connect, options, trace, patch
     /// A valid token that is none of the above; its bytes are at `RequestHead.methodRange`.
     case other
+
+    /// The raw value without a call: the synthesized accessor is not inlined in other modules.
+    @inlinable
+    package var index: UInt8 { unsafe unsafeBitCast(self, to: UInt8.self) }
 
     /// The name as it stands in a request line; empty for `.other`.
     package var name: StaticString {

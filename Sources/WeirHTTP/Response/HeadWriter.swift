@@ -49,6 +49,22 @@ package struct HeadWriter: ~Copyable {
         raw("\r\n")
     }
 
+    /// The Content-Length field.
+    package mutating func contentLength(_ byteCount: UInt64) {
+        raw("Content-Length: ")
+        if byteCount < 100, freeCount >= 4 {
+            // Short bodies are the most frequent ones, and this is the only number in most heads.
+            var line = UInt32(0x0A0D_0000)
+            let tens = byteCount / 10
+            line |= UInt32(truncatingIfNeeded: (byteCount &- tens &* 10) &+ 0x30) << 8
+            line |= UInt32(truncatingIfNeeded: tens &+ 0x30)
+            if tens == 0 { line >>= 8 }
+            store(line.littleEndian, byteCount: tens == 0 ? 3 : 4)
+        } else {
+            integer(byteCount, radix: 10, endsLine: true)
+        }
+    }
+
     /// A field whose value comes from elsewhere. Writes nothing and answers false if the value could end the line
     /// (`FieldSyntax.isFieldValue`): response splitting.
     @discardableResult
@@ -93,6 +109,12 @@ package struct HeadWriter: ~Copyable {
     }
 
     /// Bytes as they are, unchecked.
+    package mutating func raw(_ bytes: UnsafeRawBufferPointer) {
+        guard let base = bytes.baseAddress else { return }
+        unsafe append(base, bytes.count)
+    }
+
+    /// Bytes as they are, unchecked.
     package mutating func raw(_ bytes: Span<UInt8>) {
         // The pointer is used inside the closure only; an empty span has none and nothing to copy.
         unsafe bytes.withUnsafeBytes { source in
@@ -112,9 +134,14 @@ package struct HeadWriter: ~Copyable {
     }
 
     @inline(__always)
-    private mutating func integer(_ value: UInt64, radix: UInt64) {
-        var digits = InlineArray<20, UInt8>(repeating: 0)
+    private mutating func integer(_ value: UInt64, radix: UInt64, endsLine: Bool = false) {
+        // The most digits (of 2^64 in decimal) and a line end.
+        var digits = InlineArray<22, UInt8>(repeating: 0)
         var first = 20
+        if endsLine {
+            digits[20] = UInt8(ascii: "\r")
+            digits[21] = UInt8(ascii: "\n")
+        }
         var rest = value
         repeat {
             first &-= 1
@@ -122,7 +149,15 @@ package struct HeadWriter: ~Copyable {
             digits[first] = digit < 10 ? UInt8(ascii: "0") &+ digit : UInt8(ascii: "a") &+ digit &- 10
             rest /= radix
         } while rest != 0
-        raw(digits.span.extracting(first..<20))
+        raw(digits.span.extracting(first..<(endsLine ? 22 : 20)))
+    }
+
+    /// Stores four bytes of which `byteCount` count; the caller has seen that four fit.
+    @inline(__always)
+    private mutating func store(_ bytes: UInt32, byteCount: Int) {
+        guard !overflowed, let base = unsafe memory.baseAddress else { return }
+        unsafe (base + count).storeBytes(of: bytes, as: UInt32.self)
+        count &+= byteCount
     }
 
     @inline(__always)

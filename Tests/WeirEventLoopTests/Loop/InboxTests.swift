@@ -110,10 +110,11 @@ import WeirMetrics
         try #require(weir_socketpair(&pair) == 0)
         let peer = Peer(descriptor: pair[0])
         let descriptor = pair[1]
-        test.loop.hooks.turnEnded = { [unowned loop = test.loop] in
-            // After the last turn has read the inbox.
+        // Not `turnEnded`, which captures nothing: a message of the last turn asks when the inbox has been read.
+        test.loop.hooks.beforeJobs = { [unowned loop = test.loop] in
             loop.submit { $0.adopt(descriptor: descriptor, address: .unix(path: ""), open: recorder.opener) }
         }
+        test.loop.noteWork()
         test.end()
         #expect(recorder.closeReasons == [.stopped])
         #expect(peer.receive().isEnd)

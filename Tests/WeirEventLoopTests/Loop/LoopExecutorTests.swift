@@ -153,8 +153,12 @@ import WeirMetrics
     @Test func `the hook at the end of a turn runs once per turn`() throws {
         let test = try HandTurnedLoop()
         var count = 0
-        test.loop.hooks.turnEnded = { count += 1 }
-        test.turn(7)
+        withUnsafeMutablePointer(to: &count) { count in
+            test.loop.hooks.context = UnsafeMutableRawPointer(count)
+            test.loop.hooks.turnEnded = { $0?.assumingMemoryBound(to: Int.self).pointee += 1 }
+            test.turn(7)
+            test.loop.hooks.turnEnded = nil
+        }
         #expect(count == 7)
     }
 }
