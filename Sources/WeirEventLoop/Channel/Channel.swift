@@ -43,6 +43,9 @@ package struct Channel: Equatable {
 
     package var isOpen: Bool { state.pointee.phase == .open }
 
+    /// Whether the connection has been asked for and does not stand yet.
+    package var isConnecting: Bool { state.pointee.isConnecting }
+
     package var isPaused: Bool { state.pointee.isPaused }
 
     package var descriptor: Int32 { state.pointee.descriptor }

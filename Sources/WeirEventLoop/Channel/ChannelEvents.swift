@@ -6,6 +6,9 @@
 /// All run on the loop's thread, never inside one another for the same channel, and none captures anything: state is
 /// reached through `Channel.context`.
 package struct ChannelEvents: Sendable {
+    /// A connection that `connect` began stands; output goes out from now on. It comes once, before `received`. One that
+    /// fails is told by `closed` alone.
+    package var connected: @Sendable (EventLoop, Channel) -> Void
     /// Bytes have come. They are valid during the call. The answer is how many from the front were taken; what is left
     /// is kept by the channel and delivered again, in front of what comes next, or at `resume` if the call paused.
     package var received: @Sendable (EventLoop, Channel, UnsafeRawBufferPointer) -> Int
@@ -21,6 +24,7 @@ package struct ChannelEvents: Sendable {
     package var closed: @Sendable (EventLoop, Channel, CloseReason) -> Void
 
     package init(
+        connected: @escaping @Sendable (EventLoop, Channel) -> Void = { _, _ in },
         received: @escaping @Sendable (EventLoop, Channel, UnsafeRawBufferPointer) -> Int,
         ended: @escaping @Sendable (EventLoop, Channel) -> Void,
         blocked: @escaping @Sendable (EventLoop, Channel) -> Void,
@@ -28,6 +32,7 @@ package struct ChannelEvents: Sendable {
         timedOut: @escaping @Sendable (EventLoop, Channel) -> Void,
         closed: @escaping @Sendable (EventLoop, Channel, CloseReason) -> Void
     ) {
+        self.connected = connected
         self.received = received
         self.ended = ended
         self.blocked = blocked

@@ -40,6 +40,12 @@ struct ChannelState {
     var isScheduled = false
     /// A send was cut short since the last `drained`.
     var owesDrained = false
+    /// Our side ends when the output has gone.
+    var endsOutput = false
+    /// The connection has been asked for and does not stand yet.
+    var isConnecting = false
+    /// We connected it: it is no client's.
+    var isOutbound = false
 
     init(slot: UInt32) {
         self.slot = slot

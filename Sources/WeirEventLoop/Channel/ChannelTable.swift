@@ -8,6 +8,8 @@ struct ChannelTable: ~Copyable {
     private var chunks: [UnsafeMutablePointer<ChannelState>] = []
     private var firstFree: UInt32 = .max
     private(set) var openCount = 0
+    /// How many of them we connected.
+    var outboundCount = 0
 
     deinit {
         for chunk in chunks { chunk.deallocate() }
@@ -25,6 +27,7 @@ struct ChannelTable: ~Copyable {
     mutating func give(_ state: UnsafeMutablePointer<ChannelState>) {
         let generation = state.pointee.generation &+ 1
         let slot = state.pointee.slot
+        if state.pointee.isOutbound { outboundCount -= 1 }
         state.pointee = ChannelState(slot: slot)
         // 24 bits travel in the poller's token.
         state.pointee.generation = generation & 0xFF_FFFF

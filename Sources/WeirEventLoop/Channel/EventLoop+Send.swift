@@ -3,6 +3,7 @@
 // has taken them, and goes out once per event.
 
 import CWeirSystem
+import Glibc
 import WeirMetrics
 
 extension EventLoop {
@@ -45,6 +46,53 @@ extension EventLoop {
         }
     }
 
+    /// As `send`, but bytes that are many go to the kernel without being copied first, as far as it takes them now.
+    ///
+    /// What was queued before goes out ahead of them, so this is for whoever passes on what it receives.
+    package func sendThrough(_ channel: Channel, _ bytes: UnsafeRawBufferPointer) {
+        let state = channel.state
+        guard bytes.count > Self.copiedBytesMax else { return send(channel, bytes) }
+        flush(state)
+        guard state.pointee.outputHead == nil, state.pointee.isWritable, state.pointee.phase == .open,
+            let base = bytes.baseAddress
+        else { return send(channel, bytes) }
+        switch core.pointee.poller.send(state.pointee.descriptor, base, count: bytes.count) {
+        case .bytes(let sent):
+            noteSent(state, sent)
+            guard sent < bytes.count else { return }
+            send(channel, UnsafeRawBufferPointer(rebasing: bytes[sent...]))
+            noteBlocked(state)
+        case .wouldBlock, .end:
+            send(channel, bytes)
+            noteBlocked(state)
+        case .failed:
+            close(channel, reason: .failed)
+        }
+    }
+
+    /// Up to this many bytes one copy costs less than one more call into the kernel.
+    private static let copiedBytesMax = 8 << 10
+
+    /// Ends our side when what is queued has been sent; receiving goes on.
+    package func endOutput(_ channel: Channel) {
+        let state = channel.state
+        guard state.pointee.phase == .open, !state.pointee.endsOutput else { return }
+        state.pointee.endsOutput = true
+        if state.pointee.outputHead == nil { shutdownOutput(state) }
+    }
+
+    /// Whether our side has ended or is about to.
+    package func hasEndedOutput(_ channel: Channel) -> Bool { channel.state.pointee.endsOutput }
+
+    func shutdownOutput(_ state: UnsafeMutablePointer<ChannelState>) {
+        if !state.pointee.isConnecting { _ = shutdown(state.pointee.descriptor, Int32(SHUT_WR)) }
+    }
+
+    private func noteSent(_ state: UnsafeMutablePointer<ChannelState>, _ count: Int) {
+        metrics.add(.sentBytes, UInt64(count))
+        state.pointee.sentBytes += UInt64(count)
+    }
+
     /// Sends the output of a channel outside of one of its own events.
     package func flush(_ channel: Channel) {
         flush(channel.state)
@@ -63,9 +111,8 @@ extension EventLoop {
                 )
                 switch result {
                 case .bytes(let sent):
-                    metrics.add(.sentBytes, UInt64(sent))
+                    noteSent(state, sent)
                     state.pointee.queuedBytes -= sent
-                    state.pointee.sentBytes += UInt64(sent)
                     buffer.pointee.start += UInt32(sent)
                     if sent < count { return noteBlocked(state) }
                 case .wouldBlock, .end:
@@ -82,7 +129,10 @@ extension EventLoop {
         guard state.pointee.outputHead == nil else { return }
         if state.pointee.phase == .finishing {
             beginLingering(state)
-        } else if state.pointee.owesDrained {
+            return
+        }
+        if state.pointee.endsOutput { shutdownOutput(state) }
+        if state.pointee.owesDrained {
             state.pointee.owesDrained = false
             state.pointee.events?.pointee.drained(self, Channel(state: state))
             if state.pointee.queuedBytes > 0 { flush(state) }

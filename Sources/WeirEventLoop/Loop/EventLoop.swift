@@ -33,7 +33,7 @@ package final class EventLoop: @unchecked Sendable {
 
     /// The instant of the last turn, for the liveness check; relaxed, it publishes nothing.
     private let lastTurn: Atomic<UInt64>
-    /// Connections that are open, for the choice of the least-loaded loop; relaxed.
+    /// Connections of clients that are open, for the choice of the least-loaded loop; relaxed.
     private let openChannels = Atomic<Int>(0)
     /// Connections that were handed over to this loop and have not arrived; relaxed.
     let incomingChannels = Atomic<Int>(0)
@@ -207,6 +207,9 @@ package final class EventLoop: @unchecked Sendable {
     }
 
     private func handle(_ flags: UInt32, for state: UnsafeMutablePointer<ChannelState>) {
+        if state.pointee.isConnecting {
+            guard finishConnecting(state, flags) else { return }
+        }
         if flags & WEIR_EPOLLERR != 0 {
             // The connection is broken: neither reading on nor answering has a use.
             close(Channel(state: state), reason: .failed)
@@ -294,7 +297,7 @@ package final class EventLoop: @unchecked Sendable {
     }
 
     func channelCountChanged() {
-        let count = core.pointee.channels.openCount
+        let count = core.pointee.channels.openCount - core.pointee.channels.outboundCount
         openChannels.store(count, ordering: .relaxed)
         metrics.set(.connectionsOpen, count)
     }

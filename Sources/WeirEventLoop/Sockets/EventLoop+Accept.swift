@@ -185,10 +185,16 @@ extension EventLoop {
     }
 
     /// Opens a channel for a connected, non-blocking socket, which then belongs to the loop.
-    package func adopt(descriptor: Int32, address: SocketAddress, open: ChannelOpener) {
+    package func adopt(descriptor: Int32, address: SocketAddress, isOutbound: Bool = false, open: ChannelOpener) {
         let state = core.pointee.channels.take()
         state.pointee.descriptor = descriptor
         state.pointee.phase = .open
+        if isOutbound {
+            state.pointee.isOutbound = true
+            state.pointee.isConnecting = true
+            state.pointee.isWritable = false
+            core.pointee.channels.outboundCount += 1
+        }
         let channel = Channel(state: state)
         channelCountChanged()
         state.pointee.events = open(self, channel, address)
