@@ -1,55 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finding fields in a parsed head. Linear in the number of fields, which is faster than hashing for a few dozen.
+// The look-ups of the field section, for those who hold a request's parser.
 
 extension RequestParser {
+    /// How many fields were found so far.
+    package var fieldCount: Int { fields.count }
+
     /// A field by its place on the wire, from 0. Traps outside `0..<fieldCount`.
-    package func field(_ index: Int) -> HeaderField {
-        precondition(index >= 0 && index < fieldCount, "no such field")
-        // Below the count, so below the capacity, and written by this head.
-        return unsafe fields[index]
-    }
+    package func field(_ index: Int) -> HeaderField { fields.field(index) }
 
     /// Whether the head has a field with this name; no search. Not for `.other`.
-    package func hasField(_ known: HeaderName) -> Bool {
-        known != .other && hasSeen(known)
-    }
-
-    /// The first field with a known name.
-    package func firstField(_ known: HeaderName) -> HeaderField? {
-        indexOfField(known).map { field($0) }
-    }
-
-    /// The place of the first field with a known name at or behind `first`. Not for `.other`.
-    package func indexOfField(_ known: HeaderName, from first: Int = 0) -> Int? {
-        guard hasField(known) else { return nil }
-        var index = first
-        while index < fieldCount {
-            if field(index).known == known { return index }
-            index &+= 1
-        }
-        return nil
-    }
-
-    /// The first field with this name, ASCII letters in any case. `bytes` is what was parsed.
-    package func firstField(named name: Span<UInt8>, in bytes: Span<UInt8>) -> HeaderField? {
-        indexOfField(named: name, in: bytes).map { field($0) }
-    }
-
-    /// The place of the first field with this name at or behind `first`. `bytes` is what was parsed.
-    package func indexOfField(named name: Span<UInt8>, in bytes: Span<UInt8>, from first: Int = 0) -> Int? {
-        let nameRange = ByteRange(0, name.count)
-        var index = first
-        while index < fieldCount {
-            if ByteScan.equalIgnoringCase(bytes, field(index).name, name, nameRange) { return index }
-            index &+= 1
-        }
-        return nil
-    }
-
-    /// As above, for a name that is written in the code.
-    package func firstField(named name: StaticString, in bytes: Span<UInt8>) -> HeaderField? {
-        // A StaticString's bytes live as long as the process.
-        let span = unsafe Span(_unsafeStart: name.utf8Start, count: name.utf8CodeUnitCount)
-        return firstField(named: span, in: bytes)
-    }
+    package func hasField(_ known: HeaderName) -> Bool { fields.has(known) }
 }

@@ -9,29 +9,15 @@
 ///
 /// One parser serves any number of connections that deliver whole heads; a connection with an unfinished head needs
 /// one of its own, or starts over. Its table costs 20 bytes for each of `headerFieldsMax` fields.
-@safe
 package struct RequestParser: ~Copyable {
     /// What was found so far; meaningful after `.complete`.
     package internal(set) var head = RequestHead()
-    /// How many fields were found so far.
-    package internal(set) var fieldCount = 0
+    /// The fields that were found so far.
+    package internal(set) var fields: FieldSection
 
-    let limits: HTTPLimits
-    /// `limits.headerFieldsMax` slots, owned; the first `fieldCount` belong to this head.
-    let fields: UnsafeMutablePointer<HeaderField>
+    private var stage = Stage.requestLine(afterEmptyLine: false)
 
-    var stage = Stage.requestLine(afterEmptyLine: false)
-    /// Where the first line that is not finished begins.
-    var lineStart = 0
-    /// Up to here there is no LF behind `lineStart`: each byte is searched once.
-    var searchedCount = 0
-    /// Where the field lines begin.
-    var sectionStart = 0
-    /// One bit for each `HeaderName` that was seen.
-    var seen: UInt64 = 0
-    var connection = ConnectionOptions()
-
-    enum Stage {
+    private enum Stage {
         case requestLine(afterEmptyLine: Bool)
         case fields
         case finished(ParseOutcome)
@@ -39,28 +25,14 @@ package struct RequestParser: ~Copyable {
 
     /// Allocates the field table, which lives as long as the parser.
     package init(limits: HTTPLimits = HTTPLimits()) {
-        limits.check()
-        self.limits = limits
-        unsafe fields = .allocate(capacity: limits.headerFieldsMax)
-        let unused = HeaderField(name: .empty, value: .empty, known: .other)
-        unsafe fields.initialize(repeating: unused, count: limits.headerFieldsMax)
-    }
-
-    deinit {
-        // Allocated in `init`, never handed out; `HeaderField` is trivial.
-        unsafe fields.deallocate()
+        fields = FieldSection(limits: limits)
     }
 
     /// Makes ready for the next message. Cheap: the table keeps its old contents.
     package mutating func reset() {
         head = RequestHead()
-        fieldCount = 0
+        fields.reset()
         stage = .requestLine(afterEmptyLine: false)
-        lineStart = 0
-        searchedCount = 0
-        sectionStart = 0
-        seen = 0
-        connection = ConnectionOptions()
     }
 
     /// Looks at what has come of a head.
@@ -73,7 +45,7 @@ package struct RequestParser: ~Copyable {
     ///   not allocate.
     package mutating func parse(_ bytes: Span<UInt8>) -> ParseOutcome {
         if case .finished(let outcome) = stage { return outcome }
-        precondition(bytes.count >= searchedCount, "fewer bytes than in the call before")
+        precondition(bytes.count >= fields.searchedCount, "fewer bytes than in the call before")
         let outcome = advance(bytes)
         if outcome != .incomplete { stage = .finished(outcome) }
         return outcome
@@ -81,9 +53,12 @@ package struct RequestParser: ~Copyable {
 
     private mutating func advance(_ bytes: Span<UInt8>) -> ParseOutcome {
         while case .requestLine(let afterEmptyLine) = stage {
-            let limit = lineStart &+ limits.requestLineBytesMax
-            let lineFeed = nextLineFeed(bytes, before: limit)
-            if lineFeed < 0 { return searchedCount < limit ? .incomplete : invalid(.requestLineTooLong, at: limit) }
+            let lineStart = fields.lineStart
+            let limit = lineStart &+ fields.limits.requestLineBytesMax
+            let lineFeed = fields.nextLineFeed(bytes, before: limit)
+            if lineFeed < 0 {
+                return fields.searchedCount < limit ? .incomplete : invalid(.requestLineTooLong, at: limit)
+            }
             let end = lineFeed &- 1
             guard end >= lineStart, bytes[end] == ByteScan.carriageReturn else {
                 return invalid(.bareLineFeed, at: lineFeed)
@@ -95,44 +70,23 @@ package struct RequestParser: ~Copyable {
             } else {
                 if let fault = parseRequestLine(bytes, from: lineStart, to: end) { return .invalid(fault) }
                 stage = .fields
-                sectionStart = lineFeed &+ 1
+                fields.start = lineFeed &+ 1
             }
-            lineStart = lineFeed &+ 1
+            fields.lineStart = lineFeed &+ 1
         }
         return advanceFields(bytes)
     }
 
     private mutating func advanceFields(_ bytes: Span<UInt8>) -> ParseOutcome {
-        let limit = sectionStart &+ limits.headerBytesMax
         while true {
-            let lineFeed = nextLineFeed(bytes, before: limit)
-            if lineFeed < 0 { return searchedCount < limit ? .incomplete : invalid(.headerTooLarge, at: limit) }
-            let end = lineFeed &- 1
-            guard end >= lineStart, bytes[end] == ByteScan.carriageReturn else {
-                return invalid(.bareLineFeed, at: lineFeed)
+            switch fields.next(bytes) {
+            case .field(let name, let isRepeated):
+                if let fault = note(name, in: bytes, isRepeated: isRepeated) { return .invalid(fault) }
+            case .end(let end): return finish(endingAt: end)
+            case .incomplete: return .incomplete
+            case .invalid(let fault): return .invalid(fault)
             }
-            if end == lineStart { return finish(endingAt: lineFeed &+ 1) }
-            guard fieldCount < limits.headerFieldsMax else { return invalid(.tooManyFields, at: lineStart) }
-            switch FieldLine.parse(bytes, from: lineStart, to: end) {
-            case .invalid(let fault):
-                return .invalid(fault)
-            case .field(let field):
-                // The count was just seen to be below the capacity.
-                unsafe fields[fieldCount] = field
-                fieldCount &+= 1
-                if let fault = note(field, in: bytes) { return .invalid(fault) }
-            }
-            lineStart = lineFeed &+ 1
         }
-    }
-
-    /// The offset of the LF that ends the line at `lineStart`, or -1 if there is none before `limit` yet.
-    @inline(__always)
-    private mutating func nextLineFeed(_ bytes: Span<UInt8>, before limit: Int) -> Int {
-        let upper = bytes.count < limit ? bytes.count : limit
-        let lineFeed = ByteScan.firstLineFeed(in: bytes, from: searchedCount, to: upper)
-        searchedCount = lineFeed < 0 ? upper : lineFeed &+ 1
-        return lineFeed
     }
 
     private func invalid(_ kind: RequestFault.Kind, at offset: Int) -> ParseOutcome {

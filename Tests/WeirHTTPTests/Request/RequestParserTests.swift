@@ -169,7 +169,7 @@ struct GoodCase: CustomTestStringConvertible, Sendable {
         #expect(outcome == .complete)
         #expect("\(parser.head) \(parser.field(0))" == parseHead(second).details)
         #expect(parser.fieldCount == 1)
-        #expect(parser.firstField(.upgrade) == nil)
+        #expect(parser.fields.first(.upgrade) == nil)
     }
 
     @Test("However random bytes are split, the outcome is the same", arguments: [UInt64.random(in: 0...UInt64.max)])
