@@ -7,8 +7,9 @@ extension HeaderName {
     package var isForbiddenInTrailers: Bool {
         switch self {
         case .contentLength, .transferEncoding, .host, .connection, .keepAlive, .proxyConnection, .te, .trailer,
-            .upgrade, .expect, .authorization, .proxyAuthorization, .cookie, .contentType, .contentEncoding,
-            .contentRange, .range, .forwarded, .xForwardedFor, .xForwardedHost, .xForwardedProto:
+            .upgrade, .expect, .authorization, .proxyAuthenticate, .proxyAuthenticationInfo, .proxyAuthorization,
+            .cookie, .contentType, .contentEncoding, .contentRange, .range, .forwarded, .xForwardedFor,
+            .xForwardedHost, .xForwardedPort, .xForwardedProto, .xRealIP:
             true
         default:
             false

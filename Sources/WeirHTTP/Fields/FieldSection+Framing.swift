@@ -5,9 +5,8 @@ extension FieldSection {
     /// Adds the options of a Connection field, the last in the table.
     @inline(__always)
     mutating func noteConnection(in bytes: Span<UInt8>) -> RequestFault? {
-        let field = last
-        let fault = connection.add(bytes, from: Int(field.value.start), to: field.value.end)
-        return fault < 0 ? nil : RequestFault(.connectionMalformed, at: fault)
+        let value = last.value
+        return connection.add(bytes, from: Int(value.start), to: value.end)
     }
 
     /// One field, digits only, below 2^63. Stricter than RFC 9110 section 8.6: equal repeated values are refused too.

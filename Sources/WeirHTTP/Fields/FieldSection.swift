@@ -25,6 +25,9 @@ package struct FieldSection: ~Copyable {
     /// What Content-Length or Transfer-Encoding says.
     var framing = BodyFraming.none
 
+    /// What never goes on to the other side of a gateway: see `ForwardedRuns`.
+    var withheld = HeaderNameSet.hopByHop
+
     /// What a call of `next` found.
     enum Step {
         /// The last in the table now; `isRepeated` if it is known and not the first of its name.
@@ -55,8 +58,9 @@ package struct FieldSection: ~Copyable {
         searchedCount = 0
         start = 0
         seen = HeaderNameSet()
-        connection = ConnectionOptions()
+        connection.reset()
         framing = .none
+        withheld = .hopByHop
     }
 
     /// Reads the next line of the section, which begins at `start`.

@@ -31,12 +31,15 @@ package enum HeaderName: UInt8, Sendable, CaseIterable {
     case origin
     case pragma
     case priority
+    case proxyAuthenticate
+    case proxyAuthenticationInfo
     case proxyAuthorization
     case proxyConnection
     case range
     case referer
     case secWebSocketKey
     case secWebSocketVersion
+    case server
     case te
     case traceparent
     case tracestate
@@ -47,7 +50,9 @@ package enum HeaderName: UInt8, Sendable, CaseIterable {
     case via
     case xForwardedFor
     case xForwardedHost
+    case xForwardedPort
     case xForwardedProto
+    case xRealIP
     case xRequestID
 
     /// The name in lower case; empty for `.other`.
@@ -78,12 +83,15 @@ package enum HeaderName: UInt8, Sendable, CaseIterable {
         case .origin: "origin"
         case .pragma: "pragma"
         case .priority: "priority"
+        case .proxyAuthenticate: "proxy-authenticate"
+        case .proxyAuthenticationInfo: "proxy-authentication-info"
         case .proxyAuthorization: "proxy-authorization"
         case .proxyConnection: "proxy-connection"
         case .range: "range"
         case .referer: "referer"
         case .secWebSocketKey: "sec-websocket-key"
         case .secWebSocketVersion: "sec-websocket-version"
+        case .server: "server"
         case .te: "te"
         case .traceparent: "traceparent"
         case .tracestate: "tracestate"
@@ -94,7 +102,9 @@ package enum HeaderName: UInt8, Sendable, CaseIterable {
         case .via: "via"
         case .xForwardedFor: "x-forwarded-for"
         case .xForwardedHost: "x-forwarded-host"
+        case .xForwardedPort: "x-forwarded-port"
         case .xForwardedProto: "x-forwarded-proto"
+        case .xRealIP: "x-real-ip"
         case .xRequestID: "x-request-id"
         }
     }
@@ -119,6 +129,7 @@ package enum HeaderName: UInt8, Sendable, CaseIterable {
             if ByteScan.tokenMatches(bytes, start, count, "expect") { return .expect }
             if ByteScan.tokenMatches(bytes, start, count, "origin") { return .origin }
             if ByteScan.tokenMatches(bytes, start, count, "pragma") { return .pragma }
+            if ByteScan.tokenMatches(bytes, start, count, "server") { return .server }
         case 7:
             if ByteScan.tokenMatches(bytes, start, count, "referer") { return .referer }
             if ByteScan.tokenMatches(bytes, start, count, "trailer") { return .trailer }
@@ -128,6 +139,7 @@ package enum HeaderName: UInt8, Sendable, CaseIterable {
             if ByteScan.tokenMatches(bytes, start, count, "priority") { return .priority }
         case 9:
             if ByteScan.tokenMatches(bytes, start, count, "forwarded") { return .forwarded }
+            if ByteScan.tokenMatches(bytes, start, count, "x-real-ip") { return .xRealIP }
         case 10:
             if ByteScan.tokenMatches(bytes, start, count, "connection") { return .connection }
             if ByteScan.tokenMatches(bytes, start, count, "user-agent") { return .userAgent }
@@ -154,16 +166,23 @@ package enum HeaderName: UInt8, Sendable, CaseIterable {
             if ByteScan.tokenMatches(bytes, start, count, "content-encoding") { return .contentEncoding }
             if ByteScan.tokenMatches(bytes, start, count, "proxy-connection") { return .proxyConnection }
             if ByteScan.tokenMatches(bytes, start, count, "x-forwarded-host") { return .xForwardedHost }
+            if ByteScan.tokenMatches(bytes, start, count, "x-forwarded-port") { return .xForwardedPort }
         case 17:
             if ByteScan.tokenMatches(bytes, start, count, "transfer-encoding") { return .transferEncoding }
             if ByteScan.tokenMatches(bytes, start, count, "if-modified-since") { return .ifModifiedSince }
             if ByteScan.tokenMatches(bytes, start, count, "sec-websocket-key") { return .secWebSocketKey }
             if ByteScan.tokenMatches(bytes, start, count, "x-forwarded-proto") { return .xForwardedProto }
+        case 18:
+            if ByteScan.tokenMatches(bytes, start, count, "proxy-authenticate") { return .proxyAuthenticate }
         case 19:
             if ByteScan.tokenMatches(bytes, start, count, "if-unmodified-since") { return .ifUnmodifiedSince }
             if ByteScan.tokenMatches(bytes, start, count, "proxy-authorization") { return .proxyAuthorization }
         case 21:
             if ByteScan.tokenMatches(bytes, start, count, "sec-websocket-version") { return .secWebSocketVersion }
+        case 25:
+            if ByteScan.tokenMatches(bytes, start, count, "proxy-authentication-info") {
+                return .proxyAuthenticationInfo
+            }
         default:
             break
         }

@@ -57,6 +57,7 @@ extension RequestFault.Kind {
         case .chunkedNotLast: "the chunked coding is not the last one"
         case .codingUnsupported: "a transfer coding other than chunked"
         case .connectionMalformed: "Connection is not a list of tokens"
+        case .connectionTooLong: "Connection names more than 16 fields of its own"
         case .expectationUnsupported: "an expectation other than 100-continue"
         case .chunkLineTooLong: "a chunk-size line is longer than the limit"
         case .chunkSizeInvalid: "a chunk size is not 1 to 16 hexadecimal digits below 2^63"

@@ -56,6 +56,7 @@ package struct RequestFault: Equatable, Sendable {
         case chunkedNotLast
         case codingUnsupported
         case connectionMalformed
+        case connectionTooLong
         case expectationUnsupported
 
         // Chunked coding (RFC 9112 section 7.1)

@@ -34,26 +34,11 @@ extension RequestParser {
         return parseTarget(bytes, from: targetStart, pathEnd: pathEnd, to: targetEnd)
     }
 
-    /// `HTTP/` DIGIT `.` DIGIT, case-sensitive (RFC 9112 section 2.3).
     @inline(__always)
     private mutating func parseVersion(_ bytes: Span<UInt8>, from start: Int, to end: Int) -> RequestFault? {
-        guard end &- start == 8 else { return RequestFault(.versionMalformed, at: start) }
-        // All eight bytes in one comparison: `HTTP/1.` below, the minor version on top.
-        let version = UInt64(littleEndian: ByteScan.word(bytes, start))
-        let minor = UInt8(truncatingIfNeeded: version &>> 56)
-        guard version & 0x00FF_FFFF_FFFF_FFFF == 0x002E_312F_5054_5448, ByteClass.contains(ByteClass.digit, minor)
-        else { return versionFault(bytes, from: start) }
-        head.minorVersion = minor == UInt8(ascii: "0") ? 0 : 1
+        guard end &- start == HTTPVersion.byteCount else { return RequestFault(.versionMalformed, at: start) }
+        guard let minor = HTTPVersion.minor(bytes, at: start) else { return HTTPVersion.fault(bytes, at: start) }
+        head.minorVersion = minor
         return nil
-    }
-
-    /// Tells another version from something that is none; eight bytes stand at `start`.
-    private func versionFault(_ bytes: Span<UInt8>, from start: Int) -> RequestFault {
-        let isHTTP = UInt64(littleEndian: ByteScan.word(bytes, start)) & 0x00FF_FFFF_FFFF == 0x002F_5054_5448
-        let isVersion =
-            isHTTP && ByteClass.contains(ByteClass.digit, bytes[start &+ 5])
-            && bytes[start &+ 6] == UInt8(ascii: ".") && ByteClass.contains(ByteClass.digit, bytes[start &+ 7])
-        if isVersion { return RequestFault(.versionUnsupported, at: start) }
-        return RequestFault(FieldLine.kind(of: bytes[start], else: .versionMalformed), at: start)
     }
 }

@@ -182,6 +182,12 @@ import WeirHTTP
         .fields(.connectionMalformed, "Connection: close^;x"),
         .fields(.connectionMalformed, "Connection: close ^keep-alive"),
         .fields(.connectionMalformed, "Connection: ^\"close\""),
+        .fields(
+            .connectionTooLong,
+            "Connection: a,b,c,d,e,f,g,h,,close,te\r\nConnection: a,i,j,k,l,m,n,o,^p,q"
+        ),
+        .fields(.connectionMalformed, "Connection: ^;keep-alive"),
+        .fields(.connectionMalformed, "Connection: close^\u{e9}"),
         .fields(.expectationUnsupported, "Expect: ^200-ok"),
         .fields(.expectationUnsupported, "Expect: ^100-continue, x"),
         .fields(.expectationUnsupported, "Expect:^"),
