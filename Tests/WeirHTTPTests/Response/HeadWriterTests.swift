@@ -47,6 +47,26 @@ import WeirHTTP
         #expect(result.overflowed == (capacity < Self.head.utf8.count))
     }
 
+    @Test("The fields of a received head go on as they came, all of a run or nothing")
+    func forward() {
+        let bytes = Array(
+            "HTTP/1.1 200 OK\r\nA:  b \r\nDate: now\r\nConnection: x-y\r\nX-Y: z\r\nVia:v\r\n\r\nbody".utf8
+        )
+        var parser = ResponseParser(limits: HTTPLimits())
+        let outcome = parser.parse(bytes.span, answering: .get)
+        #expect(outcome == .complete)
+        var results: [String] = []
+        for capacity in [20, 13, 12, 7] {
+            let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 8)
+            defer { memory.deallocate() }
+            var writer = HeadWriter(memory)
+            writer.forward(parser.fields, in: bytes.span, omitting: HeaderNameSet(.date, .server))
+            results.append("\(writer.overflowed) \(String(decoding: memory[..<writer.count], as: UTF8.self))")
+        }
+        let first = "A:  b \r\n"
+        #expect(results == ["false \(first)Via:v\r\n", "true \(first)", "true \(first)", "true "])
+    }
+
     @Test(
         "A status line has the status and its reason",
         arguments: [
