@@ -33,6 +33,7 @@ let package = Package(
         .target(name: "WeirRouting", swiftSettings: settings),
         .target(name: "FuzzSupport", swiftSettings: settings),
         fuzzer("RequestParserFuzz", "WeirHTTP"),
+        fuzzer("ResponseParserFuzz", "WeirHTTP"),
         fuzzer("ChunkedDecoderFuzz", "WeirHTTP"),
         fuzzer("RouteTableFuzz", "WeirRouting"),
     ]
