@@ -16,8 +16,8 @@ package enum RoutingError: Error, Equatable, CustomStringConvertible, Sendable {
     case forbiddenByte(pattern: String, byte: UInt8)
     case noMethods(pattern: String)
     case invalidHost(host: String, reason: String)
-    /// Host, shape and at least one method are those of a route that is there already.
-    case duplicate(pattern: String, existing: String, host: String?, methods: MethodSet)
+    /// Host, shape and at least one method are those of a route that is there already, under `existingRoute`.
+    case duplicate(pattern: String, existing: String, existingRoute: Int, host: String?, methods: MethodSet)
     /// A route was added before under the same number, with other parameter names.
     case parameterNamesDiffer(pattern: String, existing: String, route: Int)
     /// A lookup could have to try more alternatives than `alternativesMax`.
@@ -54,7 +54,7 @@ package enum RoutingError: Error, Equatable, CustomStringConvertible, Sendable {
             "route pattern \"\(pattern)\" is added for no method; name at least one"
         case .invalidHost(let host, let reason):
             "route host \"\(host)\": \(reason); write \"shop.example.com\", \"*.example.com\" or \"[::1]\""
-        case .duplicate(let pattern, let existing, let host, let methods):
+        case .duplicate(let pattern, let existing, _, let host, let methods):
             "route patterns \"\(existing)\" and \"\(pattern)\" match the same paths on \(Self.name(host)) for "
                 + "\(methods.allowHeader.isEmpty ? "other methods" : methods.allowHeader); remove one of them"
         case .parameterNamesDiffer(let pattern, let existing, let route):
@@ -67,7 +67,8 @@ package enum RoutingError: Error, Equatable, CustomStringConvertible, Sendable {
         }
     }
 
-    private static func name(_ host: String?) -> String {
+    /// A route's host in a sentence.
+    package static func name(_ host: String?) -> String {
         host.map { "host \"\($0)\"" } ?? "any host"
     }
 }

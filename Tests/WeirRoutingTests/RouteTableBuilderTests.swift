@@ -96,6 +96,7 @@ import WeirRouting
         let expected = RoutingError.duplicate(
             pattern: second,
             existing: first,
+            existingRoute: 0,
             host: "example.COM.",
             methods: .put
         )

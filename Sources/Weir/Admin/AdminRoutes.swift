@@ -23,14 +23,14 @@ struct AdminRoutes {
         let metrics: Handler.Synchronous = { [self] _, _ in self.metrics() }
         let pages: [(String, Handler.Synchronous)] = [("/livez", livez), ("/readyz", readyz), ("/metrics", metrics)]
         let declared = pages.map { pattern, handler in
-            App.DeclaredRoute(
+            DeclaredRoute(
                 method: .get,
                 pattern: pattern,
                 handler: .loop(handler),
                 properties: RouteProperties()
             )
         }
-        return try AppEngine.compile(declared, Settings())
+        return try DeclaredRoutes(declared).snapshot(Settings())
     }
 
     private static func livez(_ health: EngineHealth) -> Response {

@@ -13,7 +13,8 @@ import Synchronization
 /// try await app.run()
 /// ```
 ///
-/// Two apps can run in one process; nothing is shared between them. Routes are declared before `run`.
+/// Two apps can run in one process; nothing is shared between them. Routes and middleware are declared before `run`;
+/// declaring one while the app runs ends the process with a line that names it.
 public final class App: Sendable, RouteCollection {
     /// The settings that the app was made with.
     public let settings: Settings
@@ -21,16 +22,10 @@ public final class App: Sendable, RouteCollection {
     private let declarations = Mutex(Declarations())
 
     private struct Declarations {
-        var routes: [DeclaredRoute] = []
+        var routes = DeclaredRoutes()
         var middleware: [any Middleware] = []
-    }
-
-    /// A route with its full pattern and what its groups said.
-    struct DeclaredRoute: Sendable {
-        let method: Method
-        let pattern: String
-        let handler: Handler
-        let properties: RouteProperties
+        /// How many engines run with what was declared.
+        var engineCount = 0
     }
 
     /// An app with the settings of the process's environment (`WEIR_*`).
@@ -60,14 +55,15 @@ public final class App: Sendable, RouteCollection {
             method: route.method,
             pattern: prefix + route.pattern,
             handler: route.handler,
-            properties: properties.adding(route.options)
+            properties: properties.adding(route.options),
+            location: route.location
         )
-        declarations.withLock { $0.routes.append(declared) }
+        declare("route \(declared.name)") { $0.routes.add(declared) }
     }
 
     /// Wraps every route of the app, whenever it was declared. The first middleware is the outermost.
     public func use(_ middleware: any Middleware) {
-        declarations.withLock { $0.middleware.append(middleware) }
+        declare("middleware \(type(of: middleware))") { $0.middleware.append(middleware) }
     }
 
     /// Declares routes under a common prefix with common options.
@@ -76,19 +72,49 @@ public final class App: Sendable, RouteCollection {
         declare(RouteGroup(app: self, prefix: prefix, box: RouteGroup.PropertiesBox(properties)))
     }
 
-    /// What was declared, with the app's middleware around each route.
-    var routes: [DeclaredRoute] {
-        declarations.withLock { declarations in
-            declarations.routes.map { route in
-                var properties = route.properties
-                properties.middleware = declarations.middleware + properties.middleware
-                return DeclaredRoute(
-                    method: route.method,
-                    pattern: route.pattern,
-                    handler: route.handler,
-                    properties: properties
-                )
-            }
+    /// Checks what ``run()`` checks before it binds an address: the settings, and the routes declared so far.
+    ///
+    /// So a test can find a mistake without starting the service.
+    /// - Throws: `AppError.settings`, or `AppError.routes` with the first route that cannot be served.
+    public func validate() throws(AppError) {
+        do throws(SettingsError) {
+            try settings.validate()
+        } catch {
+            throw .settings(error)
+        }
+        if let fault = declarations.withLock({ $0.routes.fault }) { throw fault }
+    }
+
+    /// Changes what is declared. While an engine runs, it would have no effect: a mistake that ends the process, here
+    /// and in release builds, rather than a route that is silently not there.
+    private func declare(_ what: String, _ change: (inout Declarations) -> Void) {
+        let isLate = declarations.withLock { declarations in
+            if declarations.engineCount == 0 { change(&declarations) }
+            return declarations.engineCount > 0
+        }
+        if isLate { fatalError("\(what) is declared while the app runs; declare it before") }
+    }
+
+    /// What was declared, for an engine, and the hold that keeps it so while the engine runs.
+    func hold(_ settings: Settings) throws(AppError) -> (Snapshot, Hold) {
+        let declared = declarations.withLock { declarations in
+            declarations.engineCount += 1
+            return declarations
+        }
+        let hold = Hold(app: self)
+        return (try declared.routes.snapshot(settings, middleware: declared.middleware), hold)
+    }
+
+    /// Keeps an app's declarations as they are while it lives.
+    final class Hold: Sendable {
+        private let app: App
+
+        fileprivate init(app: App) {
+            self.app = app
+        }
+
+        deinit {
+            app.declarations.withLock { $0.engineCount -= 1 }
         }
     }
 }

@@ -8,7 +8,6 @@ import Synchronization
 import WeirEventLoop
 import WeirHost
 import WeirMetrics
-import WeirRouting
 
 /// A started app. Everything it made ends with `run`.
 final class AppEngine: Service {
@@ -19,6 +18,8 @@ final class AppEngine: Service {
     let logger: Logger
     let health: EngineHealth
     private let logWriter: LogWriter?
+    /// The app's routes stay as they are while this engine lives.
+    private let hold: App.Hold
 
     /// Makes everything and binds the addresses; nothing is served before `start`.
     init(_ app: App, settings: Settings? = nil, listens: Bool = true) throws(AppError) {
@@ -48,7 +49,8 @@ final class AppEngine: Service {
             idle: settings.workersIdle.nanosecondsClamped
         )
         let descriptors = DescriptorLimit.raiseSoftLimitToHard().soft
-        let snapshot = try Self.compile(app.routes, settings)
+        let (snapshot, hold) = try app.hold(settings)
+        self.hold = hold
         health = EngineHealth(stuckNanoseconds: settings.loopStuck.nanosecondsClamped)
         do throws(SystemCallError) {
             server = try HTTPServer(
@@ -111,33 +113,6 @@ final class AppEngine: Service {
         admin.limits = Settings.Limits()
         admin.timeouts = Settings.Timeouts()
         return admin
-    }
-
-    /// Compiles declared routes into a snapshot.
-    static func compile(_ declared: [App.DeclaredRoute], _ settings: Settings) throws(AppError) -> Snapshot {
-        var builder = RouteTableBuilder()
-        do throws(RoutingError) {
-            for (index, route) in declared.enumerated() {
-                try builder.add(route.method.set, host: route.properties.host, pattern: route.pattern, route: index)
-            }
-        } catch {
-            throw AppError(error)
-        }
-        let table = builder.build(version: 1)
-        let routes = declared.enumerated().map { index, route in
-            Route(
-                index: index,
-                method: route.method,
-                host: route.properties.host,
-                pattern: route.pattern,
-                handler: route.handler.wrapped(in: route.properties.middleware),
-                parameterNames: table.parameterNames(of: index),
-                deadlineNanoseconds: min(settings.deadline, route.properties.deadline ?? settings.deadline)
-                    .nanosecondsClamped,
-                bodyBytesMax: route.properties.bodyLimit?.bytes ?? settings.limits.bodyBytes
-            )
-        }
-        return Snapshot(version: 1, table: table, routes: routes)
     }
 
     // MARK: Life

@@ -2,13 +2,12 @@
 // Why an app could not start.
 
 import WeirEventLoop
-import WeirRouting
 
 /// Why an app did not start. `description` is one line that names what was wrong.
 public enum AppError: Error, Sendable, CustomStringConvertible {
     /// A setting is wrong: exit code 78.
     case settings(SettingsError)
-    /// A route is wrong, or two are for the same requests: exit code 78.
+    /// A route is wrong, or two are for the same requests; which, and where they were declared: exit code 78.
     case routes(String)
     /// An address cannot be listened on, or the system refuses what the engine needs: exit code 69.
     case system(String)
@@ -29,9 +28,5 @@ public enum AppError: Error, Sendable, CustomStringConvertible {
 
     init(_ error: SystemCallError) {
         self = .system("\(error)")
-    }
-
-    init(_ error: RoutingError) {
-        self = .routes("\(error)")
     }
 }

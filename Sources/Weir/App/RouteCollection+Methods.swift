@@ -7,9 +7,11 @@ extension RouteCollection {
         _ pattern: String,
         _ options: RouteOption...,
         on placement: Placement = .workers,
+        file: StaticString = #fileID,
+        line: UInt = #line,
         use handler: @escaping @Sendable (Request, RequestContext) throws -> Response
     ) {
-        add(RouteDeclaration(.get, pattern, on: placement, options, use: handler))
+        add(RouteDeclaration(.get, pattern, on: placement, options, file: file, line: line, use: handler))
     }
 
     /// Declares a route for GET with an asynchronous handler.
@@ -17,9 +19,11 @@ extension RouteCollection {
         _ pattern: String,
         _ options: RouteOption...,
         on placement: Placement = .loop,
+        file: StaticString = #fileID,
+        line: UInt = #line,
         use handler: @escaping @Sendable (Request, RequestContext) async throws -> Response
     ) {
-        add(RouteDeclaration(.get, pattern, on: placement, options, use: handler))
+        add(RouteDeclaration(.get, pattern, on: placement, options, file: file, line: line, use: handler))
     }
 
     /// Declares a route for POST with a synchronous handler.
@@ -27,9 +31,11 @@ extension RouteCollection {
         _ pattern: String,
         _ options: RouteOption...,
         on placement: Placement = .workers,
+        file: StaticString = #fileID,
+        line: UInt = #line,
         use handler: @escaping @Sendable (Request, RequestContext) throws -> Response
     ) {
-        add(RouteDeclaration(.post, pattern, on: placement, options, use: handler))
+        add(RouteDeclaration(.post, pattern, on: placement, options, file: file, line: line, use: handler))
     }
 
     /// Declares a route for POST with an asynchronous handler.
@@ -37,9 +43,11 @@ extension RouteCollection {
         _ pattern: String,
         _ options: RouteOption...,
         on placement: Placement = .loop,
+        file: StaticString = #fileID,
+        line: UInt = #line,
         use handler: @escaping @Sendable (Request, RequestContext) async throws -> Response
     ) {
-        add(RouteDeclaration(.post, pattern, on: placement, options, use: handler))
+        add(RouteDeclaration(.post, pattern, on: placement, options, file: file, line: line, use: handler))
     }
 
     /// Declares a route for PUT with a synchronous handler.
@@ -47,9 +55,11 @@ extension RouteCollection {
         _ pattern: String,
         _ options: RouteOption...,
         on placement: Placement = .workers,
+        file: StaticString = #fileID,
+        line: UInt = #line,
         use handler: @escaping @Sendable (Request, RequestContext) throws -> Response
     ) {
-        add(RouteDeclaration(.put, pattern, on: placement, options, use: handler))
+        add(RouteDeclaration(.put, pattern, on: placement, options, file: file, line: line, use: handler))
     }
 
     /// Declares a route for PUT with an asynchronous handler.
@@ -57,9 +67,11 @@ extension RouteCollection {
         _ pattern: String,
         _ options: RouteOption...,
         on placement: Placement = .loop,
+        file: StaticString = #fileID,
+        line: UInt = #line,
         use handler: @escaping @Sendable (Request, RequestContext) async throws -> Response
     ) {
-        add(RouteDeclaration(.put, pattern, on: placement, options, use: handler))
+        add(RouteDeclaration(.put, pattern, on: placement, options, file: file, line: line, use: handler))
     }
 
     /// Declares a route for PATCH with a synchronous handler.
@@ -67,9 +79,11 @@ extension RouteCollection {
         _ pattern: String,
         _ options: RouteOption...,
         on placement: Placement = .workers,
+        file: StaticString = #fileID,
+        line: UInt = #line,
         use handler: @escaping @Sendable (Request, RequestContext) throws -> Response
     ) {
-        add(RouteDeclaration(.patch, pattern, on: placement, options, use: handler))
+        add(RouteDeclaration(.patch, pattern, on: placement, options, file: file, line: line, use: handler))
     }
 
     /// Declares a route for PATCH with an asynchronous handler.
@@ -77,9 +91,11 @@ extension RouteCollection {
         _ pattern: String,
         _ options: RouteOption...,
         on placement: Placement = .loop,
+        file: StaticString = #fileID,
+        line: UInt = #line,
         use handler: @escaping @Sendable (Request, RequestContext) async throws -> Response
     ) {
-        add(RouteDeclaration(.patch, pattern, on: placement, options, use: handler))
+        add(RouteDeclaration(.patch, pattern, on: placement, options, file: file, line: line, use: handler))
     }
 
     /// Declares a route for DELETE with a synchronous handler.
@@ -87,9 +103,11 @@ extension RouteCollection {
         _ pattern: String,
         _ options: RouteOption...,
         on placement: Placement = .workers,
+        file: StaticString = #fileID,
+        line: UInt = #line,
         use handler: @escaping @Sendable (Request, RequestContext) throws -> Response
     ) {
-        add(RouteDeclaration(.delete, pattern, on: placement, options, use: handler))
+        add(RouteDeclaration(.delete, pattern, on: placement, options, file: file, line: line, use: handler))
     }
 
     /// Declares a route for DELETE with an asynchronous handler.
@@ -97,8 +115,10 @@ extension RouteCollection {
         _ pattern: String,
         _ options: RouteOption...,
         on placement: Placement = .loop,
+        file: StaticString = #fileID,
+        line: UInt = #line,
         use handler: @escaping @Sendable (Request, RequestContext) async throws -> Response
     ) {
-        add(RouteDeclaration(.delete, pattern, on: placement, options, use: handler))
+        add(RouteDeclaration(.delete, pattern, on: placement, options, file: file, line: line, use: handler))
     }
 }

@@ -8,7 +8,11 @@
 /// with what there is, unless a route says otherwise.
 ///
 /// A synchronous handler runs on the worker pool, an asynchronous one in a task of the event loop; `on:` says it
-/// outright. A mistake in a pattern, or two routes for the same requests, stops ``App/run()`` with both patterns named.
+/// outright.
+///
+/// A mistake in a pattern, or two routes for the same requests, is found when the route is declared. The first one
+/// stops ``App/run()`` with both patterns and the lines that declared them; ``App/validate()`` asks for it before.
+/// `file` and `line` say where that is: leave them out, unless you declare routes for somebody else.
 public protocol RouteCollection {
     /// Declares a route; the methods below are short forms of it.
     func add(_ route: RouteDeclaration)
@@ -20,7 +24,7 @@ public struct RouteDeclaration: Sendable {
     let pattern: String
     let options: [RouteOption]
     let handler: Handler
-    var properties = RouteProperties()
+    let location: SourceLocation
 
     /// A route with a synchronous handler.
     public init(
@@ -28,11 +32,14 @@ public struct RouteDeclaration: Sendable {
         _ pattern: String,
         on placement: Placement = .workers,
         _ options: [RouteOption] = [],
+        file: StaticString = #fileID,
+        line: UInt = #line,
         use handler: @escaping @Sendable (Request, RequestContext) throws -> Response
     ) {
         self.method = method
         self.pattern = pattern
         self.options = options
+        location = SourceLocation(file: file, line: line)
         self.handler = placement == .loop ? .loop(handler) : .workers(handler)
     }
 
@@ -42,11 +49,14 @@ public struct RouteDeclaration: Sendable {
         _ pattern: String,
         on placement: Placement = .loop,
         _ options: [RouteOption] = [],
+        file: StaticString = #fileID,
+        line: UInt = #line,
         use handler: @escaping @Sendable (Request, RequestContext) async throws -> Response
     ) {
         self.method = method
         self.pattern = pattern
         self.options = options
+        location = SourceLocation(file: file, line: line)
         self.handler = placement == .loop ? .async(handler) : .asyncOnWorkers(handler)
     }
 }
@@ -58,9 +68,11 @@ extension RouteCollection {
         _ pattern: String,
         _ options: RouteOption...,
         on placement: Placement = .workers,
+        file: StaticString = #fileID,
+        line: UInt = #line,
         use handler: @escaping @Sendable (Request, RequestContext) throws -> Response
     ) {
-        add(RouteDeclaration(method, pattern, on: placement, options, use: handler))
+        add(RouteDeclaration(method, pattern, on: placement, options, file: file, line: line, use: handler))
     }
 
     /// Declares a route for `method` with an asynchronous handler.
@@ -69,8 +81,10 @@ extension RouteCollection {
         _ pattern: String,
         _ options: RouteOption...,
         on placement: Placement = .loop,
+        file: StaticString = #fileID,
+        line: UInt = #line,
         use handler: @escaping @Sendable (Request, RequestContext) async throws -> Response
     ) {
-        add(RouteDeclaration(method, pattern, on: placement, options, use: handler))
+        add(RouteDeclaration(method, pattern, on: placement, options, file: file, line: line, use: handler))
     }
 }

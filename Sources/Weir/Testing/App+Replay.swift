@@ -12,7 +12,7 @@ extension App {
     package func replay(_ script: [UInt8], rounds: Int, connections: Int) throws -> Int {
         var settings = settings
         settings.limits.requestsPerConnection = .max
-        let snapshot = try AppEngine.compile(routes, settings)
+        let (snapshot, hold) = try hold(settings)
         var sentByteCount = 0
         let poller = ReplayPoller(script: script, rounds: rounds) { sentByteCount += $0.count }
         let workers = WorkerPool(workersMin: 0, workersMax: 1, queueMax: 1, idle: 0)
@@ -36,7 +36,7 @@ extension App {
         let loop = server.loops[0]
         for index in 0..<connections { server.adopt(Self.noDescriptor - Int32(index)) }
         poller.finished = { loop.stop() }
-        withExtendedLifetime(poller) { loop.run() }
+        withExtendedLifetime((poller, hold)) { loop.run() }
         return sentByteCount
     }
 

@@ -54,7 +54,7 @@ struct PatternTree {
 
     /// Adds a route, or leaves the tree as it was.
     ///
-    /// - Throws: ``RoutingError/duplicate(pattern:existing:host:methods:)`` and
+    /// - Throws: ``RoutingError/duplicate(pattern:existing:existingRoute:host:methods:)`` and
     ///   ``RoutingError/tooAmbiguous(pattern:host:alternatives:alternativesMax:)``.
     /// - Complexity: O(bytes of the pattern), whatever the tree holds.
     mutating func insert(
@@ -126,6 +126,7 @@ struct PatternTree {
             throw .duplicate(
                 pattern: pattern.text,
                 existing: entry.pattern,
+                existingRoute: Int(entry.route),
                 host: host,
                 methods: entry.methods.intersection(methods)
             )

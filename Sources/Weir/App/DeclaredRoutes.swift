@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// The routes of an app as they are declared: each is checked against those before it, and all become a snapshot.
+
+import WeirEventLoop
+import WeirRouting
+
+/// Where something was declared.
+struct SourceLocation: Sendable, CustomStringConvertible {
+    /// `Orders/Orders.swift`: module and file.
+    let file: StaticString
+    let line: UInt
+
+    var description: String { "\(file):\(line)" }
+}
+
+/// A route with its full pattern and what its groups said.
+struct DeclaredRoute: Sendable {
+    let method: Method
+    let pattern: String
+    let handler: Handler
+    let properties: RouteProperties
+    /// Nil for the engine's own.
+    var location: SourceLocation?
+
+    /// `GET /orders/:id (Orders/Orders.swift:12)`
+    var name: String { "\(method.rawValue) \(pattern)" + (location.map { " (\($0))" } ?? "") }
+}
+
+/// Routes in the order of their declaration. A value; the first mistake among them is kept.
+struct DeclaredRoutes {
+    private var all: [DeclaredRoute] = []
+    private var builder = RouteTableBuilder()
+    /// What is wrong with the first route that cannot be served beside those before it.
+    private(set) var fault: AppError?
+
+    init(_ routes: [DeclaredRoute] = []) {
+        for route in routes { add(route) }
+    }
+
+    mutating func add(_ route: DeclaredRoute) {
+        do throws(RoutingError) {
+            try builder.add(route.method.set, host: route.properties.host, pattern: route.pattern, route: all.count)
+        } catch {
+            if fault == nil { fault = .routes(describe(error, of: route)) }
+        }
+        all.append(route)
+    }
+
+    private func describe(_ error: RoutingError, of route: DeclaredRoute) -> String {
+        guard case .duplicate(_, _, let existing, let host, _) = error else {
+            return (route.location.map { "\($0): " } ?? "") + error.description
+        }
+        return "route \(route.name) conflicts with \(all[existing].name): both are for the same requests on "
+            + "\(RoutingError.name(host)); remove one of them"
+    }
+
+    /// The routes as the engine runs them, with the app's middleware around each.
+    func snapshot(
+        _ settings: Settings,
+        middleware: [any Middleware] = [],
+        version: UInt64 = 1
+    ) throws(AppError) -> Snapshot {
+        if let fault { throw fault }
+        let table = builder.build(version: version)
+        let routes = all.enumerated().map { index, route in
+            Route(
+                index: index,
+                method: route.method,
+                host: route.properties.host,
+                pattern: route.pattern,
+                handler: route.handler.wrapped(in: middleware + route.properties.middleware),
+                parameterNames: table.parameterNames(of: index),
+                deadlineNanoseconds: min(settings.deadline, route.properties.deadline ?? settings.deadline)
+                    .nanosecondsClamped,
+                bodyBytesMax: route.properties.bodyLimit?.bytes ?? settings.limits.bodyBytes
+            )
+        }
+        return Snapshot(version: version, table: table, routes: routes)
+    }
+}
