@@ -84,6 +84,18 @@ def test_an_unknown_name_that_is_near_none_suggests_none():
     assert "did you mean" not in expect_one_line({"WEIR_FROBNICATION_FACTOR": "1"}, "WEIR_FROBNICATION_FACTOR")
 
 
+def test_an_unknown_name_is_refused_even_if_empty():
+    expect_one_line({"WEIR_DEADLNE": ""}, 'WEIR_DEADLNE=""', "did you mean WEIR_DEADLINE?")
+
+
+@pytest.mark.parametrize("name, value, meant", [
+    ("WEIR_PORT", "8080", "WEIR_LISTEN"),
+    ("WEIR_ADMIN_PORT", "9901", "WEIR_ADMIN_LISTEN"),
+])
+def test_a_port_that_somebody_wants_to_set_is_no_service_link(name, value, meant):
+    expect_one_line({name: value}, f'{name}="{value}"', f"did you mean {meant}?")
+
+
 @pytest.mark.parametrize("value", ["15s\nWEIR: all is well", "\x1b[2J", 'a"b', "x" * 100_000])
 def test_a_value_can_neither_break_nor_flood_the_line(value):
     line = expect_one_line({"WEIR_DEADLINE": value}, "WEIR_DEADLINE", "expected")
@@ -91,7 +103,7 @@ def test_a_value_can_neither_break_nor_flood_the_line(value):
 
 
 def test_empty_variables_and_blanks_around_values_do_no_harm(serve):
-    server = serve(WEIR_DEADLINE="", WEIR_UNKNOWN="", WEIR_LOOPS=" 1 ", WEIR_PIN="  ")
+    server = serve(WEIR_DEADLINE="", WEIR_LOOPS=" 1 ", WEIR_PIN="  ")
     assert server.metric("weir_loops") == 1
 
 

@@ -15,8 +15,8 @@ extension Settings {
     /// Reads the `WEIR_*` variables of `environment`; each that is missing or empty keeps its default.
     ///
     /// Blanks around a value are ignored. Variables that Kubernetes injects for a Service whose name begins with
-    /// `weir` are ignored too. Every other `WEIR_*` variable that is no setting is a fault: a mistyped limit must not
-    /// be silently off.
+    /// `weir` are ignored too. Every other `WEIR_*` variable that is no setting is a fault, an empty one also: a
+    /// mistyped limit must not be silently off, and the template that leaves it empty today fills it tomorrow.
     ///
     /// - Throws: ``SettingsError``: the first unknown name in alphabetical order, else the first wrong value in the
     ///   table's order, else the first pair that does not fit together.
@@ -48,11 +48,15 @@ extension Settings {
     private static func checkNames(_ environment: [String: String]) throws(SettingsError) {
         let known = Self.table.map(\.name)
         let unknown = environment.filter { name, value in
-            name.hasPrefix("WEIR_") && !value.trimmingBlanks.isEmpty
-                && !known.contains(name) && !ServiceLink.matches(name)
+            name.hasPrefix("WEIR_") && !known.contains(name) && !ServiceLink.matches(name, value: value)
         }
         guard let (name, value) = unknown.min(by: { $0.key < $1.key }) else { return }
-        throw .unknown(name: name, value: value, nearest: NearestName.find(name, in: known, prefix: "WEIR_"))
+        var nearest = NearestName.find(name, in: known, prefix: "WEIR_")
+        if nearest == nil, name.hasSuffix("_PORT") {
+            // Ports are set as addresses here; many look for a variable like this one first.
+            nearest = known.first { $0 == name.dropLast(4) + "LISTEN" }
+        }
+        throw .unknown(name: name, value: value, nearest: nearest)
     }
 
     private func checkPairs() throws(SettingsError) {

@@ -108,6 +108,8 @@ struct Bounds: Sendable, CustomTestStringConvertible {
         ),
         (["WEIR_LOOP": "1"], #"WEIR_LOOP="1": not a setting; did you mean WEIR_LOOPS?"#),
         (["WEIR_FLUX": "1"], #"WEIR_FLUX="1": not a setting; expected a name of docs/configuration.md"#),
+        (["WEIR_DEADLNIE": ""], #"WEIR_DEADLNIE="": not a setting; did you mean WEIR_DEADLINE?"#),
+        (["WEIR_PORT": "8080"], #"WEIR_PORT="8080": not a setting; did you mean WEIR_LISTEN?"#),
         (["WEIR_": "1"], #"WEIR_="1": not a setting; expected a name of docs/configuration.md"#),
         (
             ["WEIR_DRAIN_TIMEOUT": "4s"],
