@@ -110,6 +110,16 @@ final class HTTPServer: Sendable {
         shared.advance(to: .draining)
     }
 
+    /// Publishes `next` in place of the snapshot with the version `expected`; false if that is no longer the present.
+    ///
+    /// Each loop routes by it from the end of its present turn on, and this call ends the sleep of those that wait for
+    /// something to do. Requests that have met their route keep it.
+    func publish(_ next: Snapshot, replacing expected: UInt64) -> Bool {
+        guard shared.snapshots.publish(next, replacing: expected) else { return false }
+        for loop in loops { loop.submit { _ in } }
+        return true
+    }
+
     /// Takes no more connections, and closes those that are idle; requests in flight go on.
     func closeListenersAndIdle() {
         shared.advance(to: .closing)

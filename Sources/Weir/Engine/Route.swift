@@ -52,8 +52,8 @@ final class Route: Sendable {
 }
 
 /// Everything that a change of configuration changes, as one immutable value with a version.
-final class Snapshot: Sendable {
-    let version: UInt64
+package final class Snapshot: Sendable {
+    package let version: UInt64
     let table: RouteTable
     let routes: [Route]
     /// The methods that some route answers, as `Allow` says it, for `OPTIONS *`.

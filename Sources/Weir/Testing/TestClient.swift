@@ -44,10 +44,15 @@ public struct TestClient: Sendable {
 
     /// Sends these very bytes and answers everything that came back until the connection ended.
     public func exchange(_ bytes: [UInt8]) async throws -> [UInt8] {
+        try await exchange(bytes, on: 0)
+    }
+
+    /// As above, over a connection of this event loop.
+    package func exchange(_ bytes: [UInt8], on loop: Int) async throws -> [UInt8] {
         var pair: [Int32] = [-1, -1]
         guard weir_socketpair(&pair) == 0 else { throw TestClientError.noConnection }
         let client = pair[0]
-        server.adopt(pair[1])
+        server.adopt(pair[1], on: loop)
         return try await withCheckedThrowingContinuation { continuation in
             do throws(SystemCallError) {
                 _ = try SystemThread.start { continuation.resume(returning: Self.transfer(client, bytes)) }
