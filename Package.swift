@@ -63,19 +63,33 @@ let package = Package(
             path: "Benchmarks/Replay",
             swiftSettings: strictSettings
         ),
+        // What several test targets share; part of no product.
+        .target(name: "WeirTestSupport", path: "Tests/Support", swiftSettings: strictSettings),
         .testTarget(name: "WeirHostTests", dependencies: ["WeirHost"], swiftSettings: strictSettings),
-        .testTarget(name: "WeirMetricsTests", dependencies: ["WeirMetrics"], swiftSettings: strictSettings),
-        .testTarget(name: "WeirHTTPTests", dependencies: ["WeirHTTP"], swiftSettings: strictSettings),
-        .testTarget(name: "WeirRoutingTests", dependencies: ["WeirRouting"], swiftSettings: strictSettings),
+        .testTarget(
+            name: "WeirMetricsTests",
+            dependencies: ["WeirMetrics", "WeirTestSupport"],
+            swiftSettings: strictSettings
+        ),
+        .testTarget(
+            name: "WeirHTTPTests",
+            dependencies: ["WeirHTTP", "WeirTestSupport"],
+            swiftSettings: strictSettings
+        ),
+        .testTarget(
+            name: "WeirRoutingTests",
+            dependencies: ["WeirRouting", "WeirTestSupport"],
+            swiftSettings: strictSettings
+        ),
         .testTarget(
             name: "WeirEventLoopTests",
-            dependencies: ["WeirEventLoop", "CWeirSystem", "WeirHost", "WeirMetrics"],
+            dependencies: ["WeirEventLoop", "CWeirSystem", "WeirHost", "WeirMetrics", "WeirTestSupport"],
             swiftSettings: strictSettings
         ),
         .testTarget(
             name: "WeirTests",
             dependencies: [
-                "Weir", "WeirHTTP", "WeirRouting", "WeirMetrics", "WeirEventLoop", "WeirHost",
+                "Weir", "WeirHTTP", "WeirRouting", "WeirMetrics", "WeirEventLoop", "WeirHost", "WeirTestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],

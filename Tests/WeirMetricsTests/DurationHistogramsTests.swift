@@ -3,6 +3,7 @@
 
 import Testing
 import WeirMetrics
+import WeirTestSupport
 
 @Suite struct DurationHistogramsTests {
     static let bounds: [(label: String, nanoseconds: UInt64)] = [
@@ -26,7 +27,7 @@ import WeirMetrics
 
     @Test(arguments: [UInt64(1), 2, 3])
     func `agrees with a slow model`(seed: UInt64) {
-        var random = SplitMix64(state: seed)
+        var random = SeededGenerator(seed: seed)
         var model: [String: [UInt64]] = [:]
         let shards = [MetricsShard(), MetricsShard(), MetricsShard()]
         for _ in 0..<5000 {
@@ -87,18 +88,5 @@ import WeirMetrics
         let values = Exposition(shards: shards).values("weir_handler_stalls_total")
         #expect(values.map(\.series) == ["/3", "/7"].map { "weir_handler_stalls_total{http_route=\"\($0)\"}" })
         #expect(values.map(\.value) == ["1", "2"])
-    }
-}
-
-/// Repeatable random numbers.
-struct SplitMix64: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -3,6 +3,7 @@
 
 import Testing
 import WeirRouting
+import WeirTestSupport
 
 @Suite struct RouteTableModelTests {
     static let patternPieces = ["a", "b", "ab", "a%62c", "", "abcdefghij", ".a", "%25", "caf%C3%A9", "A"]

@@ -3,6 +3,7 @@
 
 import Testing
 import WeirRouting
+import WeirTestSupport
 
 @Suite struct RouteTableScaleTests {
     @Test("a hundred thousand routes are built and each is found in few steps")

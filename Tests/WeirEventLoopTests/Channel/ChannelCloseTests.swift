@@ -3,6 +3,7 @@
 import Testing
 import WeirEventLoop
 import WeirMetrics
+import WeirTestSupport
 
 @Suite struct ChannelCloseTests {
     private static let writeTimeout: Nanoseconds = 5_000_000_000

@@ -3,6 +3,7 @@
 import Testing
 import WeirEventLoop
 import WeirMetrics
+import WeirTestSupport
 
 @Suite struct ChannelReceiveTests {
     @Test func `bytes that have come are delivered in the next turn`() throws {

@@ -3,6 +3,7 @@
 import Testing
 import WeirEventLoop
 import WeirMetrics
+import WeirTestSupport
 
 @Suite struct ChannelSendTests {
     @Test func `what an event sends goes out in its turn`() throws {

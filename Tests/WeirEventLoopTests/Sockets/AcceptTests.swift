@@ -5,6 +5,7 @@ import Glibc
 import Testing
 import WeirEventLoop
 import WeirMetrics
+import WeirTestSupport
 
 @Suite struct AcceptTests {
     @Test func `a connection is accepted with its peer's address`() throws {
@@ -301,7 +302,7 @@ import WeirMetrics
     }
 
     @Test func `a Unix socket that two loops share gives each connection to one of them`() throws {
-        let folder = try TemporaryFolder()
+        let folder = try ScratchFolder()
         let address = SocketAddress.unix(path: "\(folder.path)/s")
         let descriptor = try Listener.bind(address, options: ListenerOptions(), reusesPort: false).descriptor
         let threads = try [descriptor, dup(descriptor)].enumerated().map { index, descriptor in

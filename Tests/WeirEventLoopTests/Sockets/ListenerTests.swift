@@ -4,6 +4,7 @@ import CWeirSystem
 import Glibc
 import Testing
 import WeirEventLoop
+import WeirTestSupport
 
 @Suite struct ListenerTests {
     private static let loopback = SocketAddress.ipv4(0x7F00_0001, port: 0)
@@ -48,7 +49,7 @@ import WeirEventLoop
     }
 
     @Test func `the file of a dead Unix socket is taken over, that of a live one is not`() throws {
-        let folder = try TemporaryFolder()
+        let folder = try ScratchFolder()
         let address = SocketAddress.unix(path: "\(folder.path)/s")
         let (first, _) = try Self.bind(address)
         let error = try #require(throws: SystemCallError.self) { try Self.bind(address) }
@@ -61,7 +62,7 @@ import WeirEventLoop
     }
 
     @Test func `a file that is no socket is not removed`() throws {
-        let folder = try TemporaryFolder()
+        let folder = try ScratchFolder()
         let path = "\(folder.path)/precious"
         let descriptor = open(path, O_CREAT | O_WRONLY, 0o600)
         try #require(descriptor >= 0)
@@ -72,7 +73,7 @@ import WeirEventLoop
 
     @Test(arguments: [UInt16(0o600), 0o660, 0o777])
     func `the file of a Unix socket has the mode that was asked for`(mode: UInt16) throws {
-        let folder = try TemporaryFolder()
+        let folder = try ScratchFolder()
         let path = "\(folder.path)/s"
         let (listener, _) = try Self.bind(.unix(path: path), ListenerOptions(unixMode: mode))
         var status = stat()

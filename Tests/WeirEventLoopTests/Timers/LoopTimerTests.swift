@@ -2,6 +2,7 @@
 
 import Testing
 import WeirEventLoop
+import WeirTestSupport
 
 @Suite struct LoopTimerTests {
     @Test func `a timer fires once, in the turn in which its instant has come`() throws {

@@ -3,6 +3,7 @@
 
 import Testing
 import WeirEventLoop
+import WeirTestSupport
 
 @Suite struct TimerWheelModelTests {
     private static let nodeCount = 40

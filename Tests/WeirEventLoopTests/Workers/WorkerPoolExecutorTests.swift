@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The worker pool as the executor of tasks.
 
-import Glibc
 import Synchronization
 import Testing
 import WeirEventLoop
+import WeirTestSupport
 
 @Suite(.timeLimit(.minutes(2))) struct WorkerPoolExecutorTests {
     private static func makePool(workersMax: Int = 4, queueMax: Int = 100) -> WorkerPool {
@@ -96,14 +96,4 @@ private func eventuallyTrue(_ condition: () -> Bool) async -> Bool {
         try? await Task.sleep(for: .milliseconds(1))
     }
     return false
-}
-
-/// The kernel's name of the calling thread.
-private func threadName() -> String {
-    let descriptor = open("/proc/thread-self/comm", O_RDONLY)
-    guard descriptor >= 0 else { return "" }
-    defer { close(descriptor) }
-    var bytes = [UInt8](repeating: 0, count: 32)
-    let count = read(descriptor, &bytes, bytes.count)
-    return String(decoding: bytes.prefix(max(0, count - 1)), as: UTF8.self)
 }

@@ -2,6 +2,7 @@
 
 import Testing
 import WeirHTTP
+import WeirTestSupport
 
 /// A coded body and what is in it, or why it is refused.
 struct CodedCase: CustomTestStringConvertible, Sendable {

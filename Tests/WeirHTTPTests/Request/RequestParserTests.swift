@@ -2,6 +2,7 @@
 
 import Testing
 import WeirHTTP
+import WeirTestSupport
 
 /// A request that is right, and what is in it.
 struct GoodCase: CustomTestStringConvertible, Sendable {

@@ -3,6 +3,7 @@
 import Glibc
 import Testing
 import WeirHTTP
+import WeirTestSupport
 
 @Suite("HTTPDate") struct HTTPDateTests {
     private func date(_ seconds: Int64) -> String {

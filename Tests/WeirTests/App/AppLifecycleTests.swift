@@ -5,6 +5,7 @@ import ServiceLifecycle
 import Testing
 import Weir
 import WeirEventLoop
+import WeirTestSupport
 
 @Suite(.timeLimit(.minutes(2))) struct AppLifecycleTests {
     private static let loopback = [ListenAddress.tcp(host: "127.0.0.1", port: 0)]

@@ -4,6 +4,7 @@
 import Logging
 import Testing
 import Weir
+import WeirTestSupport
 
 @Suite struct HandlerTests {
     private static let secret = "s3cr3t-connection-string"

@@ -2,6 +2,7 @@
 
 import Testing
 import Weir
+import WeirTestSupport
 
 @Suite struct MiddlewareTests {
     /// Notes when it is entered and left.

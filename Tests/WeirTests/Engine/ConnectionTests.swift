@@ -3,6 +3,7 @@
 
 import Testing
 import Weir
+import WeirTestSupport
 
 @Suite(.timeLimit(.minutes(2))) struct ConnectionTests {
     private static let keep = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"

@@ -3,6 +3,7 @@
 
 import Testing
 import Weir
+import WeirTestSupport
 
 @Suite(.timeLimit(.minutes(2))) struct DeadlineTests {
     private static let short = RouteOption.deadline(.milliseconds(20))

@@ -3,6 +3,7 @@
 
 import Testing
 import Weir
+import WeirTestSupport
 
 @Suite(.timeLimit(.minutes(3))) struct PipeliningTests {
     private static func makeRoutes(_ app: App) {
@@ -26,7 +27,7 @@ import Weir
         let targets = HandlerKind.allCases.map { "\($0)" } + ["stream"]
         try await app.test { client async throws in
             for seed in 0..<20 {
-                var random = SplitMix(seed: UInt64(seed))
+                var random = SeededGenerator(seed: UInt64(seed))
                 let names = (0..<30).map { _ in targets[Int.random(in: 0..<targets.count, using: &random)] }
                 var text = ""
                 for (index, name) in names.enumerated() {
@@ -149,20 +150,5 @@ import Weir
             #expect(responses.map(\.text) == Self.answers, "\(bytesAtOnce) at once")
         }
         try await running.stop()
-    }
-}
-
-/// SplitMix64.
-private struct SplitMix: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

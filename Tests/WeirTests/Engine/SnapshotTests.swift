@@ -5,6 +5,7 @@ import Synchronization
 import Testing
 import Weir
 import WeirEventLoop
+import WeirTestSupport
 
 @Suite(.timeLimit(.minutes(2))) struct SnapshotTests {
     /// An app that answers `/x/:<name>` with `text` and its parameter.

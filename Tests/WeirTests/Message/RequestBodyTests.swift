@@ -2,6 +2,7 @@
 
 import Testing
 import Weir
+import WeirTestSupport
 
 @Suite struct RequestBodyTests {
     @Test(arguments: HandlerKind.allCases)

@@ -3,6 +3,7 @@
 import Glibc
 import Testing
 import Weir
+import WeirTestSupport
 
 @Suite struct ResponseFileTests {
     private func answer(

@@ -2,6 +2,7 @@
 
 import Testing
 import Weir
+import WeirTestSupport
 
 @Suite struct ResponseStreamTests {
     private struct Failure: Error {

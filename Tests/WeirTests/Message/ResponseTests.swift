@@ -3,6 +3,7 @@
 
 import Testing
 import Weir
+import WeirTestSupport
 
 @Suite struct ResponseTests {
     private static let closing = "HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+// Where a piece of code runs, by the names that our threads have.
 
 import Glibc
 
 /// The kernel's name of the calling thread.
-func threadName() -> String {
+package func threadName() -> String {
     let descriptor = open("/proc/thread-self/comm", O_RDONLY)
     guard descriptor >= 0 else { return "" }
     defer { close(descriptor) }

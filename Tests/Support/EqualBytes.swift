@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// A comparison for tests of large bodies.
 
 /// Whether two byte strings are equal. `#expect` of `==` would compute their difference when they are not, which takes
 /// minutes for large ones.
-func isEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool { left == right }
+package func isEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool { left == right }
