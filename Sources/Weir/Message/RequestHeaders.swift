@@ -37,12 +37,6 @@ public struct RequestHeaders: Sendable, Sequence {
     }
 
     private func matches(_ index: Int, _ name: String) -> Bool {
-        let bytes = exchange.bytes(exchange.parser.pointee.field(index).name)
-        guard bytes.count == name.utf8.count else { return false }
-        return zip(bytes, name.utf8).allSatisfy { lowercased($0) == lowercased($1) }
-    }
-
-    private func lowercased(_ byte: UInt8) -> UInt8 {
-        byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte
+        Headers.matches(exchange.bytes(exchange.parser.pointee.field(index).name), name.utf8)
     }
 }
