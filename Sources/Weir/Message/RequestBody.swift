@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A request's body, as a stream of pieces or whole.
 
+import Synchronization
 import WeirEventLoop
 import WeirHTTP
 
@@ -109,19 +110,42 @@ public struct RequestBody: Sendable, AsyncSequence {
                 return .piece(whole)
             }
             if let failure = exchange.inputFailure { return .failed(failure) }
-            if exchange.input.isDone { return .end }
+            if exchange.input.isDone {
+                keepTrailers(exchange)
+                return .end
+            }
             guard let connection = exchange.connection, exchange.takesBody else { return .failed(.disconnected) }
             connection.sendContinue(exchange)
             return .wait
         }
+
+        /// Hands the trailers over together with the end: a reader elsewhere must not look at the loop's own.
+        private static func keepTrailers(_ exchange: Exchange) {
+            guard !exchange.parts.pointee.trailers.isEmpty else { return }
+            let trailers = RequestBody.trailers(of: exchange)
+            exchange.extras.withLock { extras in
+                extras.isUsed = true
+                extras.values[ObjectIdentifier(TrailersKey.self)] = trailers
+            }
+        }
     }
 
-    /// The trailer fields that came behind a chunked body; empty until its end was read.
+    /// The trailer fields that came behind a chunked body (RFC 9112 section 7.1.2); empty until its end was read, and
+    /// after the response.
     public var trailers: Headers {
+        // A whole body had its trailers before the handler was called; they do not change any more.
+        if exchange.isBodyWhole { return Self.trailers(of: exchange) }
+        return exchange.extras.withLock { $0.values[ObjectIdentifier(TrailersKey.self)] as? Headers } ?? Headers()
+    }
+
+    private static func trailers(of exchange: Exchange) -> Headers {
         var headers = Headers()
         for (name, value) in exchange.parts.pointee.trailers { headers.add(name, value) }
         return headers
     }
+
+    /// Where the trailers lie among what is kept with the request.
+    private enum TrailersKey {}
 }
 
 /// Why a request's body could not be read.

@@ -120,6 +120,51 @@ import WeirTestSupport
         }
     }
 
+    @Test(arguments: HandlerKind.allCases, [false, true])
+    func `trailers are there for a handler that collects the body, also behind middleware`(
+        kind: HandlerKind,
+        isBehindMiddleware: Bool
+    ) async throws {
+        let app = makeApp()
+        if isBehindMiddleware { app.use(RequestID()) }
+        app.handleBody(kind, "/") { body, request in
+            .text("\(body.count) \(request.body.trailers["x-sum"] ?? "nil")")
+        }
+        try await app.test { client async throws in
+            for (trailer, text) in [("X-Sum: 12\r\n", "2 12"), ("", "2 nil")] {
+                let responses = try await client.exchange(
+                    "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+                        + "2\r\nab\r\n0\r\n\(trailer)\r\n"
+                )
+                #expect(responses.map(\.text) == [text])
+            }
+        }
+    }
+
+    @Test(arguments: HandlerKind.asynchronous)
+    func `trailers are not there before the body's end was read, even if they have come`(kind: HandlerKind) async throws
+    {
+        let app = makeApp()
+        let handler: @Sendable (Request, RequestContext) async throws -> Response = { request, _ in
+            // Elsewhere than on the loop, which goes on receiving: the thread sanitizer would see a race.
+            let reader = Task.detached {
+                var pieces = request.body.makeAsyncIterator()
+                var counts = [request.body.trailers.count]
+                while (try await pieces.next()) != nil { counts.append(request.body.trailers.count) }
+                return counts + [request.body.trailers.count]
+            }
+            return .text(try await reader.value.map(String.init).joined(separator: " "))
+        }
+        app.add(RouteDeclaration(.post, "/", on: kind.placement, use: handler))
+        try await app.test { client async throws in
+            let responses = try await client.exchange(
+                "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+                    + "2\r\nab\r\n0\r\nX-Sum: 12\r\n\r\n"
+            )
+            #expect(responses.map(\.text) == ["0 0 1"])
+        }
+    }
+
     @Test(arguments: HandlerKind.asynchronous)
     func `a body is read once`(kind: HandlerKind) async throws {
         let app = makeApp()
