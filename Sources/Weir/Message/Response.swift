@@ -4,8 +4,12 @@
 import FoundationEssentials
 
 /// A response: status, fields, and a body that is bytes, text, JSON, a file or a stream.
+///
+/// A response to 205 has no body (RFC 9110 section 15.3.6): one that is there goes when the status becomes 205.
 public struct Response: Sendable {
-    public var status: Status
+    public var status: Status {
+        didSet { if status.code == 205 { dropBody() } }
+    }
     public var headers: Headers
     var contentType: ContentType
     var body: ResponseBody
@@ -15,6 +19,48 @@ public struct Response: Sendable {
         self.headers = headers
         self.contentType = contentType
         self.body = body
+        if status.code == 205 { dropBody() }
+    }
+
+    private mutating func dropBody() {
+        body = .empty
+        contentType = .none
+    }
+
+    /// What will be sent as `Content-Type`: the field in ``headers`` if there is one, else what the body was made as;
+    /// nil for none. Setting it puts a value in the place of both.
+    public var mediaType: String? {
+        get { headers["Content-Type"] ?? contentType.text }
+        set {
+            headers["Content-Type"] = nil
+            contentType = newValue.map { .other($0) } ?? .none
+        }
+    }
+
+    /// The whole body where it is in memory (bytes, text, JSON), empty for none; nil for a file, a stream, or JSON that
+    /// could not be encoded.
+    ///
+    /// To send another body, make a response of it with this one's ``status``, ``mediaType`` and ``headers``.
+    /// - Complexity: copies a text; bytes are shared.
+    public var bytes: [UInt8]? {
+        switch body {
+        case .empty: []
+        case .text(let text): [UInt8](text.utf8)
+        case .bytes(let bytes): bytes
+        case .file, .stream, .failure: nil
+        }
+    }
+
+    /// How many bytes the body has, as far as that is known before it is sent: nil for a file, a stream without a
+    /// length, or JSON that could not be encoded.
+    public var byteCount: Int? {
+        switch body {
+        case .empty: 0
+        case .text(let text): text.utf8.count
+        case .bytes(let bytes): bytes.count
+        case .stream(let length, _): length
+        case .file, .failure: nil
+        }
     }
 
     /// A response without a body.
@@ -105,6 +151,19 @@ enum ContentType: Sendable {
     case octets
     case html
     case other(String)
+
+    /// What the field says; see `HeadWriter.contentType`.
+    var text: String? {
+        switch self {
+        case .none: nil
+        case .text: "text/plain; charset=utf-8"
+        case .json: "application/json"
+        case .problem: "application/problem+json"
+        case .octets: "application/octet-stream"
+        case .html: "text/html; charset=utf-8"
+        case .other(let text): text
+        }
+    }
 
     static func forFile(_ path: String) -> ContentType {
         guard let dot = path.utf8.lastIndex(of: UInt8(ascii: ".")) else { return .octets }

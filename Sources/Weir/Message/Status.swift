@@ -23,6 +23,8 @@ public struct Status: Sendable, Hashable, ExpressibleByIntegerLiteral, CustomStr
     @inlinable public static var created: Status { Status(201) }
     @inlinable public static var accepted: Status { Status(202) }
     @inlinable public static var noContent: Status { Status(204) }
+    /// The client shall show its form anew; never has a body.
+    @inlinable public static var resetContent: Status { Status(205) }
     @inlinable public static var movedPermanently: Status { Status(301) }
     @inlinable public static var found: Status { Status(302) }
     @inlinable public static var seeOther: Status { Status(303) }

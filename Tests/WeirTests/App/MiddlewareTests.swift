@@ -118,6 +118,38 @@ import WeirTestSupport
         }
     }
 
+    /// Puts texts in capitals.
+    private struct Shouting: Middleware {
+        func handle(_ request: Request, _ context: RequestContext, next: NextHandler) async throws -> Response {
+            let response = try await next(request, context)
+            guard response.mediaType?.hasPrefix("text/") == true, let bytes = response.bytes else { return response }
+            let text = String(decoding: bytes, as: UTF8.self).uppercased()
+            var loud = Response.bytes(Array(text.utf8), contentType: response.mediaType, status: response.status)
+            loud.headers = response.headers
+            return loud
+        }
+    }
+
+    @Test(arguments: HandlerKind.allCases)
+    func `middleware may read a response's body and type, and send another`(kind: HandlerKind) async throws {
+        let app = makeApp()
+        app.use(Shouting())
+        app.handle(kind, "/text") { _, _ in
+            var response = Response.text("quiet", status: .accepted)
+            response.headers["X-Kept"] = "1"
+            return response
+        }
+        app.handle(kind, "/json") { _, _ in .json(["quiet"]) }
+        app.handle(kind, "/stream") { _, _ in .stream(contentType: "text/plain") { try await $0.write("quiet") } }
+        try await app.test { client async throws in
+            let text = try await client.get("/text")
+            #expect(text.text == "QUIET" && text.status == 202 && text.headers["X-Kept"] == "1")
+            #expect(text.headers.all("Content-Type") == ["text/plain; charset=utf-8"])
+            #expect(try await client.get("/json").text == "[\"quiet\"]")
+            #expect(try await client.get("/stream").text == "quiet")
+        }
+    }
+
     @Test(arguments: HandlerKind.allCases)
     func `a handler behind middleware gets its body`(kind: HandlerKind) async throws {
         let app = makeApp()

@@ -92,6 +92,79 @@ import WeirTestSupport
         #expect(head.body.isEmpty)
     }
 
+    @Test(arguments: bodies, HandlerKind.allCases)
+    func `205 has a length and no body`(body: Body, kind: HandlerKind) async throws {
+        let make: @Sendable () -> Response = {
+            var response = body.make()
+            response.headers["X-Kept"] = "1"
+            response.status = .resetContent
+            return response
+        }
+        let response = try await answer(kind, .get, make)
+        #expect(response.status == 205)
+        #expect(response.body.isEmpty && response.isWhole)
+        #expect(response["Content-Length"] == "0")
+        #expect(response["Content-Type"] == nil)
+        #expect(response["X-Kept"] == "1")
+    }
+
+    @Test func `205 has no file and no stream either, however it is made`() async throws {
+        let responses: [@Sendable () -> Response] = [
+            { .file("/etc/passwd", status: .resetContent) },
+            { .stream(status: .resetContent) { try await $0.write("x") } },
+            { .stream(status: .resetContent, length: 1) { try await $0.write("x") } },
+            { .text("x", status: 205) },
+        ]
+        for make in responses {
+            let response = try await answer(.loop, .get, make)
+            #expect(response.status == 205 && response.body.isEmpty && response.isWhole)
+            #expect(response["Content-Length"] == "0" && response["Transfer-Encoding"] == nil)
+        }
+    }
+
+    @Test(arguments: bodies)
+    func `what a body in memory will be sent as can be read`(body: Body) {
+        let response = body.make()
+        #expect(response.bytes.map { isEqual($0, body.bytes) } == true)
+        #expect(response.byteCount == body.bytes.count)
+        #expect(response.mediaType == body.contentType)
+    }
+
+    @Test func `of a body that is not in memory only what is known can be read`() {
+        struct Unencodable: Encodable {
+            func encode(to encoder: any Encoder) throws { throw HTTPError(.gone) }
+        }
+        let stream = Response.stream(contentType: "text/x") { _ in }
+        #expect(stream.bytes == nil && stream.byteCount == nil && stream.mediaType == "text/x")
+        let sized = Response.stream(length: 7) { _ in }
+        #expect(sized.bytes == nil && sized.byteCount == 7 && sized.mediaType == "application/octet-stream")
+        let file = Response.file("/srv/logo.png")
+        #expect(file.bytes == nil && file.byteCount == nil && file.mediaType == "image/png")
+        let failure = Response.json(Unencodable())
+        #expect(failure.bytes == nil && failure.byteCount == nil && failure.status == 500)
+    }
+
+    @Test func `the media type that can be read and set is the one that is sent`() async throws {
+        for (field, type) in [(nil, "text/plain; charset=utf-8"), ("text/x", "text/x")] as [(String?, String)] {
+            let make: @Sendable () -> Response = {
+                var response = Response.text("x")
+                response.headers["Content-Type"] = field
+                return response
+            }
+            #expect(make().mediaType == type)
+            #expect(try await answer(.loop, .get, make)["Content-Type"] == type)
+            for set in ["text/y", nil] {
+                let change: @Sendable () -> Response = {
+                    var response = make()
+                    response.mediaType = set
+                    return response
+                }
+                #expect(change().mediaType == set)
+                #expect(try await answer(.loop, .get, change)["Content-Type"] == set)
+            }
+        }
+    }
+
     @Test(arguments: [204, 304], bodies)
     func `204 and 304 have neither body nor length`(code: Int, body: Body) async throws {
         let response = try await answer {
