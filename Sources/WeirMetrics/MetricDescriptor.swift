@@ -26,7 +26,7 @@ extension GaugeID {
         case .connectionsOpen:
             MetricDescriptor("weir_connections_open", "Open client connections.")
         case .requestsExecuting:
-            MetricDescriptor("weir_requests_executing", "Requests that were admitted and run.")
+            MetricDescriptor("weir_requests_executing", "Requests whose head was read and that are not over.")
         case .bufferBytes:
             MetricDescriptor("weir_buffer_bytes", "Memory held in buffers for connections.")
         }
@@ -98,7 +98,7 @@ extension CounterID {
     private func timeout(_ kind: String) -> MetricDescriptor {
         MetricDescriptor(
             "weir_timeouts_total",
-            "Timeouts that ran out, by what was waited for.",
+            "Timeouts that ran out, by what was waited for; a deadline is also in weir_rejected_total.",
             label: MetricLabel("kind", kind)
         )
     }
@@ -106,7 +106,7 @@ extension CounterID {
     private func rejected(_ reason: String) -> MetricDescriptor {
         MetricDescriptor(
             "weir_rejected_total",
-            "Requests turned away, by reason.",
+            "Requests turned away, by reason; deadline_exceeded is also in weir_timeouts_total.",
             label: MetricLabel("reason", reason)
         )
     }

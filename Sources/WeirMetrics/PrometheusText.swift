@@ -51,7 +51,7 @@ package struct PrometheusText: Sendable {
     private mutating func writeDurations(_ cells: MergedCells) {
         let name = "http_server_request_duration_seconds"
         for cell in cells.all {
-            begin(family: name, help: "Time from a request's first byte to the end of its response.", type: "histogram")
+            begin(family: name, help: "Time from a request's whole head to the end of its response.", type: "histogram")
             var count: UInt64 = 0
             for (bucket, bound) in DurationBuckets.labels.enumerated() {
                 count &+= cell.counters[bucket]

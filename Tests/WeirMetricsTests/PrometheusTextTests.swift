@@ -17,7 +17,7 @@ import WeirMetrics
         }
         #expect(
             histogram == """
-                # HELP http_server_request_duration_seconds Time from a request's first byte to the end of its response.
+                # HELP http_server_request_duration_seconds Time from a request's whole head to the end of its response.
                 # TYPE http_server_request_duration_seconds histogram
                 \(buckets.joined())\(name)_sum{\(labels)} 0.003000001
                 \(name)_count{\(labels)} 1
@@ -31,7 +31,7 @@ import WeirMetrics
         #expect(
             text.contains(
                 """
-                # HELP weir_timeouts_total Timeouts that ran out, by what was waited for.
+                # HELP weir_timeouts_total Timeouts that ran out, by what was waited for; a deadline is also in weir_rejected_total.
                 # TYPE weir_timeouts_total counter
                 weir_timeouts_total{kind="head"} 0
                 weir_timeouts_total{kind="body"} 0
