@@ -2,45 +2,51 @@
 // A small service to start from: orders in memory, JSON in and out, a deadline for a group of routes, and work that
 // blocks on the worker pool.
 
+import FoundationEssentials
 import Weir
 
 @main struct Orders {
     static func main() async throws {
-        let app = App()
-        let store = OrderStore()
+        let app = App()  // settings from WEIR_* variables
 
-        app.use(RequestID())
-
-        app.get("/ping", on: .loop) { _, _ in .text("pong\n") }
-
-        app.group("/v1", .deadline(.seconds(2)), .bodyLimit(.kibibytes(64))) { v1 in
-            v1.post("/orders") { request, _ in
-                let order = try await store.add(request.decode(NewOrder.self).checked())
-                var response = Response.json(order, status: .created)
-                response.headers["Location"] = "/v1/orders/\(order.id)"
-                return response
-            }
-
-            v1.get("/orders/:id") { request, _ in
-                let id = try request.parameter("id", as: Int.self)
-                guard let order = await store.order(id) else { throw HTTPError(.notFound, "there is no order \(id)") }
-                return .json(order)
-            }
-
-            v1.get("/search") { request, _ in
-                guard let item = request.query["item"] else { throw HTTPError(.badRequest, "item: a name is expected") }
-                return .json(await store.orders(of: item))
-            }
+        app.get("/ping", on: .loop) { _, _ in .text("pong") }  // declared non-blocking: runs on the event loop
+        app.get("/orders/:id") { request, context in  // async: on the loop, suspends freely
+            let order = try await store.order(try request.parameter("id"), until: context.deadline)
+            return .json(order)
         }
-
-        // Synchronous, so it runs on the worker pool, where it may block; its body is whole when it starts.
-        app.post("/reports", .bodyLimit(.mebibytes(4))) { request, context -> Response in
-            let orders = try request.decode([NewOrder].self)
-            return .text(try Report(orders, isCancelled: { context.isCancelled }).text)
+        app.post("/orders", .bodyLimit(.kibibytes(64))) { request, _ in
+            let order = try await store.add(request.decode(NewOrder.self).checked())
+            var response = Response.json(order, status: .created)
+            response.headers["Location"] = "/orders/\(order.id)"
+            return response
         }
+        app.post("/reports") { request, context -> Response in  // synchronous: on the worker pool, may block
+            .bytes(try render(request.body.collect(upTo: .mebibytes(4))))
+        }
+        app.group("/v1", .deadline(.seconds(2))) { v1 in
+            v1.get("/search", use: search)
+        }
+        app.use(RequestID())  // middleware, composed once
 
-        try await app.run()
+        try await app.run()  // or hand `app` to a ServiceGroup: it is a Service
     }
+}
+
+let store = OrderStore()
+
+@Sendable func search(_ request: Request, _ context: RequestContext) async throws -> Response {
+    guard let item = request.query["item"] else { throw HTTPError(.badRequest, "item: a name is expected") }
+    return .json(await store.orders(of: item))
+}
+
+/// How much of each item was ordered, as a table of the orders in a JSON list.
+func render(_ body: [UInt8]) throws -> [UInt8] {
+    guard let orders = try? JSONDecoder().decode([NewOrder].self, from: Data(body)) else {
+        throw HTTPError(.badRequest, "a list of orders is expected")
+    }
+    var quantities: [String: Int] = [:]
+    for order in orders { quantities[order.item, default: 0] += try order.checked().quantity }
+    return Array(quantities.sorted { $0.key < $1.key }.map { "\($0.key)\t\($0.value)\n" }.joined().utf8)
 }
 
 struct NewOrder: Decodable {
@@ -70,26 +76,16 @@ actor OrderStore {
         return order
     }
 
-    func order(_ id: Int) -> Order? {
-        orders.indices.contains(id - 1) ? orders[id - 1] : nil
+    /// - Throws: `CancellationError` if the caller's turn comes when nobody waits for the answer any more.
+    func order(_ id: String, until deadline: ContinuousClock.Instant) throws -> Order {
+        guard ContinuousClock.now < deadline else { throw CancellationError() }
+        guard let number = Int(id), number > 0, number <= orders.count else {
+            throw HTTPError(.notFound, "there is no order \(id)")
+        }
+        return orders[number - 1]
     }
 
     func orders(of item: String) -> [Order] {
         orders.filter { $0.item == item }
-    }
-}
-
-/// How much of each item was ordered, as a table.
-struct Report {
-    let text: String
-
-    /// - Throws: `CancellationError` as soon as nobody waits for the report any more.
-    init(_ orders: [NewOrder], isCancelled: () -> Bool) throws {
-        var quantities: [String: Int] = [:]
-        for order in orders {
-            if isCancelled() { throw CancellationError() }
-            quantities[order.item, default: 0] += try order.checked().quantity
-        }
-        text = quantities.sorted { $0.key < $1.key }.map { "\($0.key)\t\($0.value)\n" }.joined()
     }
 }
