@@ -16,6 +16,8 @@ final class HTTPServer: Sendable {
         var name: String
         var loopCount: Int
         var listen: [ListenAddress]
+        /// Listening descriptors that are taken instead of `listen`; they belong to the server then.
+        var inherited: [Int32] = []
         var connectionsMax: Int
         var descriptorsHigh: Int
         var descriptorsMax: Int
@@ -84,6 +86,10 @@ final class HTTPServer: Sendable {
             serverLoops.append(ServerLoop(loop: loop, shared: shared))
         }
         self.serverLoops = serverLoops
+        guard plan.inherited.isEmpty else {
+            for descriptor in plan.inherited { try share(descriptor, address: Listener.inherit(descriptor), file: nil) }
+            return
+        }
         for address in plan.listen { try listen(on: address, plan.settings) }
     }
 
@@ -179,20 +185,33 @@ final class HTTPServer: Sendable {
             options.isDualStack = true
             wanted = .ipv6(0, 0, port: port)
         }
-        let isShared = if case .unix = wanted { true } else { false }
-        var shared: Int32 = -1
+        if case .unix(let path) = wanted {
+            let (descriptor, bound) = try bindFallingBack(wanted, options, isFirst: true)
+            try share(descriptor, address: bound, file: SocketFile(at: path))
+            return
+        }
         for (index, serverLoop) in serverLoops.enumerated() {
-            var descriptor: Int32
-            if isShared, index > 0 {
-                descriptor = dup(shared)
-                guard descriptor >= 0 else { throw SystemCallError("dup", errno: errno, subject: wanted.description) }
-            } else {
-                (descriptor, wanted) = try bindFallingBack(wanted, options, isFirst: index == 0)
-                shared = descriptor
-            }
+            let descriptor: Int32
+            (descriptor, wanted) = try bindFallingBack(wanted, options, isFirst: index == 0)
             if index == 0 { addresses.withLock { [wanted] in $0.append(wanted) } }
             try serverLoop.loop.add(
-                Listener(descriptor: descriptor, address: wanted, isShared: isShared, open: serverLoop.open)
+                Listener(descriptor: descriptor, address: wanted, isShared: false, open: serverLoop.open)
+            )
+        }
+    }
+
+    /// Has all loops watch one socket, each by a descriptor of its own. The first loop's listener owns the file.
+    private func share(_ descriptor: Int32, address: SocketAddress, file: SocketFile?) throws(SystemCallError) {
+        addresses.withLock { $0.append(address) }
+        for (index, serverLoop) in serverLoops.enumerated() {
+            try serverLoop.loop.add(
+                Listener(
+                    descriptor: index == 0 ? descriptor : Listener.duplicate(descriptor, of: address),
+                    address: address,
+                    isShared: true,
+                    socketFile: index == 0 ? file : nil,
+                    open: serverLoop.open
+                )
             )
         }
     }

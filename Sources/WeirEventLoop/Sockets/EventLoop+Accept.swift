@@ -76,14 +76,20 @@ extension EventLoop {
     static let acceptsPerTurnMax = 64
     private static let acceptRetryNanoseconds: Nanoseconds = 100_000_000
 
-    /// Watches `listener` and opens its connections. On the loop's thread, or before it runs.
+    /// Watches `listener` and opens its connections. On the loop's thread, or before it runs. A listener that cannot
+    /// be watched is closed.
     package func add(_ listener: Listener) throws(SystemCallError) {
         let index = core.pointee.listeners.count
-        try core.pointee.poller.add(
-            listener.descriptor,
-            interest: listener.isShared ? .sharedListener : .readable,
-            token: Token.listener(index)
-        )
+        do throws(SystemCallError) {
+            try core.pointee.poller.add(
+                listener.descriptor,
+                interest: listener.isShared ? .sharedListener : .readable,
+                token: Token.listener(index)
+            )
+        } catch {
+            listener.close()
+            throw error
+        }
         core.pointee.listeners.append(listener)
     }
 

@@ -32,12 +32,22 @@ package struct Listener: Sendable {
     package let address: SocketAddress
     /// Several loops watch the same socket (Unix and inherited ones); TCP listeners are one per loop (SO_REUSEPORT).
     package let isShared: Bool
+    /// What is removed when this listener closes: nil for TCP, for inherited sockets, and for all but one of the
+    /// listeners that share a socket.
+    let socketFile: SocketFile?
     let open: ChannelOpener
 
-    package init(descriptor: Int32, address: SocketAddress, isShared: Bool, open: @escaping ChannelOpener) {
+    package init(
+        descriptor: Int32,
+        address: SocketAddress,
+        isShared: Bool,
+        socketFile: SocketFile? = nil,
+        open: @escaping ChannelOpener
+    ) {
         self.descriptor = descriptor
         self.address = address
         self.isShared = isShared
+        self.socketFile = socketFile
         self.open = open
     }
 
@@ -79,12 +89,44 @@ package struct Listener: Sendable {
             _ = Glibc.close(descriptor)
             throw error
         }
-        return (descriptor, bound(descriptor) ?? address)
+        guard case .unix = address else { return (descriptor, SocketAddress(of: descriptor) ?? address) }
+        return (descriptor, address)
+    }
+
+    /// Takes over a socket that another process bound and listens on: sets what the loops need, and says its address.
+    ///
+    /// The backlog and the permissions stay as they are. Accepted sockets get TCP_NODELAY as with ``bind``.
+    /// - Throws: `SystemCallError` that names the descriptor, if it is no listening stream socket.
+    package static func inherit(_ descriptor: Int32) throws(SystemCallError) -> SocketAddress {
+        let subject = "descriptor \(descriptor)"
+        guard let address = SocketAddress(of: descriptor) else {
+            throw SystemCallError("getsockname", errno: errno, subject: subject)
+        }
+        var isListening: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        guard getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &isListening, &length) == 0 else {
+            throw SystemCallError("getsockopt", errno: errno, subject: subject)
+        }
+        guard isListening != 0 else { throw SystemCallError("accept", errno: EINVAL, subject: subject) }
+        let flags = fcntl(descriptor, F_GETFL)
+        guard flags >= 0, fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) == 0,
+            fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0
+        else { throw SystemCallError("fcntl", errno: errno, subject: subject) }
+        if address.family != AF_UNIX { try set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1, subject) }
+        return address
+    }
+
+    /// Another descriptor of the same socket, for another loop.
+    package static func duplicate(_ descriptor: Int32, of address: SocketAddress) throws(SystemCallError) -> Int32 {
+        let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+        guard copy >= 0 else { throw SystemCallError("fcntl", errno: errno, subject: address.description) }
+        return copy
     }
 
     func close() {
+        // The file goes first: while the descriptor is open, nobody else can have bound a socket there.
+        socketFile?.remove()
         _ = Glibc.close(descriptor)
-        if case .unix(let path) = address { unlink(path) }
     }
 
     private static func set(
@@ -117,16 +159,5 @@ package struct Listener: Sendable {
         guard probe >= 0 else { return true }
         defer { _ = Glibc.close(probe) }
         return address.withKernelForm { connect(probe, $0, $1) } == 0 || errno == EAGAIN
-    }
-
-    /// The address that the kernel gave (the port, where 0 was asked for).
-    private static func bound(_ descriptor: Int32) -> SocketAddress? {
-        var storage = sockaddr_storage()
-        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        let result = withUnsafeMutablePointer(to: &storage) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
-        }
-        guard result == 0, storage.ss_family != sa_family_t(AF_UNIX) else { return nil }
-        return SocketAddress(storage)
     }
 }

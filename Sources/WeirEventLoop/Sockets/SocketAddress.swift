@@ -51,6 +51,32 @@ package enum SocketAddress: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
+    /// The address that a socket is bound to; nil, with `errno` set, if the descriptor is no socket of these families.
+    ///
+    /// The name of an abstract Unix socket begins with `@`, as tools write it.
+    init?(of descriptor: Int32) {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let result = withUnsafeMutablePointer(to: &storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
+        }
+        guard result == 0 else { return nil }
+        switch Int32(storage.ss_family) {
+        case AF_INET, AF_INET6:
+            self.init(storage)
+        case AF_UNIX:
+            // `sun_path` begins after the family's two bytes; the kernel counts a path's final zero, where there is one.
+            var name = withUnsafeBytes(of: storage) { bytes in
+                Array(bytes[min(2, Int(length))..<min(Int(length), bytes.count)])
+            }
+            if name.first == 0 { name[0] = UInt8(ascii: "@") } else if name.last == 0 { name.removeLast() }
+            self = .unix(path: String(decoding: name, as: UTF8.self))
+        default:
+            errno = EAFNOSUPPORT
+            return nil
+        }
+    }
+
     package var family: Int32 {
         switch self {
         case .ipv4: AF_INET

@@ -305,13 +305,17 @@ import WeirTestSupport
         let folder = try ScratchFolder()
         let address = SocketAddress.unix(path: "\(folder.path)/s")
         let descriptor = try Listener.bind(address, options: ListenerOptions(), reusesPort: false).descriptor
-        let threads = try [descriptor, dup(descriptor)].enumerated().map { index, descriptor in
+        let file = try #require(SocketFile(at: "\(folder.path)/s"))
+        let threads = try [descriptor, Listener.duplicate(descriptor, of: address)].enumerated().map {
+            index,
+            descriptor in
             try LoopThread(index: index) { loop in
                 try loop.add(
                     Listener(
                         descriptor: descriptor,
                         address: address,
                         isShared: true,
+                        socketFile: index == 0 ? file : nil,
                         open: Recorder.opener { .echo() }
                     )
                 )

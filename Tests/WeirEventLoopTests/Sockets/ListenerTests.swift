@@ -114,4 +114,67 @@ import WeirTestSupport
         _ = try Peer.connected(to: address)
         withExtendedLifetime(listener) {}
     }
+
+    @Test func `a closed listener removes the file that it owns, and no other`() throws {
+        let folder = try TemporaryFolder()
+        let paths = ["owned", "shared", "replaced"].map { "\(folder.path)/\($0)" }
+        let test = try HandTurnedLoop()
+        let recorder = Recorder()
+        for path in paths {
+            let address = SocketAddress.unix(path: path)
+            let descriptor = try Listener.bind(address, options: ListenerOptions(), reusesPort: false).descriptor
+            let file = path == paths[1] ? nil : SocketFile(at: path)
+            try test.loop.add(
+                Listener(
+                    descriptor: descriptor,
+                    address: address,
+                    isShared: true,
+                    socketFile: file,
+                    open: recorder.opener
+                )
+            )
+        }
+        // Another process takes the path over while this one still serves. The first file stays under another name, so
+        // that its inode is not given out again.
+        try #require(rename(paths[2], "\(folder.path)/aside") == 0)
+        let (other, _) = try Self.bind(.unix(path: paths[2]))
+        test.loop.closeListeners()
+        #expect(paths.map { access($0, F_OK) == 0 } == [false, true, true])
+        _ = try Peer.connected(to: .unix(path: paths[2]))
+        withExtendedLifetime(other) {}
+    }
+
+    @Test func `a file that is no socket is no socket's file`() throws {
+        let folder = try TemporaryFolder()
+        #expect(SocketFile(at: folder.path) == nil)
+        #expect(SocketFile(at: "\(folder.path)/missing") == nil)
+    }
+
+    @Test func `an inherited socket says its address and does not block`() throws {
+        let (listener, address) = try Self.bind(Self.loopback)
+        try #require(fcntl(listener.descriptor, F_SETFL, 0) == 0)
+        try #require(fcntl(listener.descriptor, F_SETFD, 0) == 0)
+        #expect(try Listener.inherit(listener.descriptor) == address)
+        #expect(fcntl(listener.descriptor, F_GETFL) & O_NONBLOCK != 0)
+        #expect(fcntl(listener.descriptor, F_GETFD) & FD_CLOEXEC != 0)
+        let copy = Peer(descriptor: try Listener.duplicate(listener.descriptor, of: address))
+        #expect(try Listener.inherit(copy.descriptor) == address)
+        #expect(fcntl(copy.descriptor, F_GETFD) & FD_CLOEXEC != 0)
+    }
+
+    @Test func `an inherited Unix socket says its path`() throws {
+        let folder = try TemporaryFolder()
+        let address = SocketAddress.unix(path: "\(folder.path)/s")
+        let (listener, _) = try Self.bind(address)
+        #expect(try Listener.inherit(listener.descriptor) == address)
+    }
+
+    @Test func `a socket that does not listen cannot be inherited`() throws {
+        let (listener, address) = try Self.bind(Self.loopback)
+        let peer = try Peer.connected(to: address)
+        let error = try #require(throws: SystemCallError.self) { try Listener.inherit(peer.descriptor) }
+        #expect(error == SystemCallError("accept", errno: EINVAL, subject: "descriptor \(peer.descriptor)"))
+        #expect(throws: SystemCallError.self) { try Listener.inherit(1 << 20) }
+        withExtendedLifetime(listener) {}
+    }
 }
