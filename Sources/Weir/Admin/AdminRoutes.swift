@@ -12,7 +12,7 @@ struct AdminRoutes {
     let server: HTTPServer
     let health: EngineHealth
     let workers: WorkerPool
-    let log: LogWriter?
+    let log: LogOutput?
     let snapshot: Snapshot
 
     func compile() throws(AppError) -> Snapshot {

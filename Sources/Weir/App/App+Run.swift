@@ -17,9 +17,14 @@ extension App: Service {
     /// As one service among others, hand the app to a `ServiceGroup` instead: the group then handles signals, and a
     /// failed start is thrown.
     public func run() async throws {
+        try await run(under: Supervisor())
+    }
+
+    /// The same as ``run()`` for a process that something started which the engine is to use and to tell.
+    package func run(under supervisor: Supervisor) async throws {
         let engine: AppEngine
         do throws(AppError) {
-            engine = try AppEngine(self)
+            engine = try AppEngine(self, supervisor: supervisor)
         } catch {
             error.exit.end("weir: \(error)")
         }
@@ -38,6 +43,10 @@ extension App: Service {
     @_disfavoredOverload
     @_implements(Service,run())
     public func runAsService() async throws {
-        try await AppEngine(self).run()
+        try await runAsService(under: Supervisor())
+    }
+
+    package func runAsService(under supervisor: Supervisor) async throws {
+        try await AppEngine(self, supervisor: supervisor).run()
     }
 }

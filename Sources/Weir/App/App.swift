@@ -120,14 +120,14 @@ public final class App: Sendable, RouteCollection {
 }
 
 /// How a process ends, by the numbers of sysexits.h.
-enum ProcessExit: Int32 {
+package enum ProcessExit: Int32 {
     /// EX_UNAVAILABLE: an address cannot be bound, or something needed is not there.
     case unavailable = 69
     /// EX_CONFIG.
     case wrongConfiguration = 78
 
     /// Writes one line and ends the process.
-    func end(_ line: String) -> Never {
+    package func end(_ line: String) -> Never {
         let bytes = [UInt8]((line + "\n").utf8)
         _ = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
         exit(rawValue)

@@ -17,12 +17,20 @@ final class AppEngine: Service {
     let workers: WorkerPool
     let logger: Logger
     let health: EngineHealth
-    private let logWriter: LogWriter?
+    private let log: LogOutput?
+    private let stageChanged: @Sendable (LifecycleStage) -> Void
     /// The app's routes stay as they are while this engine lives.
     private let hold: App.Hold
 
     /// Makes everything and binds the addresses; nothing is served before `start`.
-    init(_ app: App, settings: Settings? = nil, listens: Bool = true) throws(AppError) {
+    ///
+    /// - Parameter listens: false binds nothing, for an engine that is given its connections.
+    init(
+        _ app: App,
+        settings: Settings? = nil,
+        listens: Bool = true,
+        supervisor: Supervisor = Supervisor()
+    ) throws(AppError) {
         let settings = settings ?? app.settings
         do throws(SettingsError) {
             try settings.validate()
@@ -30,14 +38,15 @@ final class AppEngine: Service {
             throw .settings(error)
         }
         self.settings = settings
+        stageChanged = supervisor.stageChanged
         if let logger = app.logger {
             self.logger = logger
-            logWriter = nil
+            log = nil
         } else {
-            let writer = LogWriter(descriptor: STDERR_FILENO)
-            logWriter = writer
+            let log = try Self.open(supervisor.log, settings)
+            self.log = log
             logger = Logger(label: "weir") { label in
-                WeirLogHandler(label: label, level: settings.logLevel, format: settings.logFormat, writer: writer)
+                WeirLogHandler(label: label, level: settings.logLevel, output: log)
             }
         }
         let cpus = CPUBudget.read().count
@@ -58,6 +67,7 @@ final class AppEngine: Service {
                     name: "weir-loop",
                     loopCount: settings.loops.resolved(automatic: cpus),
                     listen: listens ? settings.listen : [],
+                    inherited: supervisor.listeners.traffic,
                     connectionsMax: settings.connectionsMax.resolved(
                         automatic: max(16, descriptors - min(Self.descriptorsReserved, descriptors / 16))
                     ),
@@ -77,18 +87,19 @@ final class AppEngine: Service {
             server: server,
             health: health,
             workers: workers,
-            log: logWriter,
+            log: log,
             snapshot: snapshot
         )
         let adminSnapshot = try adminRoutes.compile()
         do throws(SystemCallError) {
             admin =
-                listens && !settings.adminListen.isEmpty
+                listens && !(settings.adminListen.isEmpty && supervisor.listeners.admin.isEmpty)
                 ? try HTTPServer(
                     HTTPServer.Plan(
                         name: "weir-admin",
                         loopCount: 1,
                         listen: settings.adminListen,
+                        inherited: supervisor.listeners.admin,
                         connectionsMax: Self.adminConnectionsMax,
                         descriptorsHigh: .max,
                         descriptorsMax: .max,
@@ -101,6 +112,19 @@ final class AppEngine: Service {
                 ) : nil
         } catch {
             throw AppError(error)
+        }
+    }
+
+    private static func open(_ sink: LogSink, _ settings: Settings) throws(AppError) -> LogOutput {
+        switch sink {
+        case .descriptor(let descriptor):
+            return .lines(LogWriter(descriptor: descriptor), settings.logFormat)
+        case .events(let deliver):
+            do throws(SystemCallError) {
+                return .events(try RecordWriter(deliver: deliver))
+            } catch {
+                throw AppError(error)
+            }
         }
     }
 
@@ -134,6 +158,7 @@ final class AppEngine: Service {
                 "loops": .stringConvertible(server.loops.count),
             ]
         )
+        stageChanged(.serving(EngineView(server: server, health: health, logger: logger)))
     }
 
     /// Serves until the group shuts down, then drains. Cancelled, it ends without the drain delay.
@@ -149,7 +174,9 @@ final class AppEngine: Service {
         let end = started.advanced(by: settings.drainTimeout)
         health.beginDrain()
         server.beginDrain()
-        logger.info("draining", metadata: ["connections": .stringConvertible(server.connectionCount)])
+        let connections = server.connectionCount
+        logger.info("draining", metadata: ["connections": .stringConvertible(connections)])
+        stageChanged(.draining(connections: connections, timeout: settings.drainTimeout))
         try? await Task.sleep(for: settings.drainDelay)
         server.closeListenersAndIdle()
         while server.connectionCount > 0, ContinuousClock.now < end, !Task.isCancelled {
@@ -168,7 +195,8 @@ final class AppEngine: Service {
         _ = workers.stop(deadline: LoopClock.monotonic.now &+ Self.workersGrace)
         server.stop()
         admin?.stop()
-        logWriter?.close(timeout: .seconds(1))
+        stageChanged(.stopped)
+        log?.close(timeout: .seconds(1))
     }
 
     /// How long a blocked worker holds the end of the process up.

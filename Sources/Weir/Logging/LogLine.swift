@@ -1,17 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 // One log event, and the two ways in which it is written. Pure.
 
-import Logging
+package import Logging
 
 /// One log event, ready to be written.
-struct LogLine {
-    let time: LogTimestamp
-    let level: Logger.Level
-    let logger: String
-    let message: String
+package struct LogLine: Sendable {
+    package let time: LogTimestamp
+    package let level: Logger.Level
+    package let logger: String
+    package let message: String
 
     /// Metadata in the order in which it is written.
-    let fields: [(key: String, value: Logger.Metadata.Value)]
+    package let fields: [(key: String, value: Logger.Metadata.Value)]
+
+    package init(
+        time: LogTimestamp,
+        level: Logger.Level,
+        logger: String,
+        message: String,
+        fields: [(key: String, value: Logger.Metadata.Value)]
+    ) {
+        self.time = time
+        self.level = level
+        self.logger = logger
+        self.message = message
+        self.fields = fields
+    }
+
+    /// About how many bytes it holds in memory.
+    var byteCount: Int {
+        fields.reduce(128 + message.utf8.count) { $0 + $1.key.utf8.count + Self.byteCount($1.value) }
+    }
+
+    private static func byteCount(_ value: Logger.Metadata.Value) -> Int {
+        switch value {
+        case .string(let text): 64 + text.utf8.count
+        case .stringConvertible: 128
+        case .array(let values): values.reduce(64) { $0 + byteCount($1) }
+        case .dictionary(let values): values.reduce(64) { $0 + $1.key.utf8.count + byteCount($1.value) }
+        }
+    }
 
     /// One JSON object, metadata at its top level. A metadata key that would stand twice gets a `_` at its end.
     var json: [UInt8] {

@@ -4,13 +4,13 @@
 import Glibc
 
 /// State behind a lock, and threads that wait until it has changed.
-final class Monitor<State>: @unchecked Sendable {
+package final class Monitor<State>: @unchecked Sendable {
     // Sound because `state` is touched under `mutex` only. The two pthread objects must not move: hence pointers.
     private var state: State
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
-    init(_ state: State) {
+    package init(_ state: State) {
         self.state = state
         var attributes = pthread_condattr_t()
         pthread_condattr_init(&attributes)
@@ -29,14 +29,14 @@ final class Monitor<State>: @unchecked Sendable {
     }
 
     /// Looks at the state without waking anybody.
-    func read<Result>(_ body: (State) -> Result) -> Result {
+    package func read<Result>(_ body: (State) -> Result) -> Result {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         return body(state)
     }
 
     /// Changes the state, and wakes all who wait if `body` says so.
-    func change(_ body: (inout State) -> Bool) {
+    package func change(_ body: (inout State) -> Bool) {
         pthread_mutex_lock(mutex)
         let wakes = body(&state)
         pthread_mutex_unlock(mutex)
@@ -46,7 +46,7 @@ final class Monitor<State>: @unchecked Sendable {
     /// Waits until `body` gives a result, which it looks for now and after every wake-up; nil once the time is over.
     ///
     /// - Parameter timeout: nil to wait for ever.
-    func wait<Result>(timeout: Duration?, for body: (inout State) -> Result?) -> Result? {
+    package func wait<Result>(timeout: Duration?, for body: (inout State) -> Result?) -> Result? {
         var deadline = timespec()
         if let timeout { deadline = Self.now(after: timeout) }
         pthread_mutex_lock(mutex)

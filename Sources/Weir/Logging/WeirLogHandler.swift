@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The back end of swift-log: makes one line of an event and gives it to the App's LogWriter. Any thread.
+// The back end of swift-log: joins an event's metadata and gives it to the App's log. Any thread.
 
 package import Logging
 
@@ -12,8 +12,7 @@ package struct WeirLogHandler: LogHandler {
     package var logLevel: Logger.Level
 
     private let label: String
-    private let format: Settings.LogFormat
-    private let writer: LogWriter
+    private let output: LogOutput
     private let now: @Sendable () -> LogTimestamp
 
     /// Creates a handler.
@@ -29,10 +28,18 @@ package struct WeirLogHandler: LogHandler {
         writer: LogWriter,
         now: @escaping @Sendable () -> LogTimestamp = LogTimestamp.now
     ) {
+        self.init(label: label, level: level, output: .lines(writer, format), now: now)
+    }
+
+    init(
+        label: String,
+        level: Logger.Level,
+        output: LogOutput,
+        now: @escaping @Sendable () -> LogTimestamp = LogTimestamp.now
+    ) {
         self.label = label
         self.logLevel = level
-        self.format = format
-        self.writer = writer
+        self.output = output
         self.now = now
     }
 
@@ -42,17 +49,15 @@ package struct WeirLogHandler: LogHandler {
     }
 
     package func log(event: LogEvent) {
-        let line = LogLine(
-            time: now(),
-            level: event.level,
-            logger: label,
-            message: event.message.description,
-            fields: fields(of: event)
+        output.write(
+            LogLine(
+                time: now(),
+                level: event.level,
+                logger: label,
+                message: event.message.description,
+                fields: fields(of: event)
+            )
         )
-        switch format {
-        case .json: writer.write(line.json)
-        case .text: writer.write(line.text)
-        }
     }
 
     private func fields(of event: LogEvent) -> [(key: String, value: Logger.Metadata.Value)] {

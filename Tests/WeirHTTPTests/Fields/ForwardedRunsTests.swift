@@ -2,6 +2,7 @@
 
 import Testing
 import WeirHTTP
+import WeirTestSupport
 
 /// Field lines, and which of them go on.
 struct ForwardCase: CustomTestStringConvertible, Sendable {

@@ -2,6 +2,7 @@
 
 import Testing
 import WeirHTTP
+import WeirTestSupport
 
 /// A response that is right, and what is in it.
 struct GoodResponse: CustomTestStringConvertible, Sendable {

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a supervisor may ask a running engine, from any thread.
+
+package import Logging
+import WeirEventLoop
+
+/// A running engine, as its supervisor sees it. It stays valid after the end, and then says so by its numbers.
+package struct EngineView: Sendable {
+    private let server: HTTPServer
+    private let health: EngineHealth
+    /// The addresses that requests are taken on, as the log names them.
+    package let listen: [String]
+    /// The engine's log.
+    package let logger: Logger
+
+    init(server: HTTPServer, health: EngineHealth, logger: Logger) {
+        self.server = server
+        self.health = health
+        self.logger = logger
+        listen = server.boundAddresses.map(\.description)
+    }
+
+    /// Connections of clients that are open.
+    package var connectionCount: Int { server.connectionCount }
+
+    /// Whether requests should be sent here: what the readiness probe says.
+    package var isServing: Bool { health.isReady }
+
+    /// Whether every loop turns: what the liveness probe says.
+    package var isHealthy: Bool { health.stuckLoops.isEmpty }
+}
