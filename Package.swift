@@ -50,6 +50,13 @@ let package = Package(
             ],
             swiftSettings: strictSettings
         ),
+        // Only the gateway uses it: a service that imports Weir does not need libsystemd.
+        .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+        .target(
+            name: "WeirSystemd",
+            dependencies: ["CSystemd", "Weir", "WeirEventLoop", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strictSettings
+        ),
         .executableTarget(name: "Hello", dependencies: ["Weir"], path: "Examples/Hello", swiftSettings: strictSettings),
         .executableTarget(
             name: "Orders",
@@ -92,6 +99,13 @@ let package = Package(
                 "Weir", "WeirHTTP", "WeirRouting", "WeirMetrics", "WeirEventLoop", "WeirHost", "WeirTestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strictSettings
+        ),
+        .testTarget(
+            name: "WeirSystemdTests",
+            dependencies: [
+                "WeirSystemd", "Weir", "WeirEventLoop", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strictSettings
         ),
