@@ -124,7 +124,7 @@ public struct RequestBody: Sendable, AsyncSequence {
             guard !exchange.parts.pointee.trailers.isEmpty else { return }
             let trailers = RequestBody.trailers(of: exchange)
             exchange.extras.withLock { extras in
-                extras.isUsed = true
+                exchange.noteExtras()
                 extras.values[ObjectIdentifier(TrailersKey.self)] = trailers
             }
         }

@@ -116,7 +116,7 @@ import WeirTestSupport
     }
 
     @Test func `a closed listener removes the file that it owns, and no other`() throws {
-        let folder = try TemporaryFolder()
+        let folder = try ScratchFolder()
         let paths = ["owned", "shared", "replaced"].map { "\(folder.path)/\($0)" }
         let test = try HandTurnedLoop()
         let recorder = Recorder()
@@ -145,7 +145,7 @@ import WeirTestSupport
     }
 
     @Test func `a file that is no socket is no socket's file`() throws {
-        let folder = try TemporaryFolder()
+        let folder = try ScratchFolder()
         #expect(SocketFile(at: folder.path) == nil)
         #expect(SocketFile(at: "\(folder.path)/missing") == nil)
     }
@@ -163,7 +163,7 @@ import WeirTestSupport
     }
 
     @Test func `an inherited Unix socket says its path`() throws {
-        let folder = try TemporaryFolder()
+        let folder = try ScratchFolder()
         let address = SocketAddress.unix(path: "\(folder.path)/s")
         let (listener, _) = try Self.bind(address)
         #expect(try Listener.inherit(listener.descriptor) == address)

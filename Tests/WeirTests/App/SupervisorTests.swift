@@ -7,6 +7,7 @@ import Synchronization
 import Testing
 import Weir
 import WeirEventLoop
+import WeirTestSupport
 
 @Suite struct SupervisorTests {
     private static let ask = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
