@@ -40,6 +40,11 @@ let package = Package(
             swiftSettings: strictSettings
         ),
         .target(
+            name: "WeirUpstream",
+            dependencies: ["WeirEventLoop", "WeirMetrics", "WeirHTTP"],
+            swiftSettings: strictSettings
+        ),
+        .target(
             name: "Weir",
             dependencies: [
                 "CWeirSystem", "WeirHost", "WeirMetrics", "WeirHTTP", "WeirRouting", "WeirEventLoop",
@@ -91,6 +96,11 @@ let package = Package(
         .testTarget(
             name: "WeirEventLoopTests",
             dependencies: ["WeirEventLoop", "CWeirSystem", "WeirHost", "WeirMetrics", "WeirTestSupport"],
+            swiftSettings: strictSettings
+        ),
+        .testTarget(
+            name: "WeirUpstreamTests",
+            dependencies: ["WeirUpstream", "WeirEventLoop"],
             swiftSettings: strictSettings
         ),
         .testTarget(
