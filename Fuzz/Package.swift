@@ -5,8 +5,8 @@
 
 import PackageDescription
 
-/// As `leafSettings` in ../Package.swift.
-let settings: [SwiftSetting] = [
+/// As in ../Package.swift.
+let strictSettings: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
@@ -14,8 +14,8 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .enableExperimentalFeature("Lifetimes"),
     .treatAllWarnings(as: .error),
-    .strictMemorySafety(),
 ]
+let settings = strictSettings + [.strictMemorySafety()]
 
 /// A fuzzer's entry is `LLVMFuzzerTestOneInput`; libFuzzer brings `main`.
 func fuzzer(_ name: String, _ subject: String) -> Target {
@@ -29,12 +29,17 @@ func fuzzer(_ name: String, _ subject: String) -> Target {
 let package = Package(
     name: "weir-fuzz",
     targets: [
+        .target(name: "CWeirSystem"),
+        .target(name: "WeirMetrics", swiftSettings: settings),
+        .target(name: "WeirEventLoop", dependencies: ["CWeirSystem", "WeirMetrics"], swiftSettings: strictSettings),
         .target(name: "WeirHTTP", swiftSettings: settings),
         .target(name: "WeirRouting", swiftSettings: settings),
         .target(name: "FuzzSupport", swiftSettings: settings),
         fuzzer("RequestParserFuzz", "WeirHTTP"),
         fuzzer("ResponseParserFuzz", "WeirHTTP"),
         fuzzer("ChunkedDecoderFuzz", "WeirHTTP"),
+        fuzzer("ForwardedFuzz", "WeirHTTP"),
         fuzzer("RouteTableFuzz", "WeirRouting"),
+        fuzzer("ProxyProtocolFuzz", "WeirEventLoop"),
     ]
 )
