@@ -6,7 +6,7 @@ BUILD_FLAGS := -c release --static-swift-stdlib --scratch-path .build-static
 export SWIFT_BACKTRACE := enable=no
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run build test test-unit test-e2e sanitize bench lint format docs fuzz clean
+.PHONY: help setup setup-test run build test test-unit test-release test-e2e sanitize bench lint format docs fuzz clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -27,6 +27,9 @@ test: test-unit test-e2e ## all tests
 
 test-unit: setup
 	swift test
+
+test-release: setup ## the unit tests as the optimiser leaves them
+	swift test -c release
 
 test-e2e: setup-test build
 	WEIR_HELLO=.build-static/release/hello .venv/bin/python -m pytest -q Tests/EndToEnd
