@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+// The HTTP/1.1 codec of one connection to an endpoint (RFC 9112, the client's side). Owned by its loop's pool.
+
+package import WeirEventLoop
+package import WeirHTTP
+
+/// One connection to an endpoint: leased for one request at a time, then kept for the next.
+///
+///     connecting ──> leased ──response whole, both keep it──> idle ──> leased …
+///         └─────────────┴────────────────────────────────────┴──> closed
+///
+/// `@unchecked Sendable`: confined to its loop's thread.
+package final class UpstreamConnection: @unchecked Sendable {
+    package let pool: UpstreamPool
+    package let endpoint: Endpoint
+    /// The endpoint's place in its upstream.
+    package let endpointIndex: Int
+    package let loop: EventLoop
+    package private(set) var channel = Channel.none
+    /// What was found in the head; meaningful within `head` and after it. Behind a pointer: a field of a class that is
+    /// passed inout pays a run-time exclusivity check at each access.
+    package let parser: UnsafeMutablePointer<ResponseParser>
+    private let decoder: UnsafeMutablePointer<ChunkedDecoder>
+    private var input = Input.unexpected
+    private var method = HTTPMethod.get
+    private var taker: UpstreamEvents.Taker?
+    private var hasSentRequest = false
+    /// Whether it carried a request before this one: then an end before any byte may be the end of an idle connection
+    /// that has crossed the request.
+    package private(set) var isReused = false
+    /// Whether anything has come since the request began.
+    package private(set) var hasReceived = false
+    private var isOpen = true
+
+    /// What is to come of the response.
+    private enum Input {
+        /// Nothing: what comes all the same is a fault.
+        case unexpected
+        case head
+        case length(UInt64)
+        case chunked
+        case untilClose
+        case tunnel
+    }
+
+    init(pool: UpstreamPool, endpointIndex: Int) {
+        self.pool = pool
+        self.endpointIndex = endpointIndex
+        endpoint = pool.upstream.endpoints[endpointIndex]
+        loop = pool.loop
+        parser = .allocate(capacity: 1)
+        parser.initialize(to: ResponseParser(limits: pool.upstream.policy.http))
+        decoder = .allocate(capacity: 1)
+        decoder.initialize(to: ChunkedDecoder(limits: pool.upstream.policy.http))
+    }
+
+    deinit {
+        parser.deinitialize(count: 1)
+        parser.deallocate()
+        decoder.deinitialize(count: 1)
+        decoder.deallocate()
+    }
+
+    func open(_ channel: Channel) {
+        self.channel = channel
+        channel.context = Unmanaged.passRetained(self).toOpaque()
+        channel.setDeadline(loop.now &+ pool.upstream.policy.connectTimeout, on: loop)
+    }
+
+    // MARK: The taker's calls
+
+    /// Takes the connection for a request with this method, whose head and body the taker writes to the channel.
+    func lease(to taker: UpstreamEvents.Taker, method: HTTPMethod) {
+        self.taker = taker
+        self.method = method
+        input = .head
+        hasSentRequest = false
+        hasReceived = false
+        channel.setIdle(since: .max)
+        if !channel.isConnecting { channel.setDeadline(.max, on: loop) }
+        endpoint.noteRequest()
+    }
+
+    /// The request has been written to its end: when the response is whole, too, the connection serves the next.
+    package func endRequest() {
+        hasSentRequest = true
+    }
+
+    /// Whether the endpoint has closed the connection, which the loop has not been told yet; one system call.
+    package var isStale: Bool { channel.hasInput(on: loop) }
+
+    /// Gives the request up: the endpoint learns by the end of the connection.
+    package func cancel() {
+        guard taker != nil else { return }
+        end()
+        loop.close(channel)
+    }
+
+    /// Stops receiving until `resume`: whoever takes the response is slower than who sends it.
+    package func pause() {
+        channel.pause()
+        channel.setDeadline(.max, on: loop)
+    }
+
+    package func resume() {
+        guard channel.isPaused else { return }
+        extendDeadline()
+        channel.resume(on: loop)
+    }
+
+    /// The endpoint takes a body slower than it comes: it has so long to take more.
+    package func awaitDrain() {
+        extendDeadline()
+    }
+
+    // MARK: The loop's calls
+
+    /// The table that a loop calls; it captures nothing and finds the connection in the channel's context.
+    static let events = ChannelEvents(
+        connected: { _, channel in withConnection(of: channel) { $0.connected() } },
+        received: { _, channel, bytes in withConnection(of: channel) { $0.received(bytes) } },
+        ended: { _, channel in withConnection(of: channel) { $0.ended() } },
+        blocked: { _, _ in },
+        drained: { _, channel in withConnection(of: channel) { $0.drained() } },
+        timedOut: { _, channel in withConnection(of: channel) { $0.timedOut() } },
+        closed: { _, channel, reason in
+            guard let context = channel.context else { return }
+            channel.context = nil
+            Unmanaged<UpstreamConnection>.fromOpaque(context).takeRetainedValue().closed(reason)
+        }
+    )
+
+    @inline(__always)
+    private static func withConnection<R>(of channel: Channel, _ body: (UpstreamConnection) -> R) -> R {
+        guard let context = channel.context else { preconditionFailure("a channel without its connection") }
+        // Retained in `open`, released in `closed`, which is the last call.
+        return Unmanaged<UpstreamConnection>.fromOpaque(context)._withUnsafeGuaranteedRef(body)
+    }
+
+    private func connected() {
+        endpoint.noteOpened()
+        channel.setDeadline(.max, on: loop)
+        if let taker {
+            pool.events.pointee.connected(taker, self)
+        } else {
+            pool.give(self)
+        }
+    }
+
+    /// Works off what has come; answers how much was taken.
+    private func received(_ bytes: UnsafeRawBufferPointer) -> Int {
+        guard let taker else {
+            // An idle connection has nothing to say.
+            loop.close(channel)
+            return bytes.count
+        }
+        hasReceived = true
+        var taken = 0
+        working: while self.taker == taker, taken < bytes.count, !channel.isPaused {
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[taken...])
+            switch input {
+            case .head:
+                guard let count = receiveHead(rest, taker) else { break working }
+                taken += count
+            case .length(let remaining):
+                let count = Int(min(UInt64(rest.count), remaining))
+                taken += count
+                if remaining == UInt64(count) {
+                    input = .unexpected
+                    pool.events.pointee.body(taker, self, UnsafeRawBufferPointer(rebasing: rest[..<count]))
+                    if self.taker == taker { finish(isLast: taken < bytes.count) }
+                } else {
+                    input = .length(remaining - UInt64(count))
+                    pool.events.pointee.body(taker, self, rest)
+                }
+            case .chunked:
+                let count = receiveChunk(rest, taker)
+                taken += count
+                if count == 0 { break working }
+            case .untilClose, .tunnel:
+                taken = bytes.count
+                pool.events.pointee.body(taker, self, rest)
+            case .unexpected:
+                taken = bytes.count
+            }
+        }
+        if self.taker == taker {
+            if case .head = input {} else if !channel.isPaused { extendDeadline() }
+        }
+        pool.events.pointee.settled(taker, self)
+        return isOpen ? taken : bytes.count
+    }
+
+    /// Reads a head and tells it; nil while it is unfinished.
+    private func receiveHead(_ bytes: UnsafeRawBufferPointer, _ taker: UpstreamEvents.Taker) -> Int? {
+        // The bytes are the loop's, valid during this call.
+        let span = Span<UInt8>(_unsafeBytes: bytes)
+        switch parser.pointee.parse(span, answering: method) {
+        case .incomplete:
+            return nil
+        case .invalid(let fault):
+            fail(.malformed(fault))
+            return bytes.count
+        case .complete:
+            break
+        }
+        let head = parser.pointee.head
+        let count = Int(head.byteCount)
+        let headBytes = UnsafeRawBufferPointer(rebasing: bytes[..<count])
+        if head.isInterim {
+            pool.events.pointee.head(taker, self, headBytes)
+            parser.pointee.reset()
+            return count
+        }
+        switch head.framing {
+        case .none, .length(0): input = .unexpected
+        case .length(let length): input = .length(length)
+        case .chunked:
+            decoder.pointee = ChunkedDecoder(limits: pool.upstream.policy.http)
+            input = .chunked
+        case .untilClose: input = .untilClose
+        case .tunnel: input = .tunnel
+        }
+        pool.events.pointee.head(taker, self, headBytes)
+        if self.taker == taker, case .unexpected = input { finish(isLast: count < bytes.count) }
+        return count
+    }
+
+    private func receiveChunk(_ bytes: UnsafeRawBufferPointer, _ taker: UpstreamEvents.Taker) -> Int {
+        // The bytes are the loop's, valid during this call.
+        let span = Span<UInt8>(_unsafeBytes: bytes)
+        switch decoder.pointee.next(span) {
+        case .data(let skip, let count):
+            pool.events.pointee.body(taker, self, UnsafeRawBufferPointer(rebasing: bytes[skip..<(skip + count)]))
+            return skip + count
+        case .incomplete(let consumed):
+            return consumed
+        case .end(let consumed, let section):
+            input = .unexpected
+            finish(isLast: consumed < bytes.count, bytes, section)
+            return consumed
+        case .invalid(let fault):
+            fail(.malformed(ResponseFault(fault)))
+            return bytes.count
+        }
+    }
+
+    private func ended() {
+        guard let taker else { return loop.close(channel) }
+        switch input {
+        case .untilClose:
+            finish(isLast: true)
+            pool.events.pointee.settled(taker, self)
+        case .tunnel:
+            pool.events.pointee.halfClosed(taker, self)
+        case .head, .length, .chunked, .unexpected:
+            fail(.closed)
+        }
+    }
+
+    private func drained() {
+        guard let taker else { return }
+        if case .head = input { channel.setDeadline(.max, on: loop) }
+        pool.events.pointee.drained(taker, self)
+    }
+
+    private func timedOut() {
+        if channel.isConnecting {
+            fail(.connectTimeout)
+            loop.close(channel)
+        } else if taker == nil {
+            loop.close(channel)
+        } else {
+            fail(.timeout)
+        }
+    }
+
+    private func closed(_ reason: CloseReason) {
+        isOpen = false
+        let fault: UpstreamFault = channel.isConnecting ? .connect : .reset
+        if taker != nil {
+            fail(fault)
+        } else if channel.isConnecting {
+            endpoint.note(fault)
+        }
+        pool.remove(self)
+    }
+
+    // MARK: The end of a request
+
+    private func finish(
+        isLast: Bool,
+        _ bytes: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0),
+        _ section: ByteRange = .empty
+    ) {
+        guard let taker else { return }
+        let keeps = !isLast && hasSentRequest && parser.pointee.head.keepsAlive && pool.keepsConnections
+        end()
+        pool.events.pointee.ended(taker, self, bytes, section)
+        if keeps, channel.isOpen {
+            isReused = true
+            pool.give(self)
+        } else {
+            loop.close(channel)
+        }
+    }
+
+    private func fail(_ fault: UpstreamFault) {
+        guard let taker else { return }
+        endpoint.note(fault)
+        end()
+        loop.close(channel)
+        pool.events.pointee.failed(taker, self, fault)
+    }
+
+    private func end() {
+        taker = nil
+        input = .unexpected
+        parser.pointee.reset()
+        endpoint.noteRequestEnded()
+    }
+
+    private func extendDeadline() {
+        channel.setDeadline(loop.now &+ pool.upstream.policy.transferTimeout, on: loop)
+    }
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+// One loop's connections to one upstream: unused ones, newest first, and the requests that wait for one.
+
+import Synchronization
+package import WeirEventLoop
+package import WeirHTTP
+
+/// `@unchecked Sendable`: confined to its loop's thread, but for `wake` and `giveUpIdle`.
+package final class UpstreamPool: @unchecked Sendable {
+    /// What comes of asking for a connection.
+    package enum Lease {
+        /// Write the request to it.
+        case connection(UpstreamConnection)
+        /// Every endpoint has as many connections as it may; `available` is called when one can be had.
+        case wait
+        /// No endpoint can be reached, and none is worth trying again now.
+        case failed(UpstreamFault)
+        /// Too many wait already.
+        case full
+    }
+
+    package let upstream: Upstream
+    package let loop: EventLoop
+    let events: UnsafePointer<UpstreamEvents>
+    let channelEvents: UnsafeMutablePointer<ChannelEvents>
+    private var idle: [[UpstreamConnection]]
+    private var waiting: [UpstreamEvents.Taker] = []
+    /// False from the drain on: what has served its request is closed.
+    package private(set) var keepsConnections = true
+
+    /// - Parameter events: what takers are told by; kept alive by the caller as long as the pool is used.
+    package init(_ upstream: Upstream, loop: EventLoop, events: UnsafePointer<UpstreamEvents>) {
+        self.upstream = upstream
+        self.loop = loop
+        self.events = events
+        idle = upstream.endpoints.map { _ in [] }
+        channelEvents = .allocate(capacity: 1)
+        channelEvents.initialize(to: UpstreamConnection.events)
+        upstream.register(self)
+    }
+
+    deinit {
+        channelEvents.deinitialize(count: 1)
+        channelEvents.deallocate()
+    }
+
+    // MARK: Leasing
+
+    /// A connection for one request: an unused one of the endpoint whose turn it is, or a new one.
+    ///
+    /// - Parameter tried: how many endpoints this request has tried in vain; the next ones in the order come then.
+    package func lease(to taker: UpstreamEvents.Taker, method: HTTPMethod, tried: Int) -> Lease {
+        let first = upstream.endpointInTurn()
+        let count = upstream.endpoints.count
+        var fault: UpstreamFault?
+        var isBusy = false
+        for offset in 0..<count {
+            let index = first + offset < count ? first + offset : first + offset - count
+            while let connection = idle[index].popLast() {
+                guard connection.channel.isOpen, !connection.channel.isEnded else { continue }
+                connection.lease(to: taker, method: method)
+                return .connection(connection)
+            }
+            guard upstream.endpoints[index].reserveConnection(max: connectionsMax) else {
+                isBusy = true
+                continue
+            }
+            guard let connection = connect(index) else {
+                fault = .connect
+                continue
+            }
+            connection.lease(to: taker, method: method)
+            return .connection(connection)
+        }
+        if isBusy { return wait(taker) }
+        return .failed(fault ?? .connect)
+    }
+
+    private var connectionsMax: Int { upstream.policy.connectionsMax }
+
+    /// Begins a connection in a place that was reserved; nil, and the place free again, if there is no way to.
+    private func connect(_ index: Int) -> UpstreamConnection? {
+        let endpoint = upstream.endpoints[index]
+        guard let address = endpoint.addressInTurn() else {
+            fail(endpoint)
+            return nil
+        }
+        let connection = UpstreamConnection(pool: self, endpointIndex: index)
+        do throws(SystemCallError) {
+            try loop.connect(to: address) { _, channel, _ in
+                connection.open(channel)
+                return UnsafePointer(connection.pool.channelEvents)
+            }
+        } catch {
+            fail(endpoint)
+            return nil
+        }
+        return connection
+    }
+
+    private func fail(_ endpoint: Endpoint) {
+        endpoint.note(.connect)
+        endpoint.returnConnection()
+    }
+
+    /// Opens a connection to each endpoint that has none yet, to learn whether it answers; kept for the first request.
+    package func probe() {
+        for (index, endpoint) in upstream.endpoints.enumerated()
+        where endpoint.connectionCount == 0 && endpoint.reserveConnection(max: connectionsMax) {
+            _ = connect(index)
+        }
+    }
+
+    // MARK: Keeping
+
+    /// Takes a connection that has served its request, or was opened for none.
+    func give(_ connection: UpstreamConnection) {
+        guard keepsConnections else { return loop.close(connection.channel) }
+        if upstream.hasWaiting, waiting.isEmpty {
+            // Others wait for the place that it takes.
+            return loop.close(connection.channel)
+        }
+        connection.channel.setIdle(since: loop.now)
+        connection.channel.setDeadline(loop.now &+ upstream.policy.idleTimeout, on: loop)
+        idle[connection.endpointIndex].append(connection)
+        serveWaiting()
+    }
+
+    /// A connection is gone: its place is free.
+    func remove(_ connection: UpstreamConnection) {
+        idle[connection.endpointIndex].removeAll { $0 === connection }
+        connection.endpoint.returnConnection()
+        upstream.wakeWaiting()
+    }
+
+    /// Closes what is unused, and from now on what has served its request.
+    package func close() {
+        keepsConnections = false
+        for connections in idle { for connection in connections { loop.close(connection.channel) } }
+    }
+
+    /// The loop has ended: nothing is left.
+    package func end() {
+        idle = []
+        waiting = []
+        upstream.setWaiting(self, false)
+        upstream.forget(self)
+    }
+
+    // MARK: Waiting
+
+    private func wait(_ taker: UpstreamEvents.Taker) -> Lease {
+        guard waiting.count < upstream.policy.waitingMax else { return .full }
+        waiting.append(taker)
+        upstream.setWaiting(self, true)
+        upstream.reclaimIdle(for: self)
+        // A place may have become free between the look at the counts and the note that somebody waits.
+        if upstream.endpoints.contains(where: { $0.connectionCount < connectionsMax }) { wake() }
+        return .wait
+    }
+
+    /// Takes back a request that waits.
+    package func stopWaiting(_ taker: UpstreamEvents.Taker) {
+        waiting.removeAll { $0 == taker }
+        if waiting.isEmpty { upstream.setWaiting(self, false) }
+    }
+
+    /// Requests that wait for a connection.
+    package var waitingCount: Int { waiting.count }
+
+    /// Lets those who wait try again, in the order in which they came. Any thread.
+    func wake() {
+        loop.submit { [self] _ in serveWaiting() }
+    }
+
+    private func serveWaiting() {
+        // Each that tries and has to wait again goes to the end, so a round is as long as the queue was.
+        var rounds = waiting.count
+        while rounds > 0, !waiting.isEmpty, canServe {
+            rounds -= 1
+            let taker = waiting.removeFirst()
+            if waiting.isEmpty { upstream.setWaiting(self, false) }
+            events.pointee.available(taker)
+        }
+    }
+
+    private var canServe: Bool {
+        for (index, endpoint) in upstream.endpoints.enumerated()
+        where !idle[index].isEmpty || endpoint.connectionCount < connectionsMax {
+            return true
+        }
+        return false
+    }
+
+    /// Closes the oldest unused connection of each endpoint, because another loop needs the place. Any thread.
+    func giveUpIdle() {
+        loop.submit { [self] loop in
+            for connections in idle { if let connection = connections.first { loop.close(connection.channel) } }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// One endpoint of an upstream. Shared by all loops: what changes is atomics, and the addresses of a name.
+
+import Synchronization
+package import WeirEventLoop
+
+/// Somewhere that requests can be sent to. Its connections belong to loops, its counts to the pod.
+package final class Endpoint: Sendable {
+    package let url: EndpointURL
+    /// What the Host field says where the client named none.
+    package let authority: [UInt8]
+    /// Where it is now: one address, or those that its name has.
+    private let addresses: Mutex<[SocketAddress]>
+    // All relaxed: they publish nothing, each is exact on its own.
+    private let openConnections = Atomic<Int>(0)
+    private let executing = Atomic<Int>(0)
+    private let nextAddress = Atomic<Int>(0)
+    private let opened = Atomic<UInt64>(0)
+    private let requests = Atomic<UInt64>(0)
+    private let failures = InlineArray<6, Atomic<UInt64>> { _ in Atomic(0) }
+    private let answered = Atomic<Bool>(false)
+
+    package init(_ url: EndpointURL) {
+        self.url = url
+        authority = Array(url.authority.utf8)
+        if case .address(let address) = url.place {
+            addresses = Mutex([address])
+        } else {
+            addresses = Mutex([])
+        }
+    }
+
+    // MARK: Where it is
+
+    /// The addresses that are known now; empty for a name that was not found yet.
+    package var knownAddresses: [SocketAddress] { addresses.withLock { $0 } }
+
+    /// Replaces what a name stands for. An empty answer changes nothing: a failing resolver must not take away what
+    /// works.
+    package func resolved(to found: [SocketAddress]) {
+        guard !found.isEmpty else { return }
+        addresses.withLock { $0 = found }
+    }
+
+    /// The address of the next connection; the addresses of a name take turns.
+    func addressInTurn() -> SocketAddress? {
+        let turn = nextAddress.wrappingAdd(1, ordering: .relaxed).oldValue
+        return addresses.withLock { $0.isEmpty ? nil : $0[Int(UInt(bitPattern: turn) % UInt($0.count))] }
+    }
+
+    // MARK: Connections of all loops
+
+    /// Takes a place for one more connection; false where there are `max`.
+    func reserveConnection(max: Int) -> Bool {
+        var count = openConnections.load(ordering: .relaxed)
+        while count < max {
+            let (exchanged, present) = openConnections.weakCompareExchange(
+                expected: count,
+                desired: count + 1,
+                ordering: .relaxed
+            )
+            if exchanged { return true }
+            count = present
+        }
+        return false
+    }
+
+    func returnConnection() {
+        openConnections.wrappingSubtract(1, ordering: .relaxed)
+    }
+
+    func noteOpened() {
+        opened.wrappingAdd(1, ordering: .relaxed)
+        answered.store(true, ordering: .relaxed)
+    }
+
+    // MARK: What happens
+
+    func noteRequest() {
+        requests.wrappingAdd(1, ordering: .relaxed)
+        executing.wrappingAdd(1, ordering: .relaxed)
+    }
+
+    func noteRequestEnded() {
+        executing.wrappingSubtract(1, ordering: .relaxed)
+    }
+
+    func note(_ fault: UpstreamFault) {
+        failures[fault.index].wrappingAdd(1, ordering: .relaxed)
+    }
+
+    /// Whether it has ever taken a connection.
+    package var hasAnswered: Bool { answered.load(ordering: .relaxed) }
+    package var connectionCount: Int { openConnections.load(ordering: .relaxed) }
+    package var requestsExecuting: Int { executing.load(ordering: .relaxed) }
+    package var openedCount: UInt64 { opened.load(ordering: .relaxed) }
+    package var requestCount: UInt64 { requests.load(ordering: .relaxed) }
+
+    /// How often it failed, by label.
+    package var failureCounts: [(label: StaticString, count: UInt64)] {
+        UpstreamFault.labels.enumerated().map { ($1, failures[$0].load(ordering: .relaxed)) }
+    }
+}
