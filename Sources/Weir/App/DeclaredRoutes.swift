@@ -15,7 +15,8 @@ struct SourceLocation: Sendable, CustomStringConvertible {
 
 /// A route with its full pattern and what its groups said.
 struct DeclaredRoute: Sendable {
-    let method: Method
+    /// Nil for every method but CONNECT.
+    let method: Method?
     let pattern: String
     let handler: Handler
     let properties: RouteProperties
@@ -23,7 +24,9 @@ struct DeclaredRoute: Sendable {
     var location: SourceLocation?
 
     /// `GET /orders/:id (Orders/Orders.swift:12)`
-    var name: String { "\(method.rawValue) \(pattern)" + (location.map { " (\($0))" } ?? "") }
+    var name: String { "\(method?.rawValue ?? "*") \(pattern)" + (location.map { " (\($0))" } ?? "") }
+
+    var methods: MethodSet { method?.set ?? MethodSet.all.subtracting(.connect) }
 }
 
 /// Routes in the order of their declaration. A value; the first mistake among them is kept.
@@ -39,7 +42,7 @@ struct DeclaredRoutes {
 
     mutating func add(_ route: DeclaredRoute) {
         do throws(RoutingError) {
-            try builder.add(route.method.set, host: route.properties.host, pattern: route.pattern, route: all.count)
+            try builder.add(route.methods, host: route.properties.host, pattern: route.pattern, route: all.count)
         } catch {
             if fault == nil { fault = .routes(describe(error, of: route)) }
         }
@@ -65,7 +68,7 @@ struct DeclaredRoutes {
         let routes = all.enumerated().map { index, route in
             Route(
                 index: index,
-                method: route.method,
+                methods: route.methods,
                 host: route.properties.host,
                 pattern: route.pattern,
                 handler: route.handler.wrapped(in: middleware + route.properties.middleware),

@@ -49,6 +49,9 @@ extension Handler {
         case .asyncOnWorkers(let handler):
             next = handler
             runsOnWorkers = true
+        case .proxy(let upstream):
+            // What middleware sees and may add to is a response whose head and body are still to come.
+            next = { _, _ in Response(status: .ok, body: .upstream(upstream)) }
         }
         for layer in middleware.reversed() {
             let inner = next

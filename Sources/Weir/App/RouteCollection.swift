@@ -20,7 +20,8 @@ public protocol RouteCollection {
 
 /// A route as it was declared.
 public struct RouteDeclaration: Sendable {
-    let method: Method
+    /// Nil for every method.
+    let method: Method?
     let pattern: String
     let options: [RouteOption]
     let handler: Handler

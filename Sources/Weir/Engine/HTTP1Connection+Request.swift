@@ -137,6 +137,8 @@ extension HTTP1Connection {
         case .asyncOnWorkers:
             exchange.sink = .stream
             owner.startOnWorkers(exchange)
+        case .proxy:
+            answer(exchange, .badGateway)
         }
     }
 
@@ -160,7 +162,7 @@ extension HTTP1Connection {
             }
         case .workers:
             if !owner.server.submit(exchange) { owner.fail(exchange, WorkerQueueFull()) }
-        case .async, .asyncOnWorkers:
+        case .async, .asyncOnWorkers, .proxy:
             break
         }
     }

@@ -47,6 +47,8 @@ extension HTTP1Connection {
             }) == nil {
                 [UInt8](text.utf8).withUnsafeBytes { respond(exchange, response, $0) }
             }
+        case .upstream:
+            answer(exchange, .badGateway)
         case .stream(let length, _):
             beginStream(exchange, response, length: length)
         }

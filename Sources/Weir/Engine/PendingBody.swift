@@ -14,7 +14,7 @@ struct PendingBody {
         switch body {
         case .text(let text): self.text = text
         case .bytes(let bytes): self.bytes = bytes
-        case .empty, .file, .stream, .failure: break
+        case .empty, .file, .stream, .upstream, .failure: break
         }
     }
 

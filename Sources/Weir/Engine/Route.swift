@@ -17,12 +17,14 @@ enum Handler: Sendable {
     case async(Asynchronous)
     /// In a task whose executor is the worker pool.
     case asyncOnWorkers(Asynchronous)
+    /// By an upstream.
+    case proxy(UpstreamReference)
 }
 
 /// One route of a snapshot.
 final class Route: Sendable {
     let index: Int32
-    let method: Method
+    let methods: MethodSet
     let host: String?
     let pattern: String
     let handler: Handler
@@ -32,7 +34,7 @@ final class Route: Sendable {
 
     init(
         index: Int,
-        method: Method,
+        methods: MethodSet,
         host: String?,
         pattern: String,
         handler: Handler,
@@ -41,7 +43,7 @@ final class Route: Sendable {
         bodyBytesMax: Int
     ) {
         self.index = Int32(index)
-        self.method = method
+        self.methods = methods
         self.host = host
         self.pattern = pattern
         self.handler = handler
@@ -63,7 +65,7 @@ package final class Snapshot: Sendable {
         self.version = version
         self.table = table
         self.routes = routes
-        var methods = routes.reduce(into: MethodSet.options) { $0.formUnion($1.method.set) }
+        var methods = routes.reduce(into: MethodSet.options) { $0.formUnion($1.methods) }
         if methods.contains(.get) { methods.insert(.head) }
         allow = methods.allowHeader
     }

@@ -47,7 +47,7 @@ public struct Response: Sendable {
         case .empty: []
         case .text(let text): [UInt8](text.utf8)
         case .bytes(let bytes): bytes
-        case .file, .stream, .failure: nil
+        case .file, .stream, .upstream, .failure: nil
         }
     }
 
@@ -59,7 +59,7 @@ public struct Response: Sendable {
         case .text(let text): text.utf8.count
         case .bytes(let bytes): bytes.count
         case .stream(let length, _): length
-        case .file, .failure: nil
+        case .file, .upstream, .failure: nil
         }
     }
 
@@ -138,6 +138,8 @@ enum ResponseBody: Sendable {
     case bytes([UInt8])
     case file(String)
     case stream(length: Int?, @Sendable (ResponseWriter) async throws -> Void)
+    /// Both head and body are the upstream's; the fields of the response are added to its head.
+    case upstream(UpstreamReference)
     /// There is no response: what went wrong is logged, the client gets 500.
     case failure(any Error)
 }

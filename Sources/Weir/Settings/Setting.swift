@@ -21,6 +21,9 @@ package struct Setting: Sendable {
     /// What an error says is expected.
     package let expected: String
 
+    /// Whether the value must not be shown.
+    package let isSecret: Bool
+
     /// The value as it would be written in the environment.
     package let text: @Sendable (Settings) -> String
 
@@ -32,13 +35,15 @@ package struct Setting: Sendable {
         _ path: any WritableKeyPath<Settings, Value> & Sendable,
         _ form: ValueForm<Value>,
         _ summary: String,
-        seenIn: String = "–"
+        seenIn: String = "–",
+        isSecret: Bool = false
     ) {
         self.name = name
         self.unit = form.unit
         self.range = form.range
         self.summary = summary
         self.seenIn = seenIn
+        self.isSecret = isSecret
         self.expected = form.expected
         self.text = { settings in form.format(settings[keyPath: path]) }
         self.apply = { text, settings in

@@ -4,7 +4,8 @@
 extension Settings {
     /// All settings, in the order in which they are documented and checked.
     package static let table: [Setting] =
-        addressRows + threadRows + timeRows + limitRows + timeoutRows + connectionRows + logRows
+        addressRows + upstreamRows + clientRows + threadRows + timeRows + limitRows + timeoutRows + connectionRows
+        + logRows
 
     private static let addressRows = [
         Setting(
@@ -19,6 +20,100 @@ extension Settings {
             \.adminListen,
             .addresses(offAllowed: true),
             "Where probes and metrics are answered"
+        ),
+    ]
+
+    private static let upstreamRows = [
+        Setting(
+            "WEIR_UPSTREAM",
+            \.upstream.endpoints,
+            .endpoints,
+            "Where requests are passed on to, in turn: `http://10.0.0.1:8080;weight=3`, `unix:/run/orders.sock`",
+            seenIn: "`weir_upstream_requests_total`"
+        ),
+        Setting(
+            "WEIR_UPSTREAM_CONNECTIONS",
+            \.upstream.connectionsMax,
+            .number(1...1_000_000),
+            "The most connections to one endpoint; requests beyond wait for one",
+            seenIn: "`weir_upstream_connections`"
+        ),
+        Setting(
+            "WEIR_UPSTREAM_WAITING",
+            \.upstream.waitingMax,
+            .number(0...1_000_000),
+            "The most requests of one loop that wait for a connection; one more is answered 503",
+            seenIn: #"`weir_rejected_total{reason="no_endpoint"}`"#
+        ),
+        Setting(
+            "WEIR_UPSTREAM_CONNECT_TIMEOUT",
+            \.upstream.connectTimeout,
+            .duration(.milliseconds(10) ... .seconds(60)),
+            "How long making a connection may take; then the next endpoint is tried",
+            seenIn: #"`weir_upstream_failures_total{reason="connect_timeout"}`"#
+        ),
+        Setting(
+            "WEIR_UPSTREAM_IDLE_TIMEOUT",
+            \.upstream.idleTimeout,
+            .duration(phaseRange),
+            "How long an unused connection to an endpoint is kept",
+            seenIn: "`weir_upstream_connections`"
+        ),
+        Setting(
+            "WEIR_UPSTREAM_TRANSFER_TIMEOUT",
+            \.upstream.transferTimeout,
+            .duration(phaseRange),
+            "How long an endpoint may neither send nor take anything in the middle of a body",
+            seenIn: #"`weir_upstream_failures_total{reason="timeout"}`"#
+        ),
+        Setting(
+            "WEIR_UPSTREAM_PROXY_PROTOCOL",
+            \.upstream.proxyProtocol,
+            .choice,
+            "The PROXY protocol's version that begins each connection to an endpoint, which then serves one request"
+        ),
+        Setting(
+            "WEIR_STREAMS",
+            \.streamsMax,
+            .count(1...10_000_000),
+            "The most responses that still flow when their deadline has passed; one more is cut off",
+            seenIn: "`weir_streams_active`"
+        ),
+        Setting(
+            "WEIR_TUNNELS",
+            \.tunnelsMax,
+            .count(0...10_000_000),
+            "The most tunnels (WebSocket and other upgrades); one more is answered 503",
+            seenIn: "`weir_tunnels_active`"
+        ),
+        Setting(
+            "WEIR_TUNNEL_TIMEOUT",
+            \.tunnelTimeout,
+            .duration(.milliseconds(10) ... .seconds(86400)),
+            "How long neither side of a tunnel may send anything",
+            seenIn: #"`weir_timeouts_total{kind="tunnel"}`"#
+        ),
+    ]
+
+    private static let clientRows = [
+        Setting(
+            "WEIR_TRUSTED_PROXIES",
+            \.trustedProxies,
+            .networks,
+            "Peers whose word about the client counts: blocks such as `10.0.0.0/8`, and `loopback`, `private`, `unix`"
+        ),
+        Setting(
+            "WEIR_PROXY_PROTOCOL",
+            \.takesProxyProtocol,
+            .flag,
+            "Whether connections of trusted proxies begin with a header of the PROXY protocol"
+        ),
+        Setting(
+            "WEIR_ADMIN_TOKEN",
+            \.adminToken,
+            .secret,
+            "What writing requests to the admin port must show as `Authorization: Bearer`; without it only loopback may write",
+            isSecret: true
         ),
     ]
 

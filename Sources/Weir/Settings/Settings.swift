@@ -79,6 +79,32 @@ public struct Settings: Sendable, Equatable {
     /// 0 to 65535.
     public var fastOpenQueue = 0
 
+    /// Where requests are passed on to.
+    public var upstream = Upstream()
+
+    /// Peers whose word about the client counts: address blocks, and the words `loopback`, `private` and `unix`.
+    /// `WEIR_TRUSTED_PROXIES`, default none.
+    public var trustedProxies: [String] = []
+
+    /// Whether connections of ``trustedProxies`` begin with a header of the PROXY protocol, version 1 or 2.
+    /// `WEIR_PROXY_PROTOCOL`, default false.
+    public var takesProxyProtocol = false
+
+    /// The most responses that still flow when their deadline has passed; one more is cut off. `WEIR_STREAMS`, 1 to
+    /// 10000000, default automatic: as many as connections.
+    public var streamsMax: Count = .automatic
+
+    /// The most tunnels (WebSocket and other upgrades); one more is answered 503. `WEIR_TUNNELS`, 0 to 10000000, default
+    /// automatic: half as many as connections.
+    public var tunnelsMax: Count = .automatic
+
+    /// How long neither side of a tunnel may send anything. `WEIR_TUNNEL_TIMEOUT`, default 10 min, 10 ms to 24 h.
+    public var tunnelTimeout: Duration = .seconds(600)
+
+    /// What writing requests to the admin port must show as `Authorization: Bearer …`; empty lets only loopback write.
+    /// `WEIR_ADMIN_TOKEN`, default empty. A secret: shown masked.
+    public var adminToken = ""
+
     /// Sizes and numbers that one request or connection may not pass.
     public var limits = Limits()
 

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// How endpoints, trusted networks and secrets are written.
+
+import WeirEventLoop
+import WeirUpstream
+
+extension ValueForm where Value == [String] {
+    /// Endpoints with commas between them, or nothing.
+    static var endpoints: Self {
+        let forms = "http://10.0.0.1:8080;weight=3, http://orders.shop.svc:8080 or unix:/run/orders.sock"
+        return Self(
+            unit: "endpoints",
+            range: "at most \(EndpointURL.endpointsMax) endpoints",
+            expected: "at most \(EndpointURL.endpointsMax) different endpoints such as \(forms)",
+            parse: { text in
+                if text.isEmpty { return [] }
+                return (try? EndpointURL.list(text))?.map(\.description)
+            },
+            format: { $0.joined(separator: ",") }
+        )
+    }
+
+    /// Address blocks and words with commas between them, or nothing.
+    static var networks: Self {
+        Self(
+            unit: "networks",
+            range: "at most \(TrustedNetworks.blocksMax) blocks",
+            expected: "address blocks such as 10.0.0.0/8 or fd00::/8, and the words \(TrustedNetworks.words)",
+            parse: { text in
+                if text.isEmpty { return [] }
+                guard TrustedNetworks(text) != nil else { return nil }
+                return text.split(separator: ",").map { String($0.trimmingBlanks) }
+            },
+            format: { $0.joined(separator: ",") }
+        )
+    }
+}
+
+extension ValueForm where Value == String {
+    /// Visible ASCII that nobody guesses.
+    static var secret: Self {
+        let lengths = 16...512
+        return Self(
+            unit: "secret",
+            range: "\(lengths.lowerBound) to \(lengths.upperBound) characters",
+            expected: "\(lengths.lowerBound) to \(lengths.upperBound) visible ASCII characters",
+            parse: { text in
+                let isVisible = text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+                return text.isEmpty || lengths.contains(text.utf8.count) && isVisible ? text : nil
+            },
+            format: { $0 }
+        )
+    }
+}

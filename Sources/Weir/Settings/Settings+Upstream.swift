@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// The settings of upstreams, of what stands between them and the clients, and of who is believed about the client.
+
+extension Settings {
+    /// Where requests are passed on to, and what connections there may take.
+    public struct Upstream: Sendable, Equatable {
+        /// The endpoints of the upstream called `default`, in the form `http://10.0.0.1:8080;weight=3`,
+        /// `http://orders.shop.svc:8080` or `unix:/run/orders.sock`. `WEIR_UPSTREAM`, default none, 1 to 256 with
+        /// commas between them. Requests go to them in turn, as often as their weights say.
+        public var endpoints: [String] = []
+
+        /// The most open connections to one endpoint, over all loops. `WEIR_UPSTREAM_CONNECTIONS`, default 1024,
+        /// 1 to 1000000. Requests beyond wait for one until their deadline.
+        public var connectionsMax = 1024
+
+        /// The most requests of one loop that wait for a connection; one more is answered 503.
+        /// `WEIR_UPSTREAM_WAITING`, default 1024, 0 to 1000000.
+        public var waitingMax = 1024
+
+        /// How long making a connection may take; then the next endpoint is tried.
+        /// `WEIR_UPSTREAM_CONNECT_TIMEOUT`, default 5 s, 10 ms to 1 min.
+        public var connectTimeout: Duration = .seconds(5)
+
+        /// How long an unused connection is kept. `WEIR_UPSTREAM_IDLE_TIMEOUT`, default 60 s, 10 ms to 1 h. It should be
+        /// below the endpoint's own, so that it is not the endpoint who closes.
+        public var idleTimeout: Duration = .seconds(60)
+
+        /// How long an endpoint may neither send nor take anything in the middle of a body.
+        /// `WEIR_UPSTREAM_TRANSFER_TIMEOUT`, default 60 s, 10 ms to 1 h.
+        public var transferTimeout: Duration = .seconds(60)
+
+        /// The PROXY protocol's version that begins each connection to an endpoint. `WEIR_UPSTREAM_PROXY_PROTOCOL`,
+        /// default off. Such a connection serves one request, because it speaks for one client.
+        public var proxyProtocol: ProxyProtocolVersion = .off
+
+        /// Creates the default settings: no endpoint.
+        public init() {}
+    }
+
+    /// Whether and how connections to endpoints begin with a header of the PROXY protocol.
+    public enum ProxyProtocolVersion: String, Sendable, CaseIterable {
+        /// They do not.
+        case off
+        /// The line of version 1.
+        case v1
+        /// The binary header of version 2.
+        case v2
+    }
+}
