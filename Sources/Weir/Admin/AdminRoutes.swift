@@ -13,6 +13,7 @@ struct AdminRoutes {
     let health: EngineHealth
     let workers: WorkerPool
     let log: LogOutput?
+    let accessLog: AccessLog?
     let snapshot: Snapshot
 
     func compile() throws(AppError) -> Snapshot {
@@ -71,6 +72,16 @@ struct AdminRoutes {
                     "Log lines that were dropped because the log was not read fast enough.",
                     kind: .counter,
                     value: Double(log.droppedLines)
+                )
+            )
+        }
+        if let accessLog {
+            samples.append(
+                MetricSample(
+                    "weir_access_log_lines_dropped_total",
+                    "Lines of the access log that were dropped because they were not written fast enough.",
+                    kind: .counter,
+                    value: Double(accessLog.droppedLines)
                 )
             )
         }

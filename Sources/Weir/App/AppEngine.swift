@@ -21,6 +21,7 @@ final class AppEngine: Service {
     private let stageChanged: @Sendable (LifecycleStage) -> Void
     /// The app's routes stay as they are while this engine lives.
     private let hold: App.Hold
+    private let accessLog: AccessLog?
 
     /// Makes everything and binds the addresses; nothing is served before `start`.
     ///
@@ -50,6 +51,9 @@ final class AppEngine: Service {
             }
         }
         let cpus = CPUBudget.read().count
+        let loopCount = settings.loops.resolved(automatic: cpus)
+        let accessLog = try AccessLog.open(settings, loops: loopCount)
+        self.accessLog = accessLog
         let workersMax = settings.workersMax.resolved(automatic: max(8, 4 * cpus))
         workers = WorkerPool(
             workersMin: min(settings.workersMin, workersMax),
@@ -65,7 +69,7 @@ final class AppEngine: Service {
             server = try HTTPServer(
                 HTTPServer.Plan(
                     name: "weir-loop",
-                    loopCount: settings.loops.resolved(automatic: cpus),
+                    loopCount: loopCount,
                     listen: listens ? settings.listen : [],
                     inherited: supervisor.listeners.traffic,
                     connectionsMax: settings.connectionsMax.resolved(
@@ -74,7 +78,8 @@ final class AppEngine: Service {
                     descriptorsHigh: max(16, descriptors * settings.descriptorsHighPercent / 100),
                     descriptorsMax: descriptors - min(Self.descriptorsReserved, descriptors / 16),
                     settings: settings,
-                    pinsLoops: settings.pinsLoops
+                    pinsLoops: settings.pinsLoops,
+                    accessLog: accessLog
                 ),
                 snapshot: snapshot,
                 workers: workers,
@@ -88,6 +93,7 @@ final class AppEngine: Service {
             health: health,
             workers: workers,
             log: log,
+            accessLog: accessLog,
             snapshot: snapshot
         )
         let adminSnapshot = try adminRoutes.compile()
@@ -144,6 +150,7 @@ final class AppEngine: Service {
     /// Starts the threads.
     func start() throws(AppError) {
         do throws(SystemCallError) {
+            try accessLog?.start()
             try server.start()
             try admin?.start()
         } catch {
@@ -196,6 +203,7 @@ final class AppEngine: Service {
         server.stop()
         admin?.stop()
         stageChanged(.stopped)
+        accessLog?.close(timeout: .seconds(1))
         log?.close(timeout: .seconds(1))
     }
 

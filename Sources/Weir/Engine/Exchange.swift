@@ -43,6 +43,18 @@ final class Exchange: @unchecked Sendable {
     /// Numbers the loop's requests; the request id comes from it.
     var sequence: UInt64 = 0
 
+    // What the access log says beside that
+    /// The trace and the span that the request belongs to (W3C Trace Context), zero where there is none.
+    var traceHigh: UInt64 = 0
+    var traceLow: UInt64 = 0
+    var spanID: UInt64 = 0
+    /// Bytes of both bodies so far, without the coding of chunks.
+    var bodyBytesIn: UInt64 = 0
+    var bodyBytesOut: UInt64 = 0
+    /// Index in `AccessLog.endpoints` of the endpoint that answered, -1 for none.
+    var endpointIndex: Int16 = -1
+    var reason = AccessReason.none
+
     // Time
     var startedAt: Nanoseconds = 0
     var deadline: Nanoseconds = .max
@@ -177,6 +189,13 @@ final class Exchange: @unchecked Sendable {
         isBodyWhole = false
         inputFailure = nil
         output = .pending
+        traceHigh = 0
+        traceLow = 0
+        spanID = 0
+        bodyBytesIn = 0
+        bodyBytesOut = 0
+        endpointIndex = -1
+        reason = .none
         if leftTheCodec {
             leftTheCodec = false
             handlerTask = nil

@@ -68,6 +68,7 @@ extension HTTP1Connection {
     /// Keeps the head of a request that no route takes, for the id in its answer.
     private func keepUnrouted(_ exchange: Exchange, _ bytes: UnsafeRawBufferPointer) {
         exchange.route = nil
+        exchange.peer = peer
         exchange.match.pointee = RouteMatch()
         exchange.keepHead(bytes, normalizedPath: owner.scratch)
     }
@@ -238,6 +239,7 @@ extension HTTP1Connection {
 
     private func absorb(_ exchange: Exchange, _ bytes: UnsafeRawBufferPointer) {
         bodyBytesInWindow &+= UInt64(bytes.count)
+        exchange.bodyBytesIn &+= UInt64(bytes.count)
         switch exchange.sink {
         case .collect(let bytesMax):
             if exchange.parts.pointee.collected.count + bytes.count > bytesMax {

@@ -75,6 +75,7 @@ extension HTTP1Connection {
         readDeadline = .max
         exchange.connection = self
         exchange.route = nil
+        exchange.peer = peer
         exchange.routeIndex = -1
         exchange.isAnsweredAtOnce = false
         exchange.startedAt = loop.now
@@ -92,6 +93,7 @@ extension HTTP1Connection {
         let framing: Framing = hasNoContent ? .none : .length(body.count)
         let inlineBody = isInline ? body : UnsafeRawBufferPointer(start: nil, count: 0)
         guard writeHead(exchange, response, framing, with: inlineBody) else { return }
+        exchange.bodyBytesOut = UInt64(inlineBody.count)
         if sendsBody, !isInline {
             exchange.parts.pointee.pending = PendingBody(response.body)
             exchange.output = .copying
@@ -239,6 +241,7 @@ extension HTTP1Connection {
         case .pending, .copying, .done:
             return false
         }
+        exchange.bodyBytesOut &+= UInt64(bytes.count)
         if !isReceiving { loop.flush(channel) }
         return channel.isOpen
     }
@@ -292,6 +295,7 @@ extension HTTP1Connection {
             while channel.queuedByteCount < configuration.outputWindowBytes {
                 let (count, isEnd) = exchange.parts.pointee.pending.copy(into: loop.reserveOutput(channel, 4096))
                 loop.commitOutput(channel, count)
+                exchange.bodyBytesOut &+= UInt64(count)
                 if isEnd {
                     exchange.parts.pointee.pending = PendingBody()
                     return finishOutput(exchange)

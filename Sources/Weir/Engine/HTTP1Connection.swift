@@ -248,6 +248,7 @@ final class HTTP1Connection: @unchecked Sendable {
             leased = nil
             // An exchange whose head was not complete has not begun.
             if exchange.connection != nil {
+                owner.recordCut(exchange)
                 metrics.decrement(.requestsExecuting)
                 if reason == .failed { noteCancelled(exchange) }
             }
@@ -361,6 +362,7 @@ final class HTTP1Connection: @unchecked Sendable {
             if exchange.output.isPending, exchange.deadline <= now {
                 metrics.increment(.timeoutsDeadline)
                 metrics.increment(.rejectedDeadlineExceeded)
+                exchange.reason = .deadlineExceeded
                 answerTimeout(.gatewayTimeout, "the response took too long")
             } else if readDeadline <= now {
                 bodyTimedOut(exchange, now)

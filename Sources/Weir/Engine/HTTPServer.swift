@@ -26,6 +26,8 @@ final class HTTPServer: Sendable {
         var clock = LoopClock.monotonic
         /// The kernel's, unless a test brings its own (then one loop).
         var poller: Poller?
+        /// Nil for a server whose requests are not logged; else with a ring for each loop.
+        var accessLog: AccessLog?
     }
 
     let shared: ServerShared
@@ -58,7 +60,8 @@ final class HTTPServer: Sendable {
             configuration: ServerConfiguration(plan.settings),
             logger: logger,
             workers: workers,
-            snapshots: SnapshotCell(snapshot)
+            snapshots: SnapshotCell(snapshot),
+            accessLog: plan.accessLog
         )
         var loops: [EventLoop] = []
         for index in 0..<plan.loopCount {

@@ -34,6 +34,9 @@ struct PeerAddress {
         }
     }
 
+    /// The four octets as one number, for an IPv4 address.
+    var ipv4: UInt32? { family == .ipv4 ? UInt32(truncatingIfNeeded: lower) : nil }
+
     var socketAddress: SocketAddress {
         switch family {
         case .ipv4: .ipv4(UInt32(truncatingIfNeeded: lower), port: port)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A route as the engine runs it: compiled from what was registered, immutable from then on.
 
+import Synchronization
 import WeirEventLoop
 import WeirRouting
 
@@ -31,6 +32,10 @@ final class Route: Sendable {
     let parameterNames: [String]
     let deadlineNanoseconds: Nanoseconds
     let bodyBytesMax: Int
+    /// The index of the pattern in the access log's names, once a request was logged.
+    let logIndex = Atomic<Int32>(notLogged)
+
+    static let notLogged = Int32.min
 
     init(
         index: Int,

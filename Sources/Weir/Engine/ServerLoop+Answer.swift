@@ -50,6 +50,7 @@ extension ServerLoop {
             return Problem.response(HTTPError(error.status, error.message), exchange: exchange)
         case is WorkerQueueFull:
             metrics.increment(.rejectedQueueFull)
+            exchange.reason = .queueFull
             return Problem.response(WorkerQueueFull.answer, exchange: exchange)
         case let error as RequestError:
             return Problem.response(HTTPError(.badRequest, error.message), exchange: exchange)

@@ -23,6 +23,7 @@ final class ServerLoop: @unchecked Sendable {
     private let snapshots: SnapshotCell
     let configuration: ServerConfiguration
     let metrics: MetricsShard
+    let accessLog: AccessRecorder?
     let events: UnsafeMutablePointer<ChannelEvents>
     /// The status line of 200 and the Date field, the start of most responses; written anew once a second.
     private let prefix: UnsafeMutableRawBufferPointer
@@ -58,6 +59,7 @@ final class ServerLoop: @unchecked Sendable {
         snapshot = shared.snapshots.snapshot
         snapshotVersion = snapshot.version
         metrics = loop.metrics
+        accessLog = shared.accessLog?.recorders[loop.index]
         events = .allocate(capacity: 1)
         events.initialize(to: HTTP1Connection.events)
         prefix = .allocate(byteCount: Self.prefixByteCount, alignment: 16)
@@ -282,6 +284,7 @@ final class ServerLoop: @unchecked Sendable {
     func record(_ exchange: Exchange) {
         // An answer that a handler gave at once needs no second look at the clock.
         let now = exchange.isAnsweredAtOnce ? state.pointee.handlerEnded : loop.instant
+        if let accessLog { accessLog.record(exchange, nanoseconds: now &- exchange.startedAt) }
         metrics.recordDuration(
             route: exchange.routeIndex,
             method: exchange.parser.pointee.head.method.index,

@@ -20,14 +20,22 @@ final class ServerShared: Sendable {
     let logger: Logger
     let workers: WorkerPool
     let snapshots: SnapshotCell
+    let accessLog: AccessLog?
     /// Relaxed: it publishes nothing, and has only to be seen soon.
     private let stage = Atomic<UInt8>(Stage.serving.rawValue)
 
-    init(configuration: ServerConfiguration, logger: Logger, workers: WorkerPool, snapshots: SnapshotCell) {
+    init(
+        configuration: ServerConfiguration,
+        logger: Logger,
+        workers: WorkerPool,
+        snapshots: SnapshotCell,
+        accessLog: AccessLog?
+    ) {
         self.configuration = configuration
         self.logger = logger
         self.workers = workers
         self.snapshots = snapshots
+        self.accessLog = accessLog
     }
 
     func advance(to next: Stage) {

@@ -73,7 +73,7 @@ package struct LogLine: Sendable {
     }
 
     /// The text as it is, or between quotes where it would not be seen as one word.
-    private static func word(_ text: String) -> String {
+    static func word(_ text: String) -> String {
         let isPlain = !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && !"\"\\=".utf8.contains($0) }
         return isPlain ? text.escapedForLine(quotes: false) : "\"\(text.escapedForLine(quotes: true))\""
     }

@@ -4,6 +4,7 @@
 public import Logging
 import Synchronization
 import WeirEventLoop
+import WeirHTTP
 
 /// The circumstances of a request.
 public struct RequestContext: Sendable {
@@ -37,12 +38,7 @@ public struct RequestContext: Sendable {
     /// Names this request in logs: the client's `X-Request-Id` where it is a plausible one (up to 128 visible ASCII
     /// characters), else a number of ours in hexadecimal.
     public var requestID: String {
-        if exchange.headCount > 0, let given = RequestHeaders(exchange: exchange)["x-request-id"],
-            (1...128).contains(given.utf8.count),
-            given.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") })
-        {
-            return given
-        }
+        if let given = exchange.givenRequestID { return String(decoding: given, as: UTF8.self) }
         let hex = String(exchange.sequence, radix: 16)
         return String(repeating: "0", count: 16 - hex.count) + hex
     }
@@ -88,6 +84,19 @@ public struct RequestContext: Sendable {
             loop.submit { _ in sleeper.wake() }
         }
         try Task.checkCancellation()
+    }
+}
+
+extension Exchange {
+    /// The client's `X-Request-Id` where it is a plausible one; bytes of the head.
+    var givenRequestID: UnsafeRawBufferPointer? {
+        let isThere = parser.pointee.fields.seen.bits & (1 << UInt64(HeaderName.xRequestID.rawValue)) != 0
+        guard isThere, headCount > 0, let field = parser.pointee.fields.first(.xRequestID) else { return nil }
+        let given = bytes(field.value)
+        let isPlausible =
+            !given.isEmpty && given.count <= AccessRecord.idBytesMax
+            && given.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
+        return isPlausible ? given : nil
     }
 }
 

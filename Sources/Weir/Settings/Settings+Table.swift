@@ -326,6 +326,20 @@ extension Settings {
             "JSON for collectors, text for people",
             seenIn: "`weir_log_lines_dropped_total`"
         ),
+        Setting(
+            "WEIR_ACCESS_LOG",
+            \.accessLog,
+            .accessLogTarget,
+            "Where a line for each request goes, in the form of `WEIR_LOG_FORMAT`",
+            seenIn: "`weir_access_log_lines_dropped_total`"
+        ),
+        Setting(
+            "WEIR_ACCESS_LOG_BUFFER",
+            \.accessLogBufferBytes,
+            .size(64 << 10...64 << 20),
+            "Requests that each loop holds for the access log, at about 110 bytes each; beyond, lines are dropped",
+            seenIn: "`weir_access_log_lines_dropped_total`"
+        ),
     ]
 
     private static var phaseRange: ClosedRange<Duration> { .milliseconds(10) ... .seconds(3600) }

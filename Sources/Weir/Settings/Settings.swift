@@ -63,6 +63,13 @@ public struct Settings: Sendable, Equatable {
     /// How a log line is written. `WEIR_LOG_FORMAT`, default JSON.
     public var logFormat: LogFormat = .json
 
+    /// Where a line for each request goes. `WEIR_ACCESS_LOG`, default off.
+    public var accessLog: AccessLogTarget = .off
+
+    /// Bytes of requests that each loop holds for the access log; beyond, lines are dropped.
+    /// `WEIR_ACCESS_LOG_BUFFER`, default 1 MiB, 64 KiB to 64 MiB, rounded up to a power of two.
+    public var accessLogBufferBytes = 1 << 20
+
     /// The most open connections. `WEIR_CONNECTIONS`, 1 to 10000000, default automatic: what the limit of file
     /// descriptors allows.
     public var connectionsMax: Count = .automatic

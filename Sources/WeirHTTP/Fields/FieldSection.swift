@@ -20,7 +20,7 @@ package struct FieldSection: ~Copyable {
     /// Where the field lines begin.
     var start = 0
     /// The names that were seen.
-    var seen = HeaderNameSet()
+    package internal(set) var seen = HeaderNameSet()
     var connection = ConnectionOptions()
     /// What Content-Length or Transfer-Encoding says.
     var framing = BodyFraming.none

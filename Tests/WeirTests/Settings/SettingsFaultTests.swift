@@ -59,6 +59,15 @@ struct Bounds: Sendable, CustomTestStringConvertible {
         Bounds("WEIR_FAST_OPEN", ["0", "65535"], ["65536", "off"]),
         Bounds("WEIR_LOG_LEVEL", ["trace", "critical"], ["verbose", "warn"]),
         Bounds("WEIR_LOG_FORMAT", ["json", "text"], ["xml"]),
+        Bounds(
+            "WEIR_ACCESS_LOG",
+            ["off", "OFF", "stdout", "/var/log/access.log", "/a"],
+            [
+                "on", "stderr", "access.log", "./access.log", "/", "/var/log/", "/a\u{0}b",
+                "/" + String(repeating: "a", count: 4095),
+            ]
+        ),
+        Bounds("WEIR_ACCESS_LOG_BUFFER", ["64KiB", "64MiB"], ["65535", "65MiB", "off"]),
     ]
 }
 

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Why a request did not get an ordinary answer, as the access log says it.
+
+/// What the engine did instead of letting a request have its handler's whole answer.
+///
+/// The names of refusals are those of `weir_rejected_total`.
+package enum AccessReason: UInt8, Sendable, BitwiseCopyable, CaseIterable {
+    /// Nothing out of the ordinary: the line has no reason.
+    case none
+    case rateLimited
+    case queueFull
+    case deadlineExceeded
+    case deadlineUnmeetable
+    case draining
+    case memory
+    case noEndpoint
+    /// The connection ended before the response was whole.
+    case aborted
+
+    /// The name in a line; empty for `none`.
+    package var name: StaticString {
+        switch self {
+        case .none: ""
+        case .rateLimited: "rate_limited"
+        case .queueFull: "queue_full"
+        case .deadlineExceeded: "deadline_exceeded"
+        case .deadlineUnmeetable: "deadline_unmeetable"
+        case .draining: "draining"
+        case .memory: "memory"
+        case .noEndpoint: "no_endpoint"
+        case .aborted: "aborted"
+        }
+    }
+}
