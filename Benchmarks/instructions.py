@@ -31,12 +31,14 @@ class Case:
     name: str
     route: str
     depth: int
+    options: tuple[str, ...] = ()
 
 
 CASES = (
     Case("/hello", "/hello", 1),
     Case("/hello, 16 pipelined", "/hello", 16),
     Case("/hello, 16 pipelined, no head like the one before", "/hello,/hello?", 16),
+    Case("/hello, 16 pipelined, access log", "/hello", 16, ("access-log",)),
     Case("/async", "/async", 1),
 )
 
@@ -49,7 +51,7 @@ def per_request(case: Case, binary: Path) -> float:
 
 def collected(case: Case, rounds: int, binary: Path) -> Count:
     """In an empty environment, whose length would otherwise be part of the count."""
-    command = replay.command(binary, case.route, case.depth, rounds)
+    command = replay.command(binary, case.route, case.depth, rounds, case.options)
     valgrind = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
     result = run(*valgrind, *command, environment={})
     instructions = re.search(r"Collected : (\d+)", result.stderr)

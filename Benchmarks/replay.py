@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program `Replay`: the engine over a poller without a kernel, fed the same requests again and again."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -17,8 +18,8 @@ class Count:
         return Count(self.requests - other.requests, self.events - other.events)
 
 
-def command(binary: Path, route: str, depth: int, rounds: int) -> list[str]:
-    return [str(binary), route, str(depth), str(rounds)]
+def command(binary: Path, route: str, depth: int, rounds: int, options: Sequence[str] = ()) -> list[str]:
+    return [str(binary), route, str(depth), str(rounds), *options]
 
 
 def requests(output: str) -> int:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Drives the engine over a poller without a kernel, for callgrind and for counting allocations.
-// Use: replay <routes> <pipelined requests> <rounds>
+// Use: replay <routes> <pipelined requests> <rounds> [access-log]
 // Several routes with commas between them take turns: then no head is like the one before it.
 
 import Weir
@@ -8,11 +8,18 @@ import Weir
 @main struct Replay {
     static func main() throws {
         let arguments = CommandLine.arguments
-        guard arguments.count == 4, let depth = Int(arguments[2]), let rounds = Int(arguments[3]) else {
-            print("use: replay /hello,/async <pipelined requests> <rounds>")
+        guard arguments.count == 4 || arguments.count == 5 && arguments[4] == "access-log",
+            let depth = Int(arguments[2]), let rounds = Int(arguments[3])
+        else {
+            print("use: replay /hello,/async <pipelined requests> <rounds> [access-log]")
             return
         }
-        let app = App(settings: Settings())
+        var settings = Settings()
+        if arguments.count == 5 {
+            settings.accessLog = .file("/dev/null")
+            settings.accessLogBufferBytes = 64 << 20
+        }
+        let app = App(settings: settings)
         app.get("/hello", on: .loop) { _, _ in .text("Hello, world\n") }
         app.get("/async") { _, context in
             await context.yield()
