@@ -21,8 +21,8 @@ def serve():
     """Starts services with settings; they are stopped, and must end well, when the test is over."""
     servers = []
 
-    def start(*, descriptors=None, quiet=False, **settings):
-        server = Server(settings, descriptors=descriptors, quiet=quiet)
+    def start(*, descriptors=None, quiet=False, stdout=subprocess.DEVNULL, **settings):
+        server = Server(settings, descriptors=descriptors, quiet=quiet, stdout=stdout)
         servers.append(server)
         return server
 

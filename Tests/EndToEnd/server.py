@@ -46,7 +46,7 @@ def run_to_failure(settings, **options):
 
 
 class Server:
-    def __init__(self, settings=None, descriptors=None, quiet=False):
+    def __init__(self, settings=None, descriptors=None, quiet=False, stdout=subprocess.DEVNULL):
         self.settings = settings or {}
         self.lines = []
         self.changed = threading.Condition()
@@ -54,7 +54,7 @@ class Server:
             command(descriptors),
             env=environment(self.settings),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
         )
