@@ -28,8 +28,13 @@ package enum CounterID: UInt8, CaseIterable, Sendable {
     case timeoutsKeepAlive
     case timeoutsWrite
     case timeoutsDeadline
+    case timeoutsTunnel
     case rejectedQueueFull
     case rejectedDeadlineExceeded
+    case rejectedNoEndpoint
+    case rejectedTunnels
+    case streamsCut
+    case upstreamRetries
     case handlerErrors
     case jobsRun
     case loopTurns

@@ -7,4 +7,6 @@ package enum GaugeID: UInt8, CaseIterable, Sendable {
     case connectionsOpen
     case requestsExecuting
     case bufferBytes
+    case streamsActive
+    case tunnelsActive
 }

@@ -29,6 +29,10 @@ extension GaugeID {
             MetricDescriptor("weir_requests_executing", "Requests whose head was read and that are not over.")
         case .bufferBytes:
             MetricDescriptor("weir_buffer_bytes", "Memory held in buffers for connections.")
+        case .streamsActive:
+            MetricDescriptor("weir_streams_active", "Tunnels, and responses that still flow after their deadline.")
+        case .tunnelsActive:
+            MetricDescriptor("weir_tunnels_active", "Tunnels: connections that a request has upgraded.")
         }
     }
 }
@@ -76,8 +80,18 @@ extension CounterID {
         case .timeoutsKeepAlive: timeout("keepalive")
         case .timeoutsWrite: timeout("write")
         case .timeoutsDeadline: timeout("deadline")
+        case .timeoutsTunnel: timeout("tunnel")
         case .rejectedQueueFull: rejected("queue_full")
         case .rejectedDeadlineExceeded: rejected("deadline_exceeded")
+        case .rejectedNoEndpoint: rejected("no_endpoint")
+        case .rejectedTunnels: rejected("tunnels")
+        case .streamsCut:
+            MetricDescriptor(
+                "weir_streams_cut_total",
+                "Responses cut off at their deadline because as many streams as may be were flowing."
+            )
+        case .upstreamRetries:
+            MetricDescriptor("weir_upstream_retries_total", "Requests sent to an endpoint again, or to another one.")
         case .handlerErrors:
             MetricDescriptor("weir_handler_errors_total", "Errors that handlers threw and no response was made of.")
         case .jobsRun:

@@ -16,6 +16,13 @@ package enum AccessReason: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     case noEndpoint
     /// The connection ended before the response was whole.
     case aborted
+    case tunnels
+    case upstreamConnect
+    case upstreamConnectTimeout
+    case upstreamReset
+    case upstreamClosed
+    case upstreamMalformed
+    case upstreamTimeout
 
     /// The name in a line; empty for `none`.
     package var name: StaticString {
@@ -29,6 +36,13 @@ package enum AccessReason: UInt8, Sendable, BitwiseCopyable, CaseIterable {
         case .memory: "memory"
         case .noEndpoint: "no_endpoint"
         case .aborted: "aborted"
+        case .tunnels: "tunnels"
+        case .upstreamConnect: "upstream_connect"
+        case .upstreamConnectTimeout: "upstream_connect_timeout"
+        case .upstreamReset: "upstream_reset"
+        case .upstreamClosed: "upstream_closed"
+        case .upstreamMalformed: "upstream_malformed"
+        case .upstreamTimeout: "upstream_timeout"
         }
     }
 }

@@ -8,6 +8,7 @@ import Synchronization
 import WeirEventLoop
 import WeirHost
 import WeirMetrics
+import WeirUpstream
 
 /// A started app. Everything it made ends with `run`.
 final class AppEngine: Service {
@@ -22,6 +23,8 @@ final class AppEngine: Service {
     /// The app's routes stay as they are while this engine lives.
     private let hold: App.Hold
     private let accessLog: AccessLog?
+    let upstreams: [Upstream]
+    private let resolver: NameResolver
 
     /// Makes everything and binds the addresses; nothing is served before `start`.
     ///
@@ -64,6 +67,8 @@ final class AppEngine: Service {
         let descriptors = DescriptorLimit.raiseSoftLimitToHard().soft
         let (snapshot, hold) = try app.hold(settings)
         self.hold = hold
+        upstreams = try Upstreams.make(settings, snapshot.upstreams)
+        resolver = NameResolver(upstreams)
         health = EngineHealth(stuckNanoseconds: settings.loopStuck.nanosecondsClamped)
         do throws(SystemCallError) {
             server = try HTTPServer(
@@ -79,7 +84,8 @@ final class AppEngine: Service {
                     descriptorsMax: descriptors - min(Self.descriptorsReserved, descriptors / 16),
                     settings: settings,
                     pinsLoops: settings.pinsLoops,
-                    accessLog: accessLog
+                    accessLog: accessLog,
+                    upstreams: upstreams
                 ),
                 snapshot: snapshot,
                 workers: workers,
@@ -151,6 +157,7 @@ final class AppEngine: Service {
     func start() throws(AppError) {
         do throws(SystemCallError) {
             try accessLog?.start()
+            try resolver.start()
             try server.start()
             try admin?.start()
         } catch {
@@ -200,6 +207,7 @@ final class AppEngine: Service {
     /// Ends everything at once.
     func stop() {
         _ = workers.stop(deadline: LoopClock.monotonic.now &+ Self.workersGrace)
+        resolver.stop()
         server.stop()
         admin?.stop()
         stageChanged(.stopped)

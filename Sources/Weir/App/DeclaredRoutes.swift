@@ -57,6 +57,17 @@ struct DeclaredRoutes {
             + "\(RoutingError.name(host)); remove one of them"
     }
 
+    /// Where routes pass requests on to, each once.
+    private var upstreams: [UpstreamReference] {
+        var references: [UpstreamReference] = []
+        for route in all {
+            if case .proxy(let reference) = route.handler, !references.contains(reference) {
+                references.append(reference)
+            }
+        }
+        return references
+    }
+
     /// The routes as the engine runs them, with the app's middleware around each.
     func snapshot(
         _ settings: Settings,
@@ -78,6 +89,6 @@ struct DeclaredRoutes {
                 bodyBytesMax: route.properties.bodyLimit?.bytes ?? settings.limits.bodyBytes
             )
         }
-        return Snapshot(version: version, table: table, routes: routes)
+        return Snapshot(version: version, table: table, routes: routes, upstreams: upstreams)
     }
 }

@@ -3,15 +3,20 @@
 
 /// Where an HTTP/1.1 connection is.
 ///
-///     idle ──first byte──> head ──complete──> exchange ──both halves done──> idle
-///       └────────────────────┴───────────────────┴──> closing
+///     [proxyHeader ──>] idle ──first byte──> head ──complete──> exchange ──both halves done──> idle
+///                         │                   │                    ├──101──> tunnel ──┐
+///                         └───────────────────┴────────────────────┴──────────────────┴──> closing
 enum ConnectionPhase {
+    /// The header of the PROXY protocol is awaited.
+    case proxyHeader
     /// Nothing of the next request has come.
     case idle
     /// Part of a head has come; the exchange is leased and keeps the parser's place.
     case head
     /// A request is being answered.
     case exchange
+    /// Bytes go both ways, whatever they mean.
+    case tunnel
     /// The last answer is on its way; what comes is ignored.
     case closing
 }
@@ -34,6 +39,8 @@ enum BodySink {
     case collect(bytesMax: Int)
     /// They are handed to a reader, which holds the sender back.
     case stream
+    /// They go on to an endpoint.
+    case forward
     /// Nobody wants them; so many were thrown away.
     case discard(byteCount: Int)
 }

@@ -76,6 +76,11 @@ final class Exchange: @unchecked Sendable {
     /// What a worker made of the request; set before the message that hands it to the loop.
     var outcome: Result<Response, any Error>?
 
+    /// The half that goes to an endpoint; made for the first request that does.
+    private(set) var proxy: ProxyExchange?
+    /// Whether and as what it is counted among the streams.
+    var stream = StreamKind.none
+
     // The handler
     /// The exchange went to a task or a worker, whose traces are to be cleared.
     var leftTheCodec = false
@@ -91,6 +96,14 @@ final class Exchange: @unchecked Sendable {
     /// Something was put into `extras`; set under its mutex. Relaxed: it is looked at when nobody else has the exchange,
     /// so that a request that left none takes no lock.
     private let hasExtras = Atomic<Bool>(false)
+
+    /// What outlives its deadline.
+    enum StreamKind {
+        case none
+        /// The response still flows though its deadline has passed.
+        case response
+        case tunnel
+    }
 
     /// What of the bodies has been kept.
     struct Parts {
@@ -187,6 +200,7 @@ final class Exchange: @unchecked Sendable {
         parts.pointee.reset()
         owesContinue = false
         isBodyWhole = false
+        stream = .none
         inputFailure = nil
         output = .pending
         traceHigh = 0
@@ -241,6 +255,14 @@ final class Exchange: @unchecked Sendable {
         keptVersion = 0
     }
 
+    /// The half that goes to an endpoint.
+    func proxyHalf() -> ProxyExchange {
+        if let proxy { return proxy }
+        let made = ProxyExchange(exchange: self)
+        proxy = made
+        return made
+    }
+
     /// Whether only the response's head is wanted.
     var isHead: Bool {
         if case .head = parser.pointee.head.method { true } else { false }
@@ -277,6 +299,7 @@ final class Exchange: @unchecked Sendable {
         guard !isCancelled.exchange(true, ordering: .relaxed) else { return }
         handlerTask?.cancel()
         workerTask?.cancel()
+        proxy?.cancel()
         let handlers = extras.withLock { extras in
             extras.isCancelled = true
             noteExtras()

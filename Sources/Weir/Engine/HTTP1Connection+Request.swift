@@ -42,7 +42,7 @@ extension HTTP1Connection {
         }
         // Patterns, not `==`: an enum of another module is compared by a call.
         switch (head.form, head.method) {
-        case (.authority, _), (_, .other):
+        case (.authority, _):
             keepUnrouted(exchange, bytes)
             return answer(exchange, .notImplemented)
         case (.asterisk, _):
@@ -55,6 +55,8 @@ extension HTTP1Connection {
         guard case .found = outcome else {
             let allowed = exchange.match.pointee.allowed
             keepUnrouted(exchange, bytes)
+            // A method that no handler can have; only endpoints may know it.
+            if case .other = head.method { return answer(exchange, .notImplemented) }
             return answerUnrouted(exchange, outcome, allowed)
         }
         let route = owner.snapshot.routes[Int(exchange.match.pointee.route)]
@@ -120,6 +122,7 @@ extension HTTP1Connection {
 
     private func hand(_ exchange: Exchange, to route: Route, _ head: RequestHead) {
         exchange.peer = peer
+        if isPeerTrusted { resolveClient(exchange) }
         exchange.deadline = exchange.startedAt &+ route.deadlineNanoseconds
         switch route.handler {
         case .loop, .workers:
@@ -138,8 +141,8 @@ extension HTTP1Connection {
         case .asyncOnWorkers:
             exchange.sink = .stream
             owner.startOnWorkers(exchange)
-        case .proxy:
-            answer(exchange, .badGateway)
+        case .proxy(let upstream):
+            owner.forward(exchange, to: upstream)
         }
     }
 
@@ -254,6 +257,8 @@ extension HTTP1Connection {
                 readDeadline = .max
             }
             exchange.wakeReader()
+        case .forward:
+            exchange.proxy?.take(bytes)
         case .discard(let byteCount):
             exchange.sink = .discard(byteCount: byteCount + bytes.count)
             if byteCount + bytes.count > ServerConfiguration.discardBytesMax, exchange.output.isDone {
@@ -271,8 +276,16 @@ extension HTTP1Connection {
         switch exchange.sink {
         case .collect: if let route = exchange.route { run(exchange, route) }
         case .stream: exchange.wakeReader()
+        case .forward: exchange.proxy?.bodyEnded()
         case .discard: if exchange.output.isDone { complete(exchange) }
         }
+    }
+
+    /// An endpoint takes the body slower than it comes: the sender is held back, and is not late while it is.
+    func bodyWindowFilled() {
+        channel.pause()
+        readDeadline = .max
+        updateDeadline()
     }
 
     /// The reader has taken from a full window: the sender may go on.

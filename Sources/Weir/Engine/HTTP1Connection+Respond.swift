@@ -47,8 +47,8 @@ extension HTTP1Connection {
             }) == nil {
                 [UInt8](text.utf8).withUnsafeBytes { respond(exchange, response, $0) }
             }
-        case .upstream:
-            answer(exchange, .badGateway)
+        case .upstream(let upstream):
+            owner.forward(exchange, to: upstream, adding: response.headers)
         case .stream(let length, _):
             beginStream(exchange, response, length: length)
         }
@@ -106,7 +106,7 @@ extension HTTP1Connection {
 
     /// An answer that does not wait for the rest of the request's body: what still comes of it is thrown away, or the
     /// connection ends where that would be too much.
-    private func giveUpBody(_ exchange: Exchange) {
+    func giveUpBody(_ exchange: Exchange) {
         guard !exchange.input.isDone else { return }
         if case .length(let remaining) = exchange.input, remaining > UInt64(ServerConfiguration.discardBytesMax) {
             isLast = true
@@ -167,7 +167,7 @@ extension HTTP1Connection {
     }
 
     /// Writes a handler's fields; the name of the first that is none, if there is one.
-    private func writeFields(_ headers: Headers, into writer: inout HeadWriter) -> String? {
+    func writeFields(_ headers: Headers, into writer: inout HeadWriter) -> String? {
         for (name, value) in headers.fields where !Self.isEnginesOwn(name) {
             if !writer.field(name, value) { return name }
         }
@@ -175,7 +175,7 @@ extension HTTP1Connection {
     }
 
     /// Fields that say how the message is framed and how the connection goes on, which only the engine knows.
-    private static func isEnginesOwn(_ name: String) -> Bool {
+    static func isEnginesOwn(_ name: String) -> Bool {
         switch name.utf8.count {
         case 4: Headers.matches(name, "date")
         case 7: Headers.matches(name, "trailer")
@@ -283,7 +283,7 @@ extension HTTP1Connection {
         loop.commitOutput(channel, writer.count)
     }
 
-    private func writeFraming(_ body: (inout HeadWriter) -> Void) {
+    func writeFraming(_ body: (inout HeadWriter) -> Void) {
         var writer = HeadWriter(loop.reserveOutput(channel, ChunkedEncoder.sizeByteCountMax))
         body(&writer)
         loop.commitOutput(channel, writer.count)
@@ -309,7 +309,7 @@ extension HTTP1Connection {
 
     // MARK: The end
 
-    private func finishOutput(_ exchange: Exchange) {
+    func finishOutput(_ exchange: Exchange) {
         exchange.output = .done
         if exchange.input.isDone || isLast {
             complete(exchange)
@@ -322,6 +322,7 @@ extension HTTP1Connection {
     /// Both halves are done, or the connection ends: the exchange is over.
     func complete(_ exchange: Exchange) {
         guard isAt(exchange), let lease = leased else { return }
+        leaveStream(exchange)
         owner.record(exchange)
         leased = nil
         exchange.connection = nil

@@ -29,6 +29,11 @@ final class HTTP1Connection: @unchecked Sendable {
     /// A call of `received` is on the stack: output goes out when it returns, and it goes on with what follows.
     private(set) var isReceiving = false
 
+    /// The peer is a proxy whose word about the client counts.
+    private(set) var isPeerTrusted = false
+    /// What requests that go on say of the peer; made for the first one.
+    private var ownClientFields: ClientFields?
+
     // Instants at which something has taken too long; `.max` when nothing is waited for.
     var readDeadline: Nanoseconds = .max
     var writeDeadline: Nanoseconds = .max
@@ -36,6 +41,8 @@ final class HTTP1Connection: @unchecked Sendable {
     /// Bytes of the body that came since, and bytes that the client had acknowledged when the present timeout began.
     var bodyBytesInWindow: UInt64 = 0
     var sentBytesAtWindow: UInt64 = 0
+    /// When either side of a tunnel has sent something for the last time.
+    var tunnelActiveAt: Nanoseconds = 0
 
     init(owner: ServerLoop) {
         self.owner = owner
@@ -58,6 +65,8 @@ final class HTTP1Connection: @unchecked Sendable {
     func open(_ channel: Channel, _ address: SocketAddress) {
         self.channel = channel
         peer = PeerAddress(address)
+        ownClientFields = nil
+        isPeerTrusted = !configuration.trustedProxies.isEmpty && configuration.trustedProxies.contains(address)
         phase = .idle
         requestCount = 0
         isLast = false
@@ -70,7 +79,35 @@ final class HTTP1Connection: @unchecked Sendable {
             retiresAt = loop.now &+ Nanoseconds(Double(age) * (1 + 0.1 * owner.jitter()))
         }
         channel.context = Unmanaged.passRetained(self).toOpaque()
-        becomeIdle()
+        if configuration.takesProxyProtocol, isPeerTrusted {
+            phase = .proxyHeader
+            readDeadline = loop.now &+ configuration.headTimeout
+            channel.setIdle(since: .max)
+            channel.setDeadline(readDeadline, on: loop)
+        } else {
+            becomeIdle()
+        }
+    }
+
+    /// What requests that go on say of the peer.
+    func clientFields() -> ClientFields {
+        if let ownClientFields { return ownClientFields }
+        let fields = ClientFields(peer.socketAddress)
+        ownClientFields = fields
+        return fields
+    }
+
+    /// Whom a trusted PROXY header has named takes the peer's place.
+    func speaks(for address: SocketAddress) {
+        peer = PeerAddress(address)
+        isPeerTrusted = configuration.trustedProxies.contains(address)
+        ownClientFields = nil
+    }
+
+    /// The header is whole: requests follow.
+    func endProxyHeader() {
+        phase = .idle
+        readDeadline = .max
     }
 
     // MARK: The loop's calls
@@ -134,6 +171,11 @@ final class HTTP1Connection: @unchecked Sendable {
             case .exchange:
                 guard let lease = leased else { break working }
                 let exchange = lease.takeUnretainedValue()
+                if case .forward = exchange.sink, exchange.proxy?.takesBody != true, !exchange.input.isDone {
+                    // Until a connection stands, the body stays where it is.
+                    channel.pause()
+                    break working
+                }
                 if exchange.input.isDone {
                     // The next request waits for this answer. With nothing there, the channel stays open for reading:
                     // that the client goes away is learned at once.
@@ -144,14 +186,32 @@ final class HTTP1Connection: @unchecked Sendable {
                 taken += count
                 if leased == nil { owner.retire(lease) }
                 if channel.isPaused || (count == 0 && !exchange.input.isDone) { break working }
+            case .tunnel:
+                guard taken < bytes.count, let proxy = leased?._withUnsafeGuaranteedRef({ $0.proxy }) else {
+                    break working
+                }
+                proxy.tunnel(UnsafeRawBufferPointer(rebasing: bytes[taken...]))
+                taken = bytes.count
+            case .proxyHeader:
+                guard let count = receiveProxyHeader(UnsafeRawBufferPointer(rebasing: bytes[taken...])) else {
+                    break working
+                }
+                taken += count
             case .closing:
                 taken = bytes.count
                 break working
             }
         }
         isReceiving = false
+        if forwardsBody { exchange?.proxy?.flush() }
         settle()
         return taken
+    }
+
+    /// Part of a request's body may have been written to an endpoint in this turn.
+    private var forwardsBody: Bool {
+        guard case .exchange = phase else { return false }
+        return leased?._withUnsafeGuaranteedRef { if case .forward = $0.sink { true } else { false } } ?? false
     }
 
     /// Begins a request whose head is the one that the exchange at hand had before; nil if it is another.
@@ -205,9 +265,11 @@ final class HTTP1Connection: @unchecked Sendable {
 
     private func ended() {
         switch phase {
-        case .idle, .head, .closing:
+        case .idle, .head, .closing, .proxyHeader:
             phase = .closing
             finishChannel()
+        case .tunnel:
+            exchange?.proxy?.clientEnded()
         case .exchange:
             isLast = true
             guard let exchange else { return }
@@ -221,6 +283,8 @@ final class HTTP1Connection: @unchecked Sendable {
             // A client that closed has most likely gone; one that only shut its side can still read an answer.
             noteCancelled(exchange)
             exchange.cancel()
+            // What an endpoint was to answer, nobody answers now.
+            if case .forward = exchange.sink { breakOff() }
         }
     }
 
@@ -236,6 +300,7 @@ final class HTTP1Connection: @unchecked Sendable {
         writeDeadline = .max
         if let exchange {
             if case .copying = exchange.output { copyPending(exchange) }
+            exchange.proxy?.clientDrained()
             exchange.wakeWriter()
         }
         if phase == .idle { channel.resume(on: loop) }
@@ -249,6 +314,7 @@ final class HTTP1Connection: @unchecked Sendable {
             // An exchange whose head was not complete has not begun.
             if exchange.connection != nil {
                 owner.recordCut(exchange)
+                leaveStream(exchange)
                 metrics.decrement(.requestsExecuting)
                 if reason == .failed { noteCancelled(exchange) }
             }
@@ -303,9 +369,20 @@ final class HTTP1Connection: @unchecked Sendable {
     private static let idleGrace: Nanoseconds = 1_000_000_000
 
     func updateDeadline() {
-        guard phase == .head || phase == .exchange else { return }
         var deadline = min(readDeadline, writeDeadline)
-        if let exchange, exchange.output.isPending, phase == .exchange { deadline = min(deadline, exchange.deadline) }
+        switch phase {
+        case .exchange:
+            // Until it the response's head must be there; what still flows then becomes a stream.
+            if let lease = leased {
+                deadline = min(deadline, lease._withUnsafeGuaranteedRef { $0.stream == .none ? $0.deadline : .max })
+            }
+        case .tunnel:
+            deadline = min(writeDeadline, loop.now &+ configuration.tunnelTimeout)
+        case .head, .proxyHeader:
+            break
+        case .idle, .closing:
+            return
+        }
         channel.setDeadline(deadline, on: loop)
     }
 
@@ -359,7 +436,9 @@ final class HTTP1Connection: @unchecked Sendable {
             answerTimeout(.requestTimeout, "the request's head took too long")
         case .exchange:
             guard let exchange else { return }
-            if exchange.output.isPending, exchange.deadline <= now {
+            if !exchange.output.isPending, exchange.stream == .none, exchange.deadline <= now {
+                becomeStream(exchange)
+            } else if exchange.output.isPending, exchange.deadline <= now {
                 metrics.increment(.timeoutsDeadline)
                 metrics.increment(.rejectedDeadlineExceeded)
                 exchange.reason = .deadlineExceeded
@@ -367,10 +446,45 @@ final class HTTP1Connection: @unchecked Sendable {
             } else if readDeadline <= now {
                 bodyTimedOut(exchange, now)
             }
-        case .head, .closing:
+        case .tunnel where loop.now &- tunnelActiveAt >= configuration.tunnelTimeout:
+            metrics.increment(.timeoutsTunnel)
+            breakOff()
+            return
+        case .proxyHeader where readDeadline <= now:
+            metrics.increment(.timeoutsHead)
+            endIdle()
+        case .head, .closing, .tunnel, .proxyHeader:
             break
         }
         settle()
+    }
+
+    // MARK: Streams
+
+    /// The deadline has passed while the response flows: it is counted as a stream from now on, or cut off where there
+    /// are as many as may be.
+    private func becomeStream(_ exchange: Exchange) {
+        guard owner.server.streams.enter() else {
+            metrics.increment(.streamsCut)
+            exchange.reason = .deadlineExceeded
+            breakOff()
+            return
+        }
+        exchange.stream = .response
+        metrics.increment(.streamsActive)
+    }
+
+    /// Takes an exchange that is over out of the count.
+    func leaveStream(_ exchange: Exchange) {
+        switch exchange.stream {
+        case .none: return
+        case .response: owner.server.streams.leave()
+        case .tunnel:
+            metrics.decrement(.tunnelsActive)
+            owner.server.tunnels.leave()
+        }
+        exchange.stream = .none
+        metrics.decrement(.streamsActive)
     }
 
     private func writeWindowIsTooSlow() -> Bool {

@@ -8,6 +8,7 @@ import Synchronization
 import WeirEventLoop
 import WeirHost
 import WeirMetrics
+import WeirUpstream
 
 /// A running server: its loops and workers, the published snapshot, and where it is in its life.
 final class HTTPServer: Sendable {
@@ -28,6 +29,8 @@ final class HTTPServer: Sendable {
         var poller: Poller?
         /// Nil for a server whose requests are not logged; else with a ring for each loop.
         var accessLog: AccessLog?
+        /// Where its routes pass requests on to.
+        var upstreams: [Upstream] = []
     }
 
     let shared: ServerShared
@@ -61,6 +64,9 @@ final class HTTPServer: Sendable {
             logger: logger,
             workers: workers,
             snapshots: SnapshotCell(snapshot),
+            upstreams: plan.upstreams,
+            streams: Quota(max: plan.settings.streamsMax.resolved(automatic: plan.connectionsMax)),
+            tunnels: Quota(max: plan.settings.tunnelsMax.resolved(automatic: plan.connectionsMax / 2)),
             accessLog: plan.accessLog
         )
         var loops: [EventLoop] = []
@@ -107,6 +113,7 @@ final class HTTPServer: Sendable {
     /// Starts the loops' threads.
     func start() throws(SystemCallError) {
         loops.first?.acceptPolicy?.countOtherDescriptors()
+        if let first = serverLoops.first { first.loop.submit { _ in first.beginProbing() } }
         for loop in loops {
             let thread = try SystemThread.start { loop.run() }
             let handle = ThreadHandle(thread)

@@ -63,13 +63,16 @@ package final class Snapshot: Sendable {
     package let version: UInt64
     let table: RouteTable
     let routes: [Route]
+    /// Where routes pass requests on to.
+    let upstreams: [UpstreamReference]
     /// The methods that some route answers, as `Allow` says it, for `OPTIONS *`.
     let allow: String
 
-    init(version: UInt64, table: RouteTable, routes: [Route]) {
+    init(version: UInt64, table: RouteTable, routes: [Route], upstreams: [UpstreamReference] = []) {
         self.version = version
         self.table = table
         self.routes = routes
+        self.upstreams = upstreams
         var methods = routes.reduce(into: MethodSet.options) { $0.formUnion($1.methods) }
         if methods.contains(.get) { methods.insert(.head) }
         allow = methods.allowHeader

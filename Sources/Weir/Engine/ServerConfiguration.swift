@@ -20,6 +20,9 @@ struct ServerConfiguration: Sendable {
     let bodyBytesPerTimeoutMin: UInt64
     let writeBytesPerTimeoutMin: UInt64
     let stallNanoseconds: Nanoseconds
+    let tunnelTimeout: Nanoseconds
+    let trustedProxies: TrustedNetworks
+    let takesProxyProtocol: Bool
 
     /// Bytes of an unwanted body that are thrown away to keep a connection; beyond, closing it is cheaper.
     static let discardBytesMax = 256 << 10
@@ -42,5 +45,9 @@ struct ServerConfiguration: Sendable {
         bodyBytesPerTimeoutMin = UInt64(rate * Double(bodyTimeout) / 1e9)
         writeBytesPerTimeoutMin = UInt64(rate * Double(writeTimeout) / 1e9)
         stallNanoseconds = settings.loopStall.nanosecondsClamped
+        tunnelTimeout = settings.tunnelTimeout.nanosecondsClamped
+        // Validated with the settings.
+        trustedProxies = TrustedNetworks(settings.trustedProxies.joined(separator: ",")) ?? TrustedNetworks()
+        takesProxyProtocol = settings.takesProxyProtocol
     }
 }

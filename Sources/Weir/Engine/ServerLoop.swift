@@ -8,6 +8,7 @@ import Synchronization
 import WeirEventLoop
 import WeirHTTP
 import WeirMetrics
+import WeirUpstream
 
 /// The server's half of an event loop.
 ///
@@ -29,6 +30,11 @@ final class ServerLoop: @unchecked Sendable {
     private let prefix: UnsafeMutableRawBufferPointer
     /// Memory for one normalized path.
     let scratch: UnsafeMutableRawPointer
+    /// The loop's connections to each upstream, in the order of `ServerShared.upstreams`.
+    let pools: [UpstreamPool]
+    /// Connects again to upstreams that have not answered yet.
+    var probeTimer: LoopTimer?
+    private let proxyEvents: UnsafeMutablePointer<UpstreamEvents>
     private(set) var snapshot: Snapshot
     /// The version of `snapshot`, without a look into it.
     private(set) var snapshotVersion: UInt64
@@ -59,6 +65,9 @@ final class ServerLoop: @unchecked Sendable {
         snapshot = shared.snapshots.snapshot
         snapshotVersion = snapshot.version
         metrics = loop.metrics
+        proxyEvents = .allocate(capacity: 1)
+        proxyEvents.initialize(to: ProxyExchange.events)
+        pools = shared.upstreams.map { [proxyEvents] in UpstreamPool($0, loop: loop, events: proxyEvents) }
         accessLog = shared.accessLog?.recorders[loop.index]
         events = .allocate(capacity: 1)
         events.initialize(to: HTTP1Connection.events)
@@ -84,6 +93,8 @@ final class ServerLoop: @unchecked Sendable {
         state.deallocate()
         events.deinitialize(count: 1)
         events.deallocate()
+        proxyEvents.deinitialize(count: 1)
+        proxyEvents.deallocate()
         scratch.deallocate()
         prefix.deallocate()
     }
@@ -99,6 +110,7 @@ final class ServerLoop: @unchecked Sendable {
 
     /// Closes the connections that wait for nothing.
     func closeIdle() {
+        for pool in pools { pool.close() }
         loop.forEachChannel(with: events) { channel in
             guard let context = channel.context else { return }
             Unmanaged<HTTP1Connection>.fromOpaque(context).takeUnretainedValue().closeIfIdle()
@@ -162,6 +174,7 @@ final class ServerLoop: @unchecked Sendable {
 
     /// Lets go of what is pooled, which refers back to this object.
     private func tearDown() {
+        for pool in pools { pool.end() }
         recycle()
         for task in state.pointee.activeTasks { task.end() }
         state.pointee.activeTasks = []
@@ -196,6 +209,13 @@ final class ServerLoop: @unchecked Sendable {
         state.pointee.dateUntil = loop.now &+ (1_000_000_000 &- Nanoseconds(time.tv_nsec))
     }
 
+    /// Writes the Date field.
+    func writeDate(into writer: inout HeadWriter) {
+        if loop.now >= state.pointee.dateUntil { refreshDate() }
+        // The memory is this object's, which outlives the call.
+        writer.raw(UnsafeRawBufferPointer(rebasing: prefix[Self.okByteCount..<Self.prefixByteCount]))
+    }
+
     /// Writes the status line and the Date field.
     func beginHead(_ status: Int, into writer: inout HeadWriter) {
         if loop.now >= state.pointee.dateUntil { refreshDate() }
@@ -214,12 +234,15 @@ final class ServerLoop: @unchecked Sendable {
         return state.pointee.sequence
     }
 
-    /// A number in −1...1, for what must not happen everywhere at once (xorshift64, Marsaglia 2003).
-    func jitter() -> Double {
+    /// A number in −1...1, for what must not happen everywhere at once.
+    func jitter() -> Double { Double(random() >> 11) / Double(1 << 52) - 1 }
+
+    /// A number that need not be a secret (xorshift64, Marsaglia 2003); never 0.
+    func random() -> UInt64 {
         state.pointee.random ^= state.pointee.random << 13
         state.pointee.random ^= state.pointee.random >> 7
         state.pointee.random ^= state.pointee.random << 17
-        return Double(state.pointee.random >> 11) / Double(1 << 52) - 1
+        return state.pointee.random
     }
 
     // MARK: Asynchronous handlers

@@ -4,6 +4,7 @@
 import Logging
 import Synchronization
 import WeirEventLoop
+import WeirUpstream
 
 /// The part of a server that its loops see.
 final class ServerShared: Sendable {
@@ -20,6 +21,10 @@ final class ServerShared: Sendable {
     let logger: Logger
     let workers: WorkerPool
     let snapshots: SnapshotCell
+    let upstreams: [Upstream]
+    /// Responses that still flow after their deadline, and tunnels: both share the first.
+    let streams: Quota
+    let tunnels: Quota
     let accessLog: AccessLog?
     /// Relaxed: it publishes nothing, and has only to be seen soon.
     private let stage = Atomic<UInt8>(Stage.serving.rawValue)
@@ -29,12 +34,18 @@ final class ServerShared: Sendable {
         logger: Logger,
         workers: WorkerPool,
         snapshots: SnapshotCell,
+        upstreams: [Upstream],
+        streams: Quota,
+        tunnels: Quota,
         accessLog: AccessLog?
     ) {
         self.configuration = configuration
         self.logger = logger
         self.workers = workers
         self.snapshots = snapshots
+        self.upstreams = upstreams
+        self.streams = streams
+        self.tunnels = tunnels
         self.accessLog = accessLog
     }
 

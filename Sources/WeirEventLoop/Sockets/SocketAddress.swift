@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Socket addresses as plain values: to bind, and to say who the peer is.
 
-import Glibc
+package import Glibc
 
 /// An IPv4, IPv6 or Unix address.
 package enum SocketAddress: Sendable, Equatable, CustomStringConvertible {
@@ -27,6 +27,22 @@ package enum SocketAddress: Sendable, Equatable, CustomStringConvertible {
                 port: port
             )
         }
+    }
+
+    /// An address as libc's resolver says it; nil for a family that is neither IPv4 nor IPv6.
+    package init?(_ address: UnsafeMutablePointer<sockaddr>?) {
+        guard let address else { return nil }
+        var storage = sockaddr_storage()
+        let byteCount: Int
+        switch Int32(address.pointee.sa_family) {
+        case AF_INET: byteCount = MemoryLayout<sockaddr_in>.size
+        case AF_INET6: byteCount = MemoryLayout<sockaddr_in6>.size
+        default: return nil
+        }
+        withUnsafeMutableBytes(of: &storage) {
+            $0.copyMemory(from: UnsafeRawBufferPointer(start: address, count: byteCount))
+        }
+        self.init(storage)
     }
 
     /// The address as the kernel says it; IPv4 behind a dual-stack socket becomes IPv4.

@@ -96,6 +96,14 @@ package final class UpstreamConnection: @unchecked Sendable {
         loop.close(channel)
     }
 
+    /// Gives a tunnel up whose both halves have ended: what is queued is still sent.
+    package func finish(writeTimeout: Nanoseconds) {
+        guard taker != nil else { return }
+        end()
+        loop.finish(channel, writeTimeout: writeTimeout)
+        loop.flush(channel)
+    }
+
     /// Stops receiving until `resume`: whoever takes the response is slower than who sends it.
     package func pause() {
         channel.pause()
@@ -184,11 +192,13 @@ package final class UpstreamConnection: @unchecked Sendable {
                 taken = bytes.count
             }
         }
-        if self.taker == taker {
-            if case .head = input {} else if !channel.isPaused { extendDeadline() }
-        }
+        if self.taker == taker, !awaitsHead, !channel.isPaused { extendDeadline() }
         pool.events.pointee.settled(taker, self)
         return isOpen ? taken : bytes.count
+    }
+
+    private var awaitsHead: Bool {
+        if case .head = input { true } else { false }
     }
 
     /// Reads a head and tells it; nil while it is unfinished.
@@ -260,7 +270,7 @@ package final class UpstreamConnection: @unchecked Sendable {
 
     private func drained() {
         guard let taker else { return }
-        if case .head = input { channel.setDeadline(.max, on: loop) }
+        if awaitsHead { channel.setDeadline(.max, on: loop) }
         pool.events.pointee.drained(taker, self)
     }
 
@@ -321,6 +331,8 @@ package final class UpstreamConnection: @unchecked Sendable {
     }
 
     private func extendDeadline() {
+        // A tunnel may be silent for longer; its taker looks after it.
+        if case .tunnel = input { return channel.setDeadline(.max, on: loop) }
         channel.setDeadline(loop.now &+ pool.upstream.policy.transferTimeout, on: loop)
     }
 }

@@ -5,10 +5,11 @@ import Synchronization
 package import WeirEventLoop
 
 /// Somewhere that requests can be sent to. Its connections belong to loops, its counts to the pod.
-package final class Endpoint: Sendable {
+/// `@unchecked Sendable`: the authority's bytes are written before anybody else has the endpoint; the rest is atomics and
+/// a mutex.
+package final class Endpoint: @unchecked Sendable {
     package let url: EndpointURL
-    /// What the Host field says where the client named none.
-    package let authority: [UInt8]
+    private let authority: UnsafeMutableRawBufferPointer
     /// Where it is now: one address, or those that its name has.
     private let addresses: Mutex<[SocketAddress]>
     // All relaxed: they publish nothing, each is exact on its own.
@@ -22,13 +23,22 @@ package final class Endpoint: Sendable {
 
     package init(_ url: EndpointURL) {
         self.url = url
-        authority = Array(url.authority.utf8)
+        let text = Array(url.authority.utf8)
+        authority = .allocate(byteCount: text.count, alignment: 1)
+        authority.copyBytes(from: text)
         if case .address(let address) = url.place {
             addresses = Mutex([address])
         } else {
             addresses = Mutex([])
         }
     }
+
+    deinit {
+        authority.deallocate()
+    }
+
+    /// What the Host field says where the client named no host; as long as the endpoint lives.
+    package var authorityBytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(authority) }
 
     // MARK: Where it is
 

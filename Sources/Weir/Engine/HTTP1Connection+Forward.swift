@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// An endpoint's response on its way to the client: head, body as it comes, end; and tunnels.
+
+import Logging
+import WeirEventLoop
+import WeirHTTP
+import WeirMetrics
+import WeirUpstream
+
+extension HTTP1Connection {
+    /// What the status line, Date, framing and Connection need at most.
+    private static let ownBytesMax = 320
+
+    /// Passes an interim response on (RFC 9110 section 15.2): not to HTTP/1.0 clients, and 100 only to one that waits.
+    func forwardInterim(_ exchange: Exchange, _ upstream: UpstreamConnection, _ bytes: UnsafeRawBufferPointer) {
+        let request = exchange.parser.pointee.head
+        let status = upstream.parser.pointee.head.status
+        guard request.minorVersion > 0, exchange.output.isPending, status != 100 || request.expectsContinue else {
+            return
+        }
+        var writer = HeadWriter(loop.reserveOutput(channel, bytes.count + Self.ownBytesMax))
+        writer.status(of: upstream.parser.pointee.head, bytes)
+        writer.forward(upstream.parser.pointee.fields, in: Span<UInt8>(_unsafeBytes: bytes))
+        writer.end()
+        loop.commitOutput(channel, writer.count)
+    }
+
+    /// Writes the final head: the endpoint's fields that are meant for the client, and how the body is framed here.
+    func forwardHead(
+        _ exchange: Exchange,
+        _ upstream: UpstreamConnection,
+        _ bytes: UnsafeRawBufferPointer,
+        adding added: Headers
+    ) {
+        let head = upstream.parser.pointee.head
+        let isOld = exchange.parser.pointee.head.minorVersion == 0
+        if loop.now >= retiresAt, !isLast {
+            isLast = true
+            metrics.increment(.connectionsRetired)
+        }
+        isLast = isLast || owner.server.isDraining
+        let output: ResponseOutput
+        var isChunked = false
+        switch head.framing {
+        case .none, .tunnel: output = .sized(remaining: 0)
+        case .length(let length): output = .sized(remaining: Int(clamping: length))
+        case .chunked, .untilClose:
+            isChunked = !isOld
+            output = isOld ? .untilClose : .chunked
+        }
+        if case .untilClose = output { isLast = true }
+        var writer = HeadWriter(loop.reserveOutput(channel, bytes.count + Self.ownBytesMax + byteCount(added)))
+        writer.status(of: head, bytes)
+        if !upstream.parser.pointee.fields.seen.contains(.date) { owner.writeDate(into: &writer) }
+        // The bytes are the upstream loop's, valid during this call.
+        writer.forward(upstream.parser.pointee.fields, in: Span<UInt8>(_unsafeBytes: bytes))
+        if !added.isEmpty, let malformed = writeFields(added, into: &writer) {
+            owner.logHandlerError(exchange, ResponseFieldError(name: malformed), "a response field is malformed")
+        }
+        if isChunked { writer.raw("Transfer-Encoding: chunked\r\n") }
+        if isLast {
+            writer.raw("Connection: close\r\n")
+        } else if isOld {
+            writer.raw("Connection: keep-alive\r\n")
+        }
+        writer.end()
+        precondition(!writer.overflowed, "the head's size was estimated too low")
+        loop.commitOutput(channel, writer.count)
+        exchange.status = UInt16(head.status)
+        exchange.output = output
+    }
+
+    private func byteCount(_ headers: Headers) -> Int {
+        headers.isEmpty ? 0 : headers.fields.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count + 4 }
+    }
+
+    /// Passes a piece of the body on. It goes out when the endpoint's turn is over, or at once where it is long.
+    func forwardBody(_ exchange: Exchange, _ bytes: UnsafeRawBufferPointer) {
+        exchange.bodyBytesOut &+= UInt64(bytes.count)
+        switch exchange.output {
+        case .sized(let remaining):
+            exchange.output = .sized(remaining: remaining - bytes.count)
+            loop.sendThrough(channel, bytes)
+        case .chunked:
+            writeFraming { ChunkedEncoder.writeSize(bytes.count, into: &$0) }
+            loop.sendThrough(channel, bytes)
+            writeFraming { ChunkedEncoder.writeDataEnd(into: &$0) }
+        case .untilClose:
+            loop.sendThrough(channel, bytes)
+        case .pending, .copying, .done:
+            break
+        }
+    }
+
+    /// The endpoint's response is whole. The trailers' section, if it is not empty, is within `bytes`.
+    func endForward(_ exchange: Exchange, _ bytes: UnsafeRawBufferPointer, _ section: ByteRange) {
+        if case .chunked = exchange.output { writeEnd(bytes, section) }
+        giveUpBody(exchange)
+        finishOutput(exchange)
+    }
+
+    private func writeEnd(_ bytes: UnsafeRawBufferPointer, _ section: ByteRange) {
+        var writer = HeadWriter(loop.reserveOutput(channel, Int(section.count) + 16))
+        if section.isEmpty {
+            ChunkedEncoder.writeEnd(into: &writer)
+        } else {
+            ChunkedEncoder.writeLastChunk(into: &writer)
+            let span = Span<UInt8>(_unsafeBytes: bytes)
+            var trailers = TrailerIterator(section)
+            while let field = trailers.next(span) {
+                writer.field(name: span.extracting(field.name.bounds), value: span.extracting(field.value.bounds))
+            }
+            writer.end()
+        }
+        loop.commitOutput(channel, writer.count)
+    }
+
+    /// All that has come from the endpoint in its turn was written: now it is sent.
+    func forwardSettled() {
+        if !isReceiving { loop.flush(channel) }
+        if phase == .exchange { updateDeadline() }
+    }
+
+    // MARK: Tunnels
+
+    /// Passes 101 on; from now on bytes go both ways.
+    func beginTunnel(
+        _ exchange: Exchange,
+        _ upstream: UpstreamConnection,
+        _ bytes: UnsafeRawBufferPointer,
+        adding added: Headers
+    ) {
+        let head = upstream.parser.pointee.head
+        // Upgrade is a field for one connection, so it is written anew for the client's.
+        var writer = HeadWriter(loop.reserveOutput(channel, 2 * bytes.count + Self.ownBytesMax + byteCount(added)))
+        writer.status(of: head, bytes)
+        writer.forward(upstream.parser.pointee.fields, in: Span<UInt8>(_unsafeBytes: bytes))
+        if !added.isEmpty { _ = writeFields(added, into: &writer) }
+        writer.raw("Connection: upgrade\r\n")
+        for index in 0..<upstream.parser.pointee.fields.count {
+            let field = upstream.parser.pointee.fields.field(index)
+            guard field.known == .upgrade else { continue }
+            writer.raw("Upgrade: ")
+            writer.raw(UnsafeRawBufferPointer(rebasing: bytes[field.value.bounds]))
+            writer.raw("\r\n")
+        }
+        writer.end()
+        precondition(!writer.overflowed, "the head's size was estimated too low")
+        loop.commitOutput(channel, writer.count)
+        exchange.status = 101
+        exchange.output = .untilClose
+        exchange.stream = .tunnel
+        metrics.increment(.streamsActive)
+        metrics.increment(.tunnelsActive)
+        phase = .tunnel
+        readDeadline = .max
+        noteTunnelActivity()
+        if channel.isPaused { channel.resume(on: loop) }
+    }
+
+    /// Bytes of the tunnel, from the endpoint.
+    func tunnel(_ bytes: UnsafeRawBufferPointer) {
+        if let exchange { exchange.bodyBytesOut &+= UInt64(bytes.count) }
+        noteTunnelActivity()
+        loop.sendThrough(channel, bytes)
+    }
+
+    func noteTunnelActivity() {
+        tunnelActiveAt = loop.now
+        updateDeadline()
+    }
+
+    /// The tunnel is over on the endpoint's side, or on both.
+    func endTunnel(_ exchange: Exchange) {
+        isLast = true
+        exchange.output = .done
+        complete(exchange)
+    }
+}
+
+extension HeadWriter {
+    /// The status line: ours where the status is registered, else with the endpoint's reason.
+    mutating func status(of head: ResponseHead, _ bytes: UnsafeRawBufferPointer) {
+        if StatusLine.text(head.status).utf8CodeUnitCount > 0 { return statusLine(head.status) }
+        raw("HTTP/1.1 ")
+        decimal(UInt64(head.status))
+        raw(" ")
+        raw(UnsafeRawBufferPointer(rebasing: bytes[head.reason.bounds]))
+        raw("\r\n")
+    }
+}

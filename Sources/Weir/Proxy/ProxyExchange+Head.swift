@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// The request's head as it goes on: what the client sent, less what was meant for the gateway, and who asks.
+
+import WeirEventLoop
+import WeirHTTP
+import WeirRouting
+import WeirUpstream
+
+extension ProxyExchange {
+    /// Fields that the gateway writes itself.
+    private static let ownFields = HeaderNameSet(.forwarded, .xForwardedFor, .xForwardedProto, .xForwardedHost)
+    /// Line ends, names, version, Via, request id and trace.
+    private static let fixedBytesMax = 512
+
+    /// Writes the head to the connection's output.
+    func writeHead(to connection: UpstreamConnection) {
+        guard let client = exchange.connection else { return }
+        let owner = exchange.owner
+        let loop = owner.loop
+        let head = exchange.parser.pointee.head
+        let fields = client.clientFields()
+        let authority = exchange.authority(else: connection.endpoint)
+        let path = exchange.match.pointee.usesScratch ? RequestTarget.withoutDotSegments(exchange.bytes(head.path)) : []
+        let trust = client.isPeerTrusted
+        let room = loop.reserveOutput(
+            connection.channel,
+            Int(head.byteCount) + 2 * authority.count + ClientFields.bytesMax + Self.fixedBytesMax
+        )
+        var writer = HeadWriter(room)
+        writer.raw(exchange.bytes(head.methodRange))
+        writer.raw(" ")
+        if !path.isEmpty {
+            path.withUnsafeBytes { writer.raw($0) }
+        } else if head.path.isEmpty {
+            writer.raw("/")
+        } else {
+            writer.raw(exchange.bytes(head.path))
+        }
+        if let query = head.query {
+            writer.raw("?")
+            writer.raw(exchange.bytes(query))
+        }
+        writer.raw(" HTTP/1.1\r\n")
+        writeFields(&writer, head, authority)
+        writeClient(&writer, fields, authority, trust)
+        writer.raw(head.minorVersion == 0 ? "Via: 1.0 weir\r\n" : "Via: 1.1 weir\r\n")
+        if head.isChunked { writer.raw("Transfer-Encoding: chunked\r\n") }
+        if head.hasUpgrade {
+            writer.raw("Connection: upgrade\r\n")
+            writeUpgrade(&writer)
+        } else if connection.pool.upstream.policy.proxyProtocol != nil {
+            writer.raw("Connection: close\r\n")
+        }
+        writer.end()
+        precondition(!writer.overflowed, "the head's size was estimated too low")
+        loop.commitOutput(connection.channel, writer.count)
+    }
+
+    /// The client's own fields, with request id and trace where it sent none.
+    private func writeFields(_ writer: inout HeadWriter, _ head: RequestHead, _ authority: UnsafeRawBufferPointer) {
+        var omitted = Self.ownFields
+        let seen = exchange.parser.pointee.fields.seen
+        // The authority of an absolute target counts more than Host (RFC 9112 section 3.2.2).
+        if case .absolute = head.form { omitted.insert(.host) }
+        if !seen.contains(.host) || omitted.contains(.host) {
+            writer.raw("Host: ")
+            writer.raw(authority)
+            writer.raw("\r\n")
+        }
+        if head.minorVersion == 0 { omitted.insert(.expect) }
+        let id = exchange.givenRequestID
+        if id == nil { omitted.insert(.xRequestID) }
+        let trace = traceParent(seen)
+        if trace.isNew { omitted.insert(.traceparent) }
+        // The head is the exchange's own copy.
+        let bytes = Span<UInt8>(_unsafeBytes: exchange.wholeHead)
+        writer.forward(exchange.parser.pointee.fields, in: bytes, omitting: omitted)
+        if id == nil {
+            writer.raw("X-Request-Id: ")
+            writer.fixedHexadecimal(exchange.sequence)
+            writer.raw("\r\n")
+        }
+        if trace.isNew { trace.value.write(into: &writer) }
+    }
+
+    private func traceParent(_ seen: HeaderNameSet) -> (value: TraceParent, isNew: Bool) {
+        if seen.contains(.traceparent), let field = exchange.parser.pointee.fields.first(.traceparent),
+            let given = TraceParent(Span<UInt8>(_unsafeBytes: exchange.bytes(field.value)))
+        {
+            note(given)
+            return (given, false)
+        }
+        let owner = exchange.owner
+        let new = TraceParent(
+            randomTraceID: (owner.random(), owner.random()),
+            randomParentID: owner.random(),
+            isSampled: false
+        )
+        note(new)
+        return (new, true)
+    }
+
+    private func note(_ trace: TraceParent) {
+        exchange.traceHigh = trace.traceIDUpper
+        exchange.traceLow = trace.traceIDLower
+        exchange.spanID = trace.parentID
+    }
+
+    /// Who asks: what trusted proxies have said, and the peer.
+    private func writeClient(
+        _ writer: inout HeadWriter,
+        _ client: ClientFields,
+        _ authority: UnsafeRawBufferPointer,
+        _ isPeerTrusted: Bool
+    ) {
+        let seen = exchange.parser.pointee.fields.seen
+        if isPeerTrusted, seen.contains(.xForwardedProto) {
+            writeLines(.xForwardedProto, "X-Forwarded-Proto: ", &writer)
+            writer.raw("X-Forwarded-For: ")
+            if seen.contains(.xForwardedFor) { writeValues(.xForwardedFor, &writer) }
+            client.address.withUnsafeBytes { writer.raw($0) }
+        } else if isPeerTrusted, seen.contains(.xForwardedFor) {
+            writer.raw("X-Forwarded-Proto: http\r\nX-Forwarded-For: ")
+            writeValues(.xForwardedFor, &writer)
+            client.address.withUnsafeBytes { writer.raw($0) }
+        } else {
+            client.forwardedFor.withUnsafeBytes { writer.raw($0) }
+        }
+        writer.raw("\r\n")
+        if isPeerTrusted, seen.contains(.xForwardedHost) {
+            writeLines(.xForwardedHost, "X-Forwarded-Host: ", &writer)
+        } else {
+            writer.raw("X-Forwarded-Host: ")
+            writer.raw(authority)
+            writer.raw("\r\n")
+        }
+        if isPeerTrusted, seen.contains(.forwarded) { writeLines(.forwarded, "Forwarded: ", &writer) }
+        client.forwarded.withUnsafeBytes { writer.raw($0) }
+        writer.raw(authority)
+        writer.raw("\"\r\n")
+    }
+
+    /// The values of all lines of this name, each with a comma behind it.
+    private func writeValues(_ name: HeaderName, _ writer: inout HeadWriter) {
+        eachValue(name) { value in
+            writer.raw(value)
+            writer.raw(", ")
+        }
+    }
+
+    /// All lines of this name, as they came.
+    private func writeLines(_ name: HeaderName, _ prefix: StaticString, _ writer: inout HeadWriter) {
+        eachValue(name) { value in
+            writer.raw(prefix)
+            writer.raw(value)
+            writer.raw("\r\n")
+        }
+    }
+
+    private func writeUpgrade(_ writer: inout HeadWriter) {
+        writeLines(.upgrade, "Upgrade: ", &writer)
+    }
+
+    private func eachValue(_ name: HeaderName, _ body: (UnsafeRawBufferPointer) -> Void) {
+        for index in 0..<exchange.parser.pointee.fieldCount {
+            let field = exchange.parser.pointee.field(index)
+            if field.known == name { body(exchange.bytes(field.value)) }
+        }
+    }
+}
+
+extension Exchange {
+    /// The host that the request is for; the endpoint's own where an HTTP/1.0 client named none.
+    func authority(else endpoint: Endpoint) -> UnsafeRawBufferPointer {
+        let range = parser.pointee.head.authority
+        if !range.isEmpty { return bytes(range) }
+        // The endpoint keeps the array as long as it lives, which is longer than any request to it.
+        return endpoint.authorityBytes
+    }
+
+    /// All bytes of the head that was copied.
+    var wholeHead: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: head, count: headCount) }
+}
+
+extension HeadWriter {
+    /// A number in sixteen hexadecimal digits.
+    mutating func fixedHexadecimal(_ value: UInt64) {
+        var digits = InlineArray<16, UInt8>(repeating: 0)
+        for index in 0..<16 {
+            let digit = UInt8(truncatingIfNeeded: value &>> UInt64(60 &- 4 &* index)) & 15
+            digits[index] = digit < 10 ? UInt8(ascii: "0") &+ digit : UInt8(ascii: "a") &+ digit &- 10
+        }
+        raw(digits.span)
+    }
+}

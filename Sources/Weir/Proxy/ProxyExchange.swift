@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: Apache-2.0
+// One request on its way to an endpoint and back: joins the client's exchange and the upstream connection that it leases.
+
+import WeirEventLoop
+import WeirHTTP
+import WeirMetrics
+import WeirUpstream
+
+/// The upstream half of an exchange. Made once per exchange and used again with it.
+///
+///     idle ──> waiting ──> leased ──final head──> responding ──> idle
+///               (for a connection)      └──101──> tunnel ──────> idle
+///
+/// `@unchecked Sendable`: confined to its loop's thread.
+final class ProxyExchange: @unchecked Sendable {
+    enum Phase {
+        case idle
+        /// Every endpoint has as many connections as it may.
+        case waiting
+        /// A connection is leased, and the request is written to it.
+        case leased
+        /// The final head has gone to the client.
+        case responding
+        /// Bytes go both ways until both sides have ended.
+        case tunnel
+    }
+
+    /// How many endpoints are tried that cannot be connected to, and how often a connection that was closed while it
+    /// was unused.
+    private static let attemptsMax = 3
+
+    // The exchange owns this object.
+    unowned(unsafe) let exchange: Exchange
+    private let owner: ServerLoop
+    private(set) var phase = Phase.idle
+    private var pool: UpstreamPool?
+    /// The leased connection, which its channel keeps until it is closed, and then the lease has ended.
+    private var leased: Unmanaged<UpstreamConnection>?
+    /// Fields that middleware adds to the response.
+    private(set) var added = Headers()
+    private var attempts = 0
+    /// Whether any of the request's body has been sent: then it cannot be sent again.
+    private var hasSentBody = false
+    private var hasClientEnded = false
+    private var hasUpstreamEnded = false
+
+    init(exchange: Exchange) {
+        self.exchange = exchange
+        owner = exchange.owner
+    }
+
+    private var taker: UpstreamEvents.Taker { Unmanaged.passUnretained(self).toOpaque() }
+
+    private var connection: UpstreamConnection? { leased?.takeUnretainedValue() }
+
+    /// Whether a piece of the request's body can be taken now.
+    var takesBody: Bool {
+        guard case .leased = phase else {
+            if case .responding = phase { return true }
+            return false
+        }
+        return leased?._withUnsafeGuaranteedRef { !$0.channel.isConnecting } ?? false
+    }
+
+    // MARK: The request
+
+    /// Sends the request of the exchange to an endpoint of `pool`.
+    func begin(_ pool: UpstreamPool, adding fields: Headers) {
+        self.pool = pool
+        added = fields
+        attempts = 0
+        hasSentBody = false
+        hasClientEnded = false
+        hasUpstreamEnded = false
+        exchange.owesContinue = false
+        exchange.isAnsweredAtOnce = false
+        exchange.sink = .forward
+        attempt()
+    }
+
+    /// Leases a connection and writes the request to it, or answers that none can be had.
+    func attempt() {
+        guard let pool else { return }
+        let method = exchange.parser.pointee.head.method
+        while true {
+            switch pool.lease(to: taker, method: method, tried: attempts) {
+            case .connection(let connection):
+                // One that crosses a request that must not be sent twice is looked at first.
+                if connection.isReused, !method.isIdempotent, connection.isStale {
+                    connection.cancel()
+                    continue
+                }
+                leased = Unmanaged.passUnretained(connection)
+                phase = .leased
+                return send(to: connection)
+            case .wait:
+                phase = .waiting
+                return
+            case .full:
+                owner.metrics.increment(.rejectedNoEndpoint)
+                return refuse(.serviceUnavailable, "every endpoint is busy", .noEndpoint, retryAfter: true)
+            case .failed(let fault):
+                return refuse(.badGateway, fault.message, fault.reason)
+            }
+        }
+    }
+
+    private func send(to connection: UpstreamConnection) {
+        exchange.endpointIndex = owner.endpointName(connection)
+        writeHead(to: connection)
+        // What middleware has let come in before.
+        while let piece = exchange.parts.pointee.pieces.popFirst() {
+            piece.withUnsafeBytes { writeBody($0, connection) }
+        }
+        if exchange.input.isDone { return endBody(connection) }
+        if exchange.connection?.isReceiving != true {
+            owner.loop.flush(connection.channel)
+            exchange.connection?.bodyWindowOpened(exchange)
+        }
+    }
+
+    /// Takes a piece of the body; `takesBody` was true.
+    func take(_ bytes: UnsafeRawBufferPointer) {
+        guard let connection else { return }
+        writeBody(bytes, connection)
+    }
+
+    private func writeBody(_ bytes: UnsafeRawBufferPointer, _ connection: UpstreamConnection) {
+        guard !bytes.isEmpty else { return }
+        hasSentBody = true
+        let loop = owner.loop
+        if exchange.parser.pointee.head.isChunked {
+            writeFraming(connection) { ChunkedEncoder.writeSize(bytes.count, into: &$0) }
+            loop.sendThrough(connection.channel, bytes)
+            writeFraming(connection) { ChunkedEncoder.writeDataEnd(into: &$0) }
+        } else {
+            loop.sendThrough(connection.channel, bytes)
+        }
+        if connection.channel.queuedByteCount >= owner.configuration.outputWindowBytes {
+            loop.flush(connection.channel)
+            guard connection.channel.queuedByteCount >= owner.configuration.outputWindowBytes else { return }
+            exchange.connection?.bodyWindowFilled()
+            connection.awaitDrain()
+        }
+    }
+
+    /// The body has come to its end.
+    func bodyEnded() {
+        guard let connection else { return }
+        endBody(connection)
+    }
+
+    private func endBody(_ connection: UpstreamConnection) {
+        if exchange.parser.pointee.head.isChunked { writeTrailers(connection) }
+        connection.endRequest()
+        owner.loop.flush(connection.channel)
+    }
+
+    /// Sends what has been written, at the end of the client's turn.
+    func flush() {
+        guard let connection else { return }
+        owner.loop.flush(connection.channel)
+    }
+
+    private func writeTrailers(_ connection: UpstreamConnection) {
+        let trailers = exchange.parts.pointee.trailers
+        var count = 16
+        for (name, value) in trailers { count += name.utf8.count + value.utf8.count + 4 }
+        var writer = HeadWriter(owner.loop.reserveOutput(connection.channel, count))
+        ChunkedEncoder.writeLastChunk(into: &writer)
+        for (name, value) in trailers { _ = writer.field(name, value) }
+        writer.end()
+        owner.loop.commitOutput(connection.channel, writer.count)
+    }
+
+    private func writeFraming(_ connection: UpstreamConnection, _ body: (inout HeadWriter) -> Void) {
+        var writer = HeadWriter(owner.loop.reserveOutput(connection.channel, ChunkedEncoder.sizeByteCountMax))
+        body(&writer)
+        owner.loop.commitOutput(connection.channel, writer.count)
+    }
+
+    // MARK: What the client does
+
+    /// The client has taken what was queued for it.
+    func clientDrained() {
+        connection?.resume()
+    }
+
+    /// Bytes of a tunnel, from the client.
+    func tunnel(_ bytes: UnsafeRawBufferPointer) {
+        guard let connection else { return }
+        owner.loop.sendThrough(connection.channel, bytes)
+        owner.loop.flush(connection.channel)
+        if connection.channel.queuedByteCount >= owner.configuration.outputWindowBytes {
+            exchange.connection?.channel.pause()
+        }
+    }
+
+    /// The client has ended its half of a tunnel.
+    func clientEnded() {
+        guard let connection, !hasClientEnded else { return }
+        hasClientEnded = true
+        owner.loop.endOutput(connection.channel)
+        if hasUpstreamEnded { finishTunnel() }
+    }
+
+    /// Nobody waits for the response any more: the endpoint is told by the end of its connection.
+    func cancel() {
+        switch phase {
+        case .idle: return
+        case .waiting: pool?.stopWaiting(taker)
+        case .leased, .responding, .tunnel: connection?.cancel()
+        }
+        end()
+    }
+
+    private func end() {
+        phase = .idle
+        leased = nil
+        pool = nil
+        if !added.isEmpty { added = Headers() }
+    }
+
+    // MARK: What the endpoint does
+
+    static let events = UpstreamEvents(
+        connected: { taker, connection in with(taker) { $0.connected(connection) } },
+        head: { taker, connection, bytes in with(taker) { $0.head(connection, bytes) } },
+        body: { taker, connection, bytes in with(taker) { $0.body(connection, bytes) } },
+        ended: { taker, connection, bytes, section in with(taker) { $0.ended(connection, bytes, section) } },
+        halfClosed: { taker, _ in with(taker) { $0.upstreamEnded() } },
+        settled: { taker, _ in with(taker) { $0.settled() } },
+        drained: { taker, _ in with(taker) { $0.upstreamDrained() } },
+        failed: { taker, connection, fault in with(taker) { $0.failed(connection, fault) } },
+        available: { taker in with(taker) { $0.attempt() } }
+    )
+
+    @inline(__always)
+    private static func with(_ taker: UpstreamEvents.Taker, _ body: (ProxyExchange) -> Void) {
+        // The exchange is leased as long as its proxy half is in use, and owns it.
+        Unmanaged<ProxyExchange>.fromOpaque(taker)._withUnsafeGuaranteedRef(body)
+    }
+
+    private func connected(_ connection: UpstreamConnection) {
+        exchange.connection?.bodyWindowOpened(exchange)
+    }
+
+    private func head(_ upstream: UpstreamConnection, _ bytes: UnsafeRawBufferPointer) {
+        guard let connection = exchange.connection else { return }
+        let head = upstream.parser.pointee.head
+        if head.isInterim {
+            connection.forwardInterim(exchange, upstream, bytes)
+        } else if case .tunnel = head.framing {
+            beginTunnel(connection, upstream, bytes)
+        } else {
+            phase = .responding
+            connection.forwardHead(exchange, upstream, bytes, adding: added)
+        }
+    }
+
+    private func body(_ upstream: UpstreamConnection, _ bytes: UnsafeRawBufferPointer) {
+        guard let connection = exchange.connection else { return }
+        if case .tunnel = phase {
+            connection.tunnel(bytes)
+        } else {
+            connection.forwardBody(exchange, bytes)
+        }
+        if connection.isOutputFull {
+            owner.loop.flush(connection.channel)
+            if connection.isOutputFull { upstream.pause() }
+        }
+    }
+
+    private func ended(_ upstream: UpstreamConnection, _ bytes: UnsafeRawBufferPointer, _ section: ByteRange) {
+        end()
+        exchange.connection?.endForward(exchange, bytes, section)
+    }
+
+    private func settled() {
+        exchange.connection?.forwardSettled()
+    }
+
+    private func upstreamDrained() {
+        guard let connection = exchange.connection else { return }
+        if case .tunnel = phase {
+            connection.channel.resume(on: owner.loop)
+        } else {
+            connection.bodyWindowOpened(exchange)
+        }
+    }
+
+    private func failed(_ upstream: UpstreamConnection, _ fault: UpstreamFault) {
+        let wasTunnel = if case .tunnel = phase { true } else { false }
+        leased = nil
+        guard let connection = exchange.connection else { return end() }
+        if exchange.output.isPending, mayTryAgain(upstream, fault) {
+            attempts += 1
+            owner.metrics.increment(.upstreamRetries)
+            return attempt()
+        }
+        end()
+        if exchange.output.isPending {
+            refuse(.badGateway, fault.message, fault.reason)
+        } else if wasTunnel {
+            connection.endTunnel(exchange)
+        } else {
+            exchange.reason = fault.reason
+            connection.breakOff()
+        }
+    }
+
+    /// Whether the request can be sent again without the danger that it is carried out twice.
+    private func mayTryAgain(_ upstream: UpstreamConnection, _ fault: UpstreamFault) -> Bool {
+        guard attempts + 1 < Self.attemptsMax, !hasSentBody else { return false }
+        switch fault {
+        case .connect, .connectTimeout:
+            // Nothing was sent; another endpoint may be there.
+            return upstream.pool.upstream.endpoints.count > attempts + 1
+        case .closed, .reset:
+            // An unused connection's end has crossed the request (RFC 9112 section 9.3.1).
+            return upstream.isReused && !upstream.hasReceived && exchange.parser.pointee.head.method.isIdempotent
+        case .malformed, .timeout:
+            return false
+        }
+    }
+
+    private func refuse(_ status: Status, _ message: String, _ reason: AccessReason, retryAfter: Bool = false) {
+        end()
+        guard let connection = exchange.connection else { return }
+        exchange.reason = reason
+        let headers: Headers = retryAfter ? ["Retry-After": "1"] : Headers()
+        let error = HTTPError(status, message, headers: headers)
+        connection.respond(exchange, Problem.response(error, exchange: exchange, reason: "\(reason.name)"))
+    }
+
+    // MARK: Tunnels
+
+    private func beginTunnel(
+        _ connection: HTTP1Connection,
+        _ upstream: UpstreamConnection,
+        _ bytes: UnsafeRawBufferPointer
+    ) {
+        guard exchange.parser.pointee.head.hasUpgrade, exchange.input.isDone else {
+            // Nobody has asked for it, or the request is not over: what follows could be read in two ways.
+            upstream.cancel()
+            return refuse(.badGateway, UpstreamFault.malformed(.unasked).message, .upstreamMalformed)
+        }
+        guard owner.server.tunnels.enter() else {
+            upstream.cancel()
+            owner.metrics.increment(.rejectedTunnels)
+            return refuse(.serviceUnavailable, "too many tunnels are open", .tunnels, retryAfter: true)
+        }
+        phase = .tunnel
+        connection.beginTunnel(exchange, upstream, bytes, adding: added)
+    }
+
+    private func upstreamEnded() {
+        guard !hasUpstreamEnded, let connection = exchange.connection else { return }
+        hasUpstreamEnded = true
+        owner.loop.endOutput(connection.channel)
+        owner.loop.flush(connection.channel)
+        if hasClientEnded { finishTunnel() }
+    }
+
+    /// Both halves have ended: what is queued still goes out.
+    private func finishTunnel() {
+        guard let upstream = connection, let connection = exchange.connection else { return }
+        upstream.finish(writeTimeout: owner.configuration.writeTimeout)
+        end()
+        connection.endTunnel(exchange)
+    }
+}
+
+extension HTTPMethod {
+    /// Whether carrying a request out twice is the same as once (RFC 9110 section 9.2.2).
+    var isIdempotent: Bool {
+        switch self {
+        case .get, .head, .put, .delete, .options, .trace: true
+        case .post, .patch, .connect, .other: false
+        }
+    }
+}
+
+extension RequestHead {
+    var isChunked: Bool {
+        if case .chunked = framing { true } else { false }
+    }
+}
+
+extension ResponseFault {
+    /// A switch of protocols that no request has asked for.
+    static var unasked: ResponseFault { ResponseFault(.upgradeMissing, at: 0) }
+}

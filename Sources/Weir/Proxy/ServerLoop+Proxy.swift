@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a loop's requests find their upstream.
+
+import WeirEventLoop
+import WeirUpstream
+
+extension ServerLoop {
+    /// Passes a request on; middleware's fields are added to the response.
+    func forward(_ exchange: Exchange, to reference: UpstreamReference, adding fields: Headers = Headers()) {
+        guard let pool = pools.first(where: { $0.upstream.name == reference.name }) else {
+            // The start has checked that each route's upstream is there.
+            fail(exchange, HTTPError(.badGateway, "there is no such upstream"))
+            return
+        }
+        exchange.proxyHalf().begin(pool, adding: fields)
+    }
+
+    /// Connects to the upstreams' endpoints until one of each has answered: a gateway that nobody asks yet must learn
+    /// whether it can serve.
+    func beginProbing() {
+        guard !pools.isEmpty, !server.isDraining else { return }
+        var isDone = true
+        for pool in pools where !pool.upstream.hasAnswered {
+            isDone = false
+            pool.probe()
+        }
+        if !isDone { probeAgain(after: Self.probeNanoseconds) }
+    }
+
+    private static let probeNanoseconds: Nanoseconds = 250_000_000
+
+    private func probeAgain(after wait: Nanoseconds) {
+        let timer = LoopTimer { [unowned(unsafe) self] _ in beginProbing() }
+        probeTimer = timer
+        loop.schedule(timer, at: loop.now &+ wait)
+    }
+
+    /// The endpoint's number in the access log; -1 without one.
+    func endpointName(_ connection: UpstreamConnection) -> Int16 {
+        guard let log = server.accessLog else { return -1 }
+        return Int16(clamping: log.endpoints.index(of: connection.endpoint.url.description))
+    }
+}
