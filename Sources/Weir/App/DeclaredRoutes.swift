@@ -57,6 +57,11 @@ struct DeclaredRoutes {
             + "\(RoutingError.name(host)); remove one of them"
     }
 
+    private static func upstreamIndex(_ handler: Handler, _ upstreams: [UpstreamReference]) -> Int {
+        guard case .proxy(let reference) = handler else { return -1 }
+        return upstreams.firstIndex { $0.name == reference.name } ?? -1
+    }
+
     /// Where routes pass requests on to, each once.
     private var upstreams: [UpstreamReference] {
         var references: [UpstreamReference] = []
@@ -76,17 +81,20 @@ struct DeclaredRoutes {
     ) throws(AppError) -> Snapshot {
         if let fault { throw fault }
         let table = builder.build(version: version)
+        let upstreams = Upstreams.references(settings, self.upstreams)
+        let handlers = all.map { $0.handler.wrapped(in: middleware + $0.properties.middleware) }
         let routes = all.enumerated().map { index, route in
             Route(
                 index: index,
                 methods: route.methods,
                 host: route.properties.host,
                 pattern: route.pattern,
-                handler: route.handler.wrapped(in: middleware + route.properties.middleware),
+                handler: handlers[index],
                 parameterNames: table.parameterNames(of: index),
                 deadlineNanoseconds: min(settings.deadline, route.properties.deadline ?? settings.deadline)
                     .nanosecondsClamped,
-                bodyBytesMax: route.properties.bodyLimit?.bytes ?? settings.limits.bodyBytes
+                bodyBytesMax: route.properties.bodyLimit?.bytes ?? settings.limits.bodyBytes,
+                upstreamIndex: Self.upstreamIndex(handlers[index], upstreams)
             )
         }
         return Snapshot(version: version, table: table, routes: routes, upstreams: upstreams)

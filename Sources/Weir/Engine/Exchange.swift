@@ -78,6 +78,8 @@ final class Exchange: @unchecked Sendable {
 
     /// The half that goes to an endpoint; made for the first request that does.
     private(set) var proxy: ProxyExchange?
+    /// `proxy` again, for where counting its references would cost more than what is done with it.
+    private var proxyReference: Unmanaged<ProxyExchange>?
     /// Whether and as what it is counted among the streams.
     var stream = StreamKind.none
 
@@ -169,6 +171,13 @@ final class Exchange: @unchecked Sendable {
         set { connectionReference = newValue.map(Unmanaged.passUnretained) }
     }
 
+    /// Calls `body` with the connection, if there is one; counts no reference, as reading the property would.
+    @discardableResult
+    @inline(__always)
+    func withConnection<Result>(_ body: (HTTP1Connection) -> Result) -> Result? {
+        connectionReference?._withUnsafeGuaranteedRef(body)
+    }
+
     /// Whether `connection` waits for the answer; counts no reference, as comparing with the property would.
     func isAwaited(by connection: HTTP1Connection) -> Bool {
         connectionReference?.toOpaque() == Unmanaged.passUnretained(connection).toOpaque()
@@ -256,11 +265,14 @@ final class Exchange: @unchecked Sendable {
     }
 
     /// The half that goes to an endpoint.
-    func proxyHalf() -> ProxyExchange {
-        if let proxy { return proxy }
-        let made = ProxyExchange(exchange: self)
-        proxy = made
-        return made
+    @inline(__always)
+    func withProxyHalf(_ body: (ProxyExchange) -> Void) {
+        if proxyReference == nil {
+            let made = ProxyExchange(exchange: self)
+            proxy = made
+            proxyReference = Unmanaged.passUnretained(made)
+        }
+        proxyReference?._withUnsafeGuaranteedRef(body)
     }
 
     /// Whether only the response's head is wanted.

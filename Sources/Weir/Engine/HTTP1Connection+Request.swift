@@ -124,6 +124,7 @@ extension HTTP1Connection {
         exchange.peer = peer
         if isPeerTrusted { resolveClient(exchange) }
         exchange.deadline = exchange.startedAt &+ route.deadlineNanoseconds
+        if route.upstreamIndex >= 0 { return owner.forward(exchange, toUpstreamAt: route.upstreamIndex) }
         switch route.handler {
         case .loop, .workers:
             guard !exchange.input.isDone else { return run(exchange, route) }

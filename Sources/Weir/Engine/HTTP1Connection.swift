@@ -32,7 +32,7 @@ final class HTTP1Connection: @unchecked Sendable {
     /// The peer is a proxy whose word about the client counts.
     private(set) var isPeerTrusted = false
     /// What requests that go on say of the peer; made for the first one.
-    private var ownClientFields: ClientFields?
+    private var ownClientFields = ClientFields()
 
     // Instants at which something has taken too long; `.max` when nothing is waited for.
     var readDeadline: Nanoseconds = .max
@@ -52,6 +52,10 @@ final class HTTP1Connection: @unchecked Sendable {
         channel = Channel.none
     }
 
+    deinit {
+        ownClientFields.deallocate()
+    }
+
     var configuration: ServerConfiguration { owner.configuration }
 
     /// The exchange at hand; reading it counts a reference.
@@ -65,7 +69,7 @@ final class HTTP1Connection: @unchecked Sendable {
     func open(_ channel: Channel, _ address: SocketAddress) {
         self.channel = channel
         peer = PeerAddress(address)
-        ownClientFields = nil
+        ownClientFields.forget()
         isPeerTrusted = !configuration.trustedProxies.isEmpty && configuration.trustedProxies.contains(address)
         phase = .idle
         requestCount = 0
@@ -91,17 +95,15 @@ final class HTTP1Connection: @unchecked Sendable {
 
     /// What requests that go on say of the peer.
     func clientFields() -> ClientFields {
-        if let ownClientFields { return ownClientFields }
-        let fields = ClientFields(peer.socketAddress)
-        ownClientFields = fields
-        return fields
+        if ownClientFields.isEmpty { ownClientFields.write(peer.socketAddress) }
+        return ownClientFields
     }
 
     /// Whom a trusted PROXY header has named takes the peer's place.
     func speaks(for address: SocketAddress) {
         peer = PeerAddress(address)
         isPeerTrusted = configuration.trustedProxies.contains(address)
-        ownClientFields = nil
+        ownClientFields.forget()
     }
 
     /// The header is whole: requests follow.
@@ -211,7 +213,9 @@ final class HTTP1Connection: @unchecked Sendable {
     /// Part of a request's body may have been written to an endpoint in this turn.
     private var forwardsBody: Bool {
         guard case .exchange = phase else { return false }
-        return leased?._withUnsafeGuaranteedRef { if case .forward = $0.sink { true } else { false } } ?? false
+        return leased?._withUnsafeGuaranteedRef { exchange in
+            if case .forward = exchange.sink { !exchange.input.isDone } else { false }
+        } ?? false
     }
 
     /// Begins a request whose head is the one that the exchange at hand had before; nil if it is another.

@@ -32,6 +32,8 @@ final class Route: Sendable {
     let parameterNames: [String]
     let deadlineNanoseconds: Nanoseconds
     let bodyBytesMax: Int
+    /// The place in `Snapshot.upstreams` of where requests are passed on to without middleware; -1 for a handler.
+    let upstreamIndex: Int
     /// The index of the pattern in the access log's names, once a request was logged.
     let logIndex = Atomic<Int32>(notLogged)
 
@@ -45,7 +47,8 @@ final class Route: Sendable {
         handler: Handler,
         parameterNames: [String],
         deadlineNanoseconds: Nanoseconds,
-        bodyBytesMax: Int
+        bodyBytesMax: Int,
+        upstreamIndex: Int = -1
     ) {
         self.index = Int32(index)
         self.methods = methods
@@ -55,6 +58,7 @@ final class Route: Sendable {
         self.parameterNames = parameterNames
         self.deadlineNanoseconds = deadlineNanoseconds
         self.bodyBytesMax = bodyBytesMax
+        self.upstreamIndex = upstreamIndex
     }
 }
 

@@ -4,28 +4,63 @@
 import WeirEventLoop
 import WeirHTTP
 
-/// What is written about a connection's peer into each request that it sends on.
+/// What is written about a connection's peer into each request that it sends on. Plain memory of the connection's, so
+/// that using it counts no reference.
 struct ClientFields {
-    /// The address's text; `unknown` for a peer without one.
-    let address: [UInt8]
-    /// `X-Forwarded-Proto: http` CRLF and `X-Forwarded-For: ` and the address, without a line end.
-    let forwardedFor: [UInt8]
-    /// `Forwarded: for=…;proto=http;host="`, to be followed by the host and `"` CRLF.
-    let forwarded: [UInt8]
+    /// The most bytes that all three come to.
+    static let bytesMax = 256
 
-    init(_ peer: SocketAddress) {
-        let text = peer.numericText
-        var address: [UInt8] = []
-        for index in 0..<text.count { address.append(text.span[index]) }
-        let isNumeric = !address.isEmpty
-        if !isNumeric { address = Array("unknown".utf8) }
-        self.address = address
-        forwardedFor = Array("X-Forwarded-Proto: http\r\nX-Forwarded-For: ".utf8) + address
-        var node = address
-        if case .ipv6 = peer { node = Array("\"[".utf8) + address + Array("]\"".utf8) }
-        forwarded = Array("Forwarded: for=".utf8) + node + Array(";proto=http;host=\"".utf8)
+    private let memory: UnsafeMutableRawBufferPointer
+    private var addressCount = 0
+    private var forwardedForCount = 0
+    private var forwardedCount = 0
+
+    /// Empty, until `write`.
+    init() {
+        memory = .allocate(byteCount: Self.bytesMax, alignment: 1)
     }
 
-    /// The most bytes that the two come to, without host and earlier hops.
-    static let bytesMax = 256
+    func deallocate() {
+        memory.deallocate()
+    }
+
+    var isEmpty: Bool { addressCount == 0 }
+
+    /// The address's text; `unknown` for a peer without one.
+    var address: UnsafeRawBufferPointer { slice(0, addressCount) }
+
+    /// `X-Forwarded-Proto: http` CRLF, `X-Forwarded-For: ` and the address, without a line end.
+    var forwardedFor: UnsafeRawBufferPointer { slice(addressCount, forwardedForCount) }
+
+    /// `Forwarded: for=…;proto=http;host="`, to be followed by the host, `"` and CRLF.
+    var forwarded: UnsafeRawBufferPointer { slice(addressCount + forwardedForCount, forwardedCount) }
+
+    mutating func forget() {
+        addressCount = 0
+    }
+
+    mutating func write(_ peer: SocketAddress) {
+        let text = peer.numericText
+        let isIPv6 = if case .ipv6 = peer { true } else { false }
+        var writer = HeadWriter(memory)
+        Self.writeAddress(text, &writer)
+        addressCount = writer.count
+        writer.raw("X-Forwarded-Proto: http\r\nX-Forwarded-For: ")
+        Self.writeAddress(text, &writer)
+        forwardedForCount = writer.count - addressCount
+        // Colons and brackets are no token's, so such an address stands in quotes (RFC 7239 section 6).
+        writer.raw(isIPv6 ? "Forwarded: for=\"[" : "Forwarded: for=")
+        Self.writeAddress(text, &writer)
+        writer.raw(isIPv6 ? "]\";proto=http;host=\"" : ";proto=http;host=\"")
+        forwardedCount = writer.count - addressCount - forwardedForCount
+        precondition(!writer.overflowed, "an address longer than addresses are")
+    }
+
+    private static func writeAddress(_ text: NumericAddressText, _ writer: inout HeadWriter) {
+        if text.count == 0 { writer.raw("unknown") } else { writer.raw(text.span) }
+    }
+
+    private func slice(_ start: Int, _ count: Int) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: memory[start..<(start + count)])
+    }
 }

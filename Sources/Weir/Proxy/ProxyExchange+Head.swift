@@ -14,14 +14,12 @@ extension ProxyExchange {
 
     /// Writes the head to the connection's output.
     func writeHead(to connection: UpstreamConnection) {
-        guard let client = exchange.connection else { return }
-        let owner = exchange.owner
-        let loop = owner.loop
+        guard let (fields, isPeerTrusted) = exchange.withConnection({ ($0.clientFields(), $0.isPeerTrusted) }) else {
+            return
+        }
         let head = exchange.parser.pointee.head
-        let fields = client.clientFields()
         let authority = exchange.authority(else: connection.endpoint)
         let path = exchange.match.pointee.usesScratch ? RequestTarget.withoutDotSegments(exchange.bytes(head.path)) : []
-        let trust = client.isPeerTrusted
         let room = loop.reserveOutput(
             connection.channel,
             Int(head.byteCount) + 2 * authority.count + ClientFields.bytesMax + Self.fixedBytesMax
@@ -42,7 +40,7 @@ extension ProxyExchange {
         }
         writer.raw(" HTTP/1.1\r\n")
         writeFields(&writer, head, authority)
-        writeClient(&writer, fields, authority, trust)
+        writeClient(&writer, fields, authority, isPeerTrusted)
         writer.raw(head.minorVersion == 0 ? "Via: 1.0 weir\r\n" : "Via: 1.1 weir\r\n")
         if head.isChunked { writer.raw("Transfer-Encoding: chunked\r\n") }
         if head.hasUpgrade {
@@ -90,7 +88,6 @@ extension ProxyExchange {
             note(given)
             return (given, false)
         }
-        let owner = exchange.owner
         let new = TraceParent(
             randomTraceID: (owner.random(), owner.random()),
             randomParentID: owner.random(),
@@ -118,13 +115,13 @@ extension ProxyExchange {
             writeLines(.xForwardedProto, "X-Forwarded-Proto: ", &writer)
             writer.raw("X-Forwarded-For: ")
             if seen.contains(.xForwardedFor) { writeValues(.xForwardedFor, &writer) }
-            client.address.withUnsafeBytes { writer.raw($0) }
+            writer.raw(client.address)
         } else if isPeerTrusted, seen.contains(.xForwardedFor) {
             writer.raw("X-Forwarded-Proto: http\r\nX-Forwarded-For: ")
             writeValues(.xForwardedFor, &writer)
-            client.address.withUnsafeBytes { writer.raw($0) }
+            writer.raw(client.address)
         } else {
-            client.forwardedFor.withUnsafeBytes { writer.raw($0) }
+            writer.raw(client.forwardedFor)
         }
         writer.raw("\r\n")
         if isPeerTrusted, seen.contains(.xForwardedHost) {
@@ -135,7 +132,7 @@ extension ProxyExchange {
             writer.raw("\r\n")
         }
         if isPeerTrusted, seen.contains(.forwarded) { writeLines(.forwarded, "Forwarded: ", &writer) }
-        client.forwarded.withUnsafeBytes { writer.raw($0) }
+        writer.raw(client.forwarded)
         writer.raw(authority)
         writer.raw("\"\r\n")
     }

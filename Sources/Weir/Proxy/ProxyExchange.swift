@@ -31,7 +31,8 @@ final class ProxyExchange: @unchecked Sendable {
 
     // The exchange owns this object.
     unowned(unsafe) let exchange: Exchange
-    private let owner: ServerLoop
+    let owner: ServerLoop
+    let loop: EventLoop
     private(set) var phase = Phase.idle
     private var pool: UpstreamPool?
     /// The leased connection, which its channel keeps until it is closed, and then the lease has ended.
@@ -47,6 +48,7 @@ final class ProxyExchange: @unchecked Sendable {
     init(exchange: Exchange) {
         self.exchange = exchange
         owner = exchange.owner
+        loop = exchange.owner.loop
     }
 
     private var taker: UpstreamEvents.Taker { Unmanaged.passUnretained(self).toOpaque() }
@@ -65,9 +67,9 @@ final class ProxyExchange: @unchecked Sendable {
     // MARK: The request
 
     /// Sends the request of the exchange to an endpoint of `pool`.
-    func begin(_ pool: UpstreamPool, adding fields: Headers) {
+    func begin(_ pool: UpstreamPool, adding fields: Headers? = nil) {
         self.pool = pool
-        added = fields
+        if let fields { added = fields }
         attempts = 0
         hasSentBody = false
         hasClientEnded = false
@@ -113,9 +115,10 @@ final class ProxyExchange: @unchecked Sendable {
             piece.withUnsafeBytes { writeBody($0, connection) }
         }
         if exchange.input.isDone { return endBody(connection) }
-        if exchange.connection?.isReceiving != true {
-            owner.loop.flush(connection.channel)
-            exchange.connection?.bodyWindowOpened(exchange)
+        exchange.withConnection { client in
+            guard !client.isReceiving else { return }
+            loop.flush(connection.channel)
+            client.bodyWindowOpened(exchange)
         }
     }
 
@@ -128,7 +131,6 @@ final class ProxyExchange: @unchecked Sendable {
     private func writeBody(_ bytes: UnsafeRawBufferPointer, _ connection: UpstreamConnection) {
         guard !bytes.isEmpty else { return }
         hasSentBody = true
-        let loop = owner.loop
         if exchange.parser.pointee.head.isChunked {
             writeFraming(connection) { ChunkedEncoder.writeSize(bytes.count, into: &$0) }
             loop.sendThrough(connection.channel, bytes)
@@ -153,30 +155,30 @@ final class ProxyExchange: @unchecked Sendable {
     private func endBody(_ connection: UpstreamConnection) {
         if exchange.parser.pointee.head.isChunked { writeTrailers(connection) }
         connection.endRequest()
-        owner.loop.flush(connection.channel)
+        loop.flush(connection.channel)
     }
 
     /// Sends what has been written, at the end of the client's turn.
     func flush() {
         guard let connection else { return }
-        owner.loop.flush(connection.channel)
+        loop.flush(connection.channel)
     }
 
     private func writeTrailers(_ connection: UpstreamConnection) {
         let trailers = exchange.parts.pointee.trailers
         var count = 16
         for (name, value) in trailers { count += name.utf8.count + value.utf8.count + 4 }
-        var writer = HeadWriter(owner.loop.reserveOutput(connection.channel, count))
+        var writer = HeadWriter(loop.reserveOutput(connection.channel, count))
         ChunkedEncoder.writeLastChunk(into: &writer)
         for (name, value) in trailers { _ = writer.field(name, value) }
         writer.end()
-        owner.loop.commitOutput(connection.channel, writer.count)
+        loop.commitOutput(connection.channel, writer.count)
     }
 
     private func writeFraming(_ connection: UpstreamConnection, _ body: (inout HeadWriter) -> Void) {
-        var writer = HeadWriter(owner.loop.reserveOutput(connection.channel, ChunkedEncoder.sizeByteCountMax))
+        var writer = HeadWriter(loop.reserveOutput(connection.channel, ChunkedEncoder.sizeByteCountMax))
         body(&writer)
-        owner.loop.commitOutput(connection.channel, writer.count)
+        loop.commitOutput(connection.channel, writer.count)
     }
 
     // MARK: What the client does
@@ -189,8 +191,8 @@ final class ProxyExchange: @unchecked Sendable {
     /// Bytes of a tunnel, from the client.
     func tunnel(_ bytes: UnsafeRawBufferPointer) {
         guard let connection else { return }
-        owner.loop.sendThrough(connection.channel, bytes)
-        owner.loop.flush(connection.channel)
+        loop.sendThrough(connection.channel, bytes)
+        loop.flush(connection.channel)
         if connection.channel.queuedByteCount >= owner.configuration.outputWindowBytes {
             exchange.connection?.channel.pause()
         }
@@ -200,7 +202,7 @@ final class ProxyExchange: @unchecked Sendable {
     func clientEnded() {
         guard let connection, !hasClientEnded else { return }
         hasClientEnded = true
-        owner.loop.endOutput(connection.channel)
+        loop.endOutput(connection.channel)
         if hasUpstreamEnded { finishTunnel() }
     }
 
@@ -246,8 +248,16 @@ final class ProxyExchange: @unchecked Sendable {
     }
 
     private func head(_ upstream: UpstreamConnection, _ bytes: UnsafeRawBufferPointer) {
-        guard let connection = exchange.connection else { return }
         let head = upstream.parser.pointee.head
+        exchange.withConnection { connection in take(head, connection, upstream, bytes) }
+    }
+
+    private func take(
+        _ head: ResponseHead,
+        _ connection: HTTP1Connection,
+        _ upstream: UpstreamConnection,
+        _ bytes: UnsafeRawBufferPointer
+    ) {
         if head.isInterim {
             connection.forwardInterim(exchange, upstream, bytes)
         } else if case .tunnel = head.framing {
@@ -259,25 +269,25 @@ final class ProxyExchange: @unchecked Sendable {
     }
 
     private func body(_ upstream: UpstreamConnection, _ bytes: UnsafeRawBufferPointer) {
-        guard let connection = exchange.connection else { return }
-        if case .tunnel = phase {
-            connection.tunnel(bytes)
-        } else {
-            connection.forwardBody(exchange, bytes)
-        }
-        if connection.isOutputFull {
-            owner.loop.flush(connection.channel)
+        exchange.withConnection { connection in
+            if case .tunnel = phase {
+                connection.tunnel(bytes)
+            } else {
+                connection.forwardBody(exchange, bytes)
+            }
+            guard connection.isOutputFull else { return }
+            loop.flush(connection.channel)
             if connection.isOutputFull { upstream.pause() }
         }
     }
 
     private func ended(_ upstream: UpstreamConnection, _ bytes: UnsafeRawBufferPointer, _ section: ByteRange) {
         end()
-        exchange.connection?.endForward(exchange, bytes, section)
+        exchange.withConnection { $0.endForward(exchange, bytes, section) }
     }
 
     private func settled() {
-        exchange.connection?.forwardSettled()
+        exchange.withConnection { $0.forwardSettled() }
     }
 
     private func upstreamDrained() {
@@ -357,8 +367,8 @@ final class ProxyExchange: @unchecked Sendable {
     private func upstreamEnded() {
         guard !hasUpstreamEnded, let connection = exchange.connection else { return }
         hasUpstreamEnded = true
-        owner.loop.endOutput(connection.channel)
-        owner.loop.flush(connection.channel)
+        loop.endOutput(connection.channel)
+        loop.flush(connection.channel)
         if hasClientEnded { finishTunnel() }
     }
 

@@ -5,14 +5,19 @@ import WeirEventLoop
 import WeirUpstream
 
 extension ServerLoop {
-    /// Passes a request on; middleware's fields are added to the response.
-    func forward(_ exchange: Exchange, to reference: UpstreamReference, adding fields: Headers = Headers()) {
+    /// Passes a request on to the upstream at this place of the snapshot's, which is the place of its pool.
+    func forward(_ exchange: Exchange, toUpstreamAt index: Int) {
+        exchange.withProxyHalf { $0.begin(pools[index]) }
+    }
+
+    /// Passes a request on that middleware let through; its fields are added to the response.
+    func forward(_ exchange: Exchange, to reference: UpstreamReference, adding fields: Headers? = nil) {
         guard let pool = pools.first(where: { $0.upstream.name == reference.name }) else {
             // The start has checked that each route's upstream is there.
             fail(exchange, HTTPError(.badGateway, "there is no such upstream"))
             return
         }
-        exchange.proxyHalf().begin(pool, adding: fields)
+        exchange.withProxyHalf { $0.begin(pool, adding: fields) }
     }
 
     /// Connects to the upstreams' endpoints until one of each has answered: a gateway that nobody asks yet must learn

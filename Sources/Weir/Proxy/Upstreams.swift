@@ -9,40 +9,37 @@ enum Upstreams {
     /// The name of the one that `WEIR_UPSTREAM` lists.
     static let defaultName = "default"
 
-    /// One for each name that routes use, and the one of the settings.
+    /// The one of the settings, if it has endpoints, and those that routes name, in the order in which they are made.
+    static func references(_ settings: Settings, _ routes: [UpstreamReference]) -> [UpstreamReference] {
+        guard !settings.upstream.endpoints.isEmpty else { return routes }
+        let own = UpstreamReference(name: defaultName, endpoints: settings.upstream.endpoints)
+        return [own] + routes.filter { $0 != .upstream(defaultName) }
+    }
+
+    /// Makes them; each name once.
     static func make(_ settings: Settings, _ references: [UpstreamReference]) throws(AppError) -> [Upstream] {
         let policy = UpstreamPolicy(settings)
         var upstreams: [Upstream] = []
-        if !settings.upstream.endpoints.isEmpty {
-            let endpoints = try list(settings.upstream.endpoints, defaultName)
-            upstreams.append(Upstream(name: defaultName, endpoints: endpoints, policy: policy))
-        }
         for reference in references {
-            let isThere = upstreams.contains { $0.name == reference.name }
             guard let endpoints = reference.endpoints else {
-                if isThere { continue }
-                let known = upstreams.map(\.name).joined(separator: ", ")
+                let known = references.filter { $0.endpoints != nil }.map(\.name).joined(separator: ", ")
                 throw .routes(
                     "upstream \"\(reference.name)\" of a route is not in the settings; expected "
                         + (known.isEmpty ? "WEIR_UPSTREAM with its endpoints" : "one of: \(known)")
                 )
             }
-            guard !isThere else {
+            guard !upstreams.contains(where: { $0.name == reference.name }) else {
                 throw .routes("upstream \"\(reference.name)\" is there twice; give one another name")
             }
-            upstreams.append(
-                Upstream(name: reference.name, endpoints: try list(endpoints, reference.name), policy: policy)
-            )
+            do throws(EndpointURLError) {
+                let urls = try EndpointURL.list(endpoints.joined(separator: ","))
+                upstreams.append(Upstream(name: reference.name, endpoints: urls, policy: policy))
+            } catch {
+                let text = "\(error)".escapedForLine(quotes: false)
+                throw .routes("upstream \"\(reference.name)\": \(text)")
+            }
         }
         return upstreams
-    }
-
-    private static func list(_ endpoints: [String], _ name: String) throws(AppError) -> [EndpointURL] {
-        do throws(EndpointURLError) {
-            return try EndpointURL.list(endpoints.joined(separator: ","))
-        } catch {
-            throw .routes("upstream \"\(name)\": \("\(error)".escapedForLine(quotes: false))")
-        }
     }
 }
 

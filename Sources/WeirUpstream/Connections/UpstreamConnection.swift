@@ -21,19 +21,31 @@ package final class UpstreamConnection: @unchecked Sendable {
     /// passed inout pays a run-time exclusivity check at each access.
     package let parser: UnsafeMutablePointer<ResponseParser>
     private let decoder: UnsafeMutablePointer<ChunkedDecoder>
-    private var input = Input.unexpected
-    private var method = HTTPMethod.get
-    private var taker: UpstreamEvents.Taker?
-    private var hasSentRequest = false
+    let state: UnsafeMutablePointer<State>
+
+    /// What changes, behind a pointer for the same reason.
+    struct State {
+        fileprivate var input = Input.unexpected
+        fileprivate var method = HTTPMethod.get
+        fileprivate var taker: UpstreamEvents.Taker?
+        fileprivate var hasSentRequest = false
+        fileprivate var isReused = false
+        fileprivate var hasReceived = false
+        fileprivate var isOpen = true
+        /// The neighbours among the unused ones of its endpoint, while it is one of them.
+        var isIdle = false
+        var newer: Unmanaged<UpstreamConnection>?
+        var older: Unmanaged<UpstreamConnection>?
+    }
+
     /// Whether it carried a request before this one: then an end before any byte may be the end of an idle connection
     /// that has crossed the request.
-    package private(set) var isReused = false
+    package var isReused: Bool { state.pointee.isReused }
     /// Whether anything has come since the request began.
-    package private(set) var hasReceived = false
-    private var isOpen = true
+    package var hasReceived: Bool { state.pointee.hasReceived }
 
     /// What is to come of the response.
-    private enum Input {
+    fileprivate enum Input {
         /// Nothing: what comes all the same is a fault.
         case unexpected
         case head
@@ -52,6 +64,8 @@ package final class UpstreamConnection: @unchecked Sendable {
         parser.initialize(to: ResponseParser(limits: pool.upstream.policy.http))
         decoder = .allocate(capacity: 1)
         decoder.initialize(to: ChunkedDecoder(limits: pool.upstream.policy.http))
+        state = .allocate(capacity: 1)
+        state.initialize(to: State())
     }
 
     deinit {
@@ -59,6 +73,8 @@ package final class UpstreamConnection: @unchecked Sendable {
         parser.deallocate()
         decoder.deinitialize(count: 1)
         decoder.deallocate()
+        state.deinitialize(count: 1)
+        state.deallocate()
     }
 
     func open(_ channel: Channel) {
@@ -71,11 +87,11 @@ package final class UpstreamConnection: @unchecked Sendable {
 
     /// Takes the connection for a request with this method, whose head and body the taker writes to the channel.
     func lease(to taker: UpstreamEvents.Taker, method: HTTPMethod) {
-        self.taker = taker
-        self.method = method
-        input = .head
-        hasSentRequest = false
-        hasReceived = false
+        state.pointee.taker = taker
+        state.pointee.method = method
+        state.pointee.input = .head
+        state.pointee.hasSentRequest = false
+        state.pointee.hasReceived = false
         channel.setIdle(since: .max)
         if !channel.isConnecting { channel.setDeadline(.max, on: loop) }
         endpoint.noteRequest()
@@ -83,7 +99,7 @@ package final class UpstreamConnection: @unchecked Sendable {
 
     /// The request has been written to its end: when the response is whole, too, the connection serves the next.
     package func endRequest() {
-        hasSentRequest = true
+        state.pointee.hasSentRequest = true
     }
 
     /// Whether the endpoint has closed the connection, which the loop has not been told yet; one system call.
@@ -91,14 +107,14 @@ package final class UpstreamConnection: @unchecked Sendable {
 
     /// Gives the request up: the endpoint learns by the end of the connection.
     package func cancel() {
-        guard taker != nil else { return }
+        guard state.pointee.taker != nil else { return }
         end()
         loop.close(channel)
     }
 
     /// Gives a tunnel up whose both halves have ended: what is queued is still sent.
     package func finish(writeTimeout: Nanoseconds) {
-        guard taker != nil else { return }
+        guard state.pointee.taker != nil else { return }
         end()
         loop.finish(channel, writeTimeout: writeTimeout)
         loop.flush(channel)
@@ -148,7 +164,7 @@ package final class UpstreamConnection: @unchecked Sendable {
     private func connected() {
         endpoint.noteOpened()
         channel.setDeadline(.max, on: loop)
-        if let taker {
+        if let taker = state.pointee.taker {
             pool.events.pointee.connected(taker, self)
         } else {
             pool.give(self)
@@ -157,16 +173,16 @@ package final class UpstreamConnection: @unchecked Sendable {
 
     /// Works off what has come; answers how much was taken.
     private func received(_ bytes: UnsafeRawBufferPointer) -> Int {
-        guard let taker else {
+        guard let taker = state.pointee.taker else {
             // An idle connection has nothing to say.
             loop.close(channel)
             return bytes.count
         }
-        hasReceived = true
+        state.pointee.hasReceived = true
         var taken = 0
-        working: while self.taker == taker, taken < bytes.count, !channel.isPaused {
+        working: while state.pointee.taker == taker, taken < bytes.count, !channel.isPaused {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[taken...])
-            switch input {
+            switch state.pointee.input {
             case .head:
                 guard let count = receiveHead(rest, taker) else { break working }
                 taken += count
@@ -174,11 +190,11 @@ package final class UpstreamConnection: @unchecked Sendable {
                 let count = Int(min(UInt64(rest.count), remaining))
                 taken += count
                 if remaining == UInt64(count) {
-                    input = .unexpected
+                    state.pointee.input = .unexpected
                     pool.events.pointee.body(taker, self, UnsafeRawBufferPointer(rebasing: rest[..<count]))
-                    if self.taker == taker { finish(isLast: taken < bytes.count) }
+                    if state.pointee.taker == taker { finish(isLast: taken < bytes.count) }
                 } else {
-                    input = .length(remaining - UInt64(count))
+                    state.pointee.input = .length(remaining - UInt64(count))
                     pool.events.pointee.body(taker, self, rest)
                 }
             case .chunked:
@@ -192,20 +208,20 @@ package final class UpstreamConnection: @unchecked Sendable {
                 taken = bytes.count
             }
         }
-        if self.taker == taker, !awaitsHead, !channel.isPaused { extendDeadline() }
+        if state.pointee.taker == taker, !awaitsHead, !channel.isPaused { extendDeadline() }
         pool.events.pointee.settled(taker, self)
-        return isOpen ? taken : bytes.count
+        return state.pointee.isOpen ? taken : bytes.count
     }
 
     private var awaitsHead: Bool {
-        if case .head = input { true } else { false }
+        if case .head = state.pointee.input { true } else { false }
     }
 
     /// Reads a head and tells it; nil while it is unfinished.
     private func receiveHead(_ bytes: UnsafeRawBufferPointer, _ taker: UpstreamEvents.Taker) -> Int? {
         // The bytes are the loop's, valid during this call.
         let span = Span<UInt8>(_unsafeBytes: bytes)
-        switch parser.pointee.parse(span, answering: method) {
+        switch parser.pointee.parse(span, answering: state.pointee.method) {
         case .incomplete:
             return nil
         case .invalid(let fault):
@@ -223,16 +239,16 @@ package final class UpstreamConnection: @unchecked Sendable {
             return count
         }
         switch head.framing {
-        case .none, .length(0): input = .unexpected
-        case .length(let length): input = .length(length)
+        case .none, .length(0): state.pointee.input = .unexpected
+        case .length(let length): state.pointee.input = .length(length)
         case .chunked:
             decoder.pointee = ChunkedDecoder(limits: pool.upstream.policy.http)
-            input = .chunked
-        case .untilClose: input = .untilClose
-        case .tunnel: input = .tunnel
+            state.pointee.input = .chunked
+        case .untilClose: state.pointee.input = .untilClose
+        case .tunnel: state.pointee.input = .tunnel
         }
         pool.events.pointee.head(taker, self, headBytes)
-        if self.taker == taker, case .unexpected = input { finish(isLast: count < bytes.count) }
+        if state.pointee.taker == taker, case .unexpected = state.pointee.input { finish(isLast: count < bytes.count) }
         return count
     }
 
@@ -246,7 +262,7 @@ package final class UpstreamConnection: @unchecked Sendable {
         case .incomplete(let consumed):
             return consumed
         case .end(let consumed, let section):
-            input = .unexpected
+            state.pointee.input = .unexpected
             finish(isLast: consumed < bytes.count, bytes, section)
             return consumed
         case .invalid(let fault):
@@ -256,8 +272,8 @@ package final class UpstreamConnection: @unchecked Sendable {
     }
 
     private func ended() {
-        guard let taker else { return loop.close(channel) }
-        switch input {
+        guard let taker = state.pointee.taker else { return loop.close(channel) }
+        switch state.pointee.input {
         case .untilClose:
             finish(isLast: true)
             pool.events.pointee.settled(taker, self)
@@ -269,7 +285,7 @@ package final class UpstreamConnection: @unchecked Sendable {
     }
 
     private func drained() {
-        guard let taker else { return }
+        guard let taker = state.pointee.taker else { return }
         if awaitsHead { channel.setDeadline(.max, on: loop) }
         pool.events.pointee.drained(taker, self)
     }
@@ -278,7 +294,7 @@ package final class UpstreamConnection: @unchecked Sendable {
         if channel.isConnecting {
             fail(.connectTimeout)
             loop.close(channel)
-        } else if taker == nil {
+        } else if state.pointee.taker == nil {
             loop.close(channel)
         } else {
             fail(.timeout)
@@ -286,9 +302,9 @@ package final class UpstreamConnection: @unchecked Sendable {
     }
 
     private func closed(_ reason: CloseReason) {
-        isOpen = false
+        state.pointee.isOpen = false
         let fault: UpstreamFault = channel.isConnecting ? .connect : .reset
-        if taker != nil {
+        if state.pointee.taker != nil {
             fail(fault)
         } else if channel.isConnecting {
             endpoint.note(fault)
@@ -303,12 +319,12 @@ package final class UpstreamConnection: @unchecked Sendable {
         _ bytes: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0),
         _ section: ByteRange = .empty
     ) {
-        guard let taker else { return }
-        let keeps = !isLast && hasSentRequest && parser.pointee.head.keepsAlive && pool.keepsConnections
+        guard let taker = state.pointee.taker else { return }
+        let keeps = !isLast && state.pointee.hasSentRequest && parser.pointee.head.keepsAlive && pool.keepsConnections
         end()
         pool.events.pointee.ended(taker, self, bytes, section)
         if keeps, channel.isOpen {
-            isReused = true
+            state.pointee.isReused = true
             pool.give(self)
         } else {
             loop.close(channel)
@@ -316,7 +332,7 @@ package final class UpstreamConnection: @unchecked Sendable {
     }
 
     private func fail(_ fault: UpstreamFault) {
-        guard let taker else { return }
+        guard let taker = state.pointee.taker else { return }
         endpoint.note(fault)
         end()
         loop.close(channel)
@@ -324,15 +340,15 @@ package final class UpstreamConnection: @unchecked Sendable {
     }
 
     private func end() {
-        taker = nil
-        input = .unexpected
+        state.pointee.taker = nil
+        state.pointee.input = .unexpected
         parser.pointee.reset()
         endpoint.noteRequestEnded()
     }
 
     private func extendDeadline() {
         // A tunnel may be silent for longer; its taker looks after it.
-        if case .tunnel = input { return channel.setDeadline(.max, on: loop) }
+        if case .tunnel = state.pointee.input { return channel.setDeadline(.max, on: loop) }
         channel.setDeadline(loop.now &+ pool.upstream.policy.transferTimeout, on: loop)
     }
 }

@@ -23,17 +23,24 @@ package final class UpstreamPool: @unchecked Sendable {
     package let loop: EventLoop
     let events: UnsafePointer<UpstreamEvents>
     let channelEvents: UnsafeMutablePointer<ChannelEvents>
-    private var idle: [[UpstreamConnection]]
-    private var waiting: [UpstreamEvents.Taker] = []
-    /// False from the drain on: what has served its request is closed.
-    package private(set) var keepsConnections = true
+    /// What changes, behind a pointer: a field of a class pays a run-time exclusivity check where it is passed inout.
+    private let state: UnsafeMutablePointer<State>
+
+    private struct State {
+        /// Unused connections by endpoint: a list from the newest to the oldest. Their channels keep them.
+        var newest: [Unmanaged<UpstreamConnection>?]
+        var waiting: [UpstreamEvents.Taker] = []
+        /// False from the drain on: what has served its request is closed.
+        var keepsConnections = true
+    }
 
     /// - Parameter events: what takers are told by; kept alive by the caller as long as the pool is used.
     package init(_ upstream: Upstream, loop: EventLoop, events: UnsafePointer<UpstreamEvents>) {
         self.upstream = upstream
         self.loop = loop
         self.events = events
-        idle = upstream.endpoints.map { _ in [] }
+        state = .allocate(capacity: 1)
+        state.initialize(to: State(newest: upstream.endpoints.map { _ in nil }))
         channelEvents = .allocate(capacity: 1)
         channelEvents.initialize(to: UpstreamConnection.events)
         upstream.register(self)
@@ -42,6 +49,8 @@ package final class UpstreamPool: @unchecked Sendable {
     deinit {
         channelEvents.deinitialize(count: 1)
         channelEvents.deallocate()
+        state.deinitialize(count: 1)
+        state.deallocate()
     }
 
     // MARK: Leasing
@@ -56,7 +65,9 @@ package final class UpstreamPool: @unchecked Sendable {
         var isBusy = false
         for offset in 0..<count {
             let index = first + offset < count ? first + offset : first + offset - count
-            while let connection = idle[index].popLast() {
+            while let reference = state.pointee.newest[index] {
+                let connection = reference.takeUnretainedValue()
+                unlink(connection)
                 guard connection.channel.isOpen, !connection.channel.isEnded else { continue }
                 connection.lease(to: taker, method: method)
                 return .connection(connection)
@@ -115,43 +126,78 @@ package final class UpstreamPool: @unchecked Sendable {
 
     /// Takes a connection that has served its request, or was opened for none.
     func give(_ connection: UpstreamConnection) {
-        guard keepsConnections else { return loop.close(connection.channel) }
-        if upstream.hasWaiting, waiting.isEmpty {
+        guard state.pointee.keepsConnections else { return loop.close(connection.channel) }
+        if upstream.hasWaiting, state.pointee.waiting.isEmpty {
             // Others wait for the place that it takes.
             return loop.close(connection.channel)
         }
         connection.channel.setIdle(since: loop.now)
         connection.channel.setDeadline(loop.now &+ upstream.policy.idleTimeout, on: loop)
-        idle[connection.endpointIndex].append(connection)
-        serveWaiting()
+        link(connection)
+        if !state.pointee.waiting.isEmpty { serveWaiting() }
     }
 
     /// A connection is gone: its place is free.
     func remove(_ connection: UpstreamConnection) {
-        idle[connection.endpointIndex].removeAll { $0 === connection }
+        unlink(connection)
         connection.endpoint.returnConnection()
         upstream.wakeWaiting()
     }
 
     /// Closes what is unused, and from now on what has served its request.
     package func close() {
-        keepsConnections = false
-        for connections in idle { for connection in connections { loop.close(connection.channel) } }
+        state.pointee.keepsConnections = false
+        for index in upstream.endpoints.indices { eachIdle(index) { loop.close($0.channel) } }
     }
 
     /// The loop has ended: nothing is left.
     package func end() {
-        idle = []
-        waiting = []
+        for index in upstream.endpoints.indices { state.pointee.newest[index] = nil }
+        state.pointee.waiting = []
         upstream.setWaiting(self, false)
         upstream.forget(self)
+    }
+
+    private func link(_ connection: UpstreamConnection) {
+        let index = connection.endpointIndex
+        let older = state.pointee.newest[index]
+        let reference = Unmanaged.passUnretained(connection)
+        connection.state.pointee.isIdle = true
+        connection.state.pointee.newer = nil
+        connection.state.pointee.older = older
+        older?._withUnsafeGuaranteedRef { $0.state.pointee.newer = reference }
+        state.pointee.newest[index] = reference
+    }
+
+    private func unlink(_ connection: UpstreamConnection) {
+        guard connection.state.pointee.isIdle else { return }
+        let (newer, older) = (connection.state.pointee.newer, connection.state.pointee.older)
+        connection.state.pointee.isIdle = false
+        connection.state.pointee.newer = nil
+        connection.state.pointee.older = nil
+        older?._withUnsafeGuaranteedRef { $0.state.pointee.newer = newer }
+        if let newer {
+            newer._withUnsafeGuaranteedRef { $0.state.pointee.older = older }
+        } else {
+            state.pointee.newest[connection.endpointIndex] = older
+        }
+    }
+
+    /// Calls `body` with each unused connection of an endpoint, the newest first.
+    private func eachIdle(_ index: Int, _ body: (UpstreamConnection) -> Void) {
+        var next = state.pointee.newest[index]
+        while let reference = next {
+            let connection = reference.takeUnretainedValue()
+            next = connection.state.pointee.older
+            body(connection)
+        }
     }
 
     // MARK: Waiting
 
     private func wait(_ taker: UpstreamEvents.Taker) -> Lease {
-        guard waiting.count < upstream.policy.waitingMax else { return .full }
-        waiting.append(taker)
+        guard state.pointee.waiting.count < upstream.policy.waitingMax else { return .full }
+        state.pointee.waiting.append(taker)
         upstream.setWaiting(self, true)
         upstream.reclaimIdle(for: self)
         // A place may have become free between the look at the counts and the note that somebody waits.
@@ -161,12 +207,14 @@ package final class UpstreamPool: @unchecked Sendable {
 
     /// Takes back a request that waits.
     package func stopWaiting(_ taker: UpstreamEvents.Taker) {
-        waiting.removeAll { $0 == taker }
-        if waiting.isEmpty { upstream.setWaiting(self, false) }
+        state.pointee.waiting.removeAll { $0 == taker }
+        if state.pointee.waiting.isEmpty { upstream.setWaiting(self, false) }
     }
 
+    var keepsConnections: Bool { state.pointee.keepsConnections }
+
     /// Requests that wait for a connection.
-    package var waitingCount: Int { waiting.count }
+    package var waitingCount: Int { state.pointee.waiting.count }
 
     /// Lets those who wait try again, in the order in which they came. Any thread.
     func wake() {
@@ -175,18 +223,18 @@ package final class UpstreamPool: @unchecked Sendable {
 
     private func serveWaiting() {
         // Each that tries and has to wait again goes to the end, so a round is as long as the queue was.
-        var rounds = waiting.count
-        while rounds > 0, !waiting.isEmpty, canServe {
+        var rounds = state.pointee.waiting.count
+        while rounds > 0, !state.pointee.waiting.isEmpty, canServe {
             rounds -= 1
-            let taker = waiting.removeFirst()
-            if waiting.isEmpty { upstream.setWaiting(self, false) }
+            let taker = state.pointee.waiting.removeFirst()
+            if state.pointee.waiting.isEmpty { upstream.setWaiting(self, false) }
             events.pointee.available(taker)
         }
     }
 
     private var canServe: Bool {
         for (index, endpoint) in upstream.endpoints.enumerated()
-        where !idle[index].isEmpty || endpoint.connectionCount < connectionsMax {
+        where state.pointee.newest[index] != nil || endpoint.connectionCount < connectionsMax {
             return true
         }
         return false
@@ -195,7 +243,11 @@ package final class UpstreamPool: @unchecked Sendable {
     /// Closes the oldest unused connection of each endpoint, because another loop needs the place. Any thread.
     func giveUpIdle() {
         loop.submit { [self] loop in
-            for connections in idle { if let connection = connections.first { loop.close(connection.channel) } }
+            for index in upstream.endpoints.indices {
+                var oldest: UpstreamConnection?
+                eachIdle(index) { oldest = $0 }
+                if let oldest { loop.close(oldest.channel) }
+            }
         }
     }
 }
