@@ -132,6 +132,8 @@ extension HTTP1Connection {
                 return refuseBody(exchange)
             }
             exchange.sink = .collect(bytesMax: route.bodyBytesMax)
+            // While the body comes, its own timeout rules; the handler has the whole deadline.
+            exchange.deadline = .max
             if case .length(let count) = exchange.input {
                 exchange.parts.pointee.collected.reserveCapacity(min(Int(count), 65536))
             }
@@ -274,6 +276,7 @@ extension HTTP1Connection {
         guard isAt(exchange) else { return }
         readDeadline = .max
         exchange.owesContinue = false
+        restartDeadline(exchange)
         switch exchange.sink {
         case .collect: if let route = exchange.route { run(exchange, route) }
         case .stream: exchange.wakeReader()

@@ -99,6 +99,12 @@ final class HTTP1Connection: @unchecked Sendable {
         return ownClientFields
     }
 
+    /// The client's address; nil over a Unix socket.
+    var peerAddress: SocketAddress? {
+        let address = peer.socketAddress
+        return address.port == nil ? nil : address
+    }
+
     /// Whom a trusted PROXY header has named takes the peer's place.
     func speaks(for address: SocketAddress) {
         peer = PeerAddress(address)
@@ -440,7 +446,7 @@ final class HTTP1Connection: @unchecked Sendable {
             answerTimeout(.requestTimeout, "the request's head took too long")
         case .exchange:
             guard let exchange else { return }
-            if !exchange.output.isPending, exchange.stream == .none, exchange.deadline <= now {
+            if exchange.stream == .none, exchange.deadline <= now, isFlowing(exchange) {
                 becomeStream(exchange)
             } else if exchange.output.isPending, exchange.deadline <= now {
                 metrics.increment(.timeoutsDeadline)
@@ -476,6 +482,32 @@ final class HTTP1Connection: @unchecked Sendable {
         }
         exchange.stream = .response
         metrics.increment(.streamsActive)
+    }
+
+    /// Whether a body is on its way: the response's, or the request's to somebody who takes it.
+    private func isFlowing(_ exchange: Exchange) -> Bool {
+        if !exchange.output.isPending { return true }
+        guard !exchange.input.isDone else { return false }
+        switch exchange.sink {
+        case .forward: return true
+        case .stream: return !channel.isPaused
+        case .collect, .discard: return false
+        }
+    }
+
+    /// The request is whole. If that took longer than its deadline, the response has the deadline from now on.
+    func restartDeadline(_ exchange: Exchange) {
+        guard exchange.output.isPending, let route = exchange.route else { return }
+        switch exchange.sink {
+        case .forward, .stream:
+            guard exchange.stream == .response else { return }
+            leaveStream(exchange)
+        case .collect:
+            break
+        case .discard:
+            return
+        }
+        exchange.deadline = loop.now &+ route.deadlineNanoseconds
     }
 
     /// Takes an exchange that is over out of the count.

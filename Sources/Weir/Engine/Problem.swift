@@ -4,7 +4,9 @@
 /// Builds `application/problem+json` bodies.
 enum Problem {
     /// The document of an error: type, title, status, detail where the client may read one, and the request's id.
-    static func response(_ error: HTTPError, exchange: Exchange, reason: String? = nil) -> Response {
+    /// The reason is the exchange's where none is given.
+    static func response(_ error: HTTPError, exchange: Exchange, reason given: String? = nil) -> Response {
+        let reason = given ?? (exchange.reason == .none ? nil : "\(exchange.reason.name)")
         var json = JSONWriter()
         json.append("{\"type\":\"about:blank\",\"title\":")
         json.append(string: error.status.title)

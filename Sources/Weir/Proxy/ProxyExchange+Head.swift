@@ -12,6 +12,19 @@ extension ProxyExchange {
     /// Line ends, names, version, Via, request id and trace.
     private static let fixedBytesMax = 512
 
+    /// Begins a connection that speaks for one client: says who it is (PROXY protocol).
+    func writeProxyHeader(_ version: ProxyProtocol.Version, to connection: UpstreamConnection) {
+        guard let client = exchange.connection else { return }
+        let room = exchange.owner.loop.reserveOutput(connection.channel, ProxyProtocol.writtenBytesMax)
+        let count = ProxyProtocol.write(
+            version,
+            source: client.peerAddress,
+            destination: client.channel.localAddress,
+            into: room
+        )
+        exchange.owner.loop.commitOutput(connection.channel, count)
+    }
+
     /// Writes the head to the connection's output.
     func writeHead(to connection: UpstreamConnection) {
         guard let (fields, isPeerTrusted) = exchange.withConnection({ ($0.clientFields(), $0.isPeerTrusted) }) else {

@@ -109,6 +109,7 @@ final class ProxyExchange: @unchecked Sendable {
 
     private func send(to connection: UpstreamConnection) {
         exchange.endpointIndex = owner.endpointName(connection)
+        if let version = connection.pool.upstream.policy.proxyProtocol { writeProxyHeader(version, to: connection) }
         writeHead(to: connection)
         // What middleware has let come in before.
         while let piece = exchange.parts.pointee.pieces.popFirst() {

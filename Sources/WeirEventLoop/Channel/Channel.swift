@@ -50,6 +50,9 @@ package struct Channel: Equatable {
 
     package var descriptor: Int32 { state.pointee.descriptor }
 
+    /// Our own end's address; one system call.
+    package var localAddress: SocketAddress? { SocketAddress(of: descriptor) }
+
     /// Stops receiving: no byte is delivered until `resume`, what has come is kept.
     package func pause() {
         state.pointee.isPaused = true

@@ -320,7 +320,9 @@ package final class UpstreamConnection: @unchecked Sendable {
         _ section: ByteRange = .empty
     ) {
         guard let taker = state.pointee.taker else { return }
-        let keeps = !isLast && state.pointee.hasSentRequest && parser.pointee.head.keepsAlive && pool.keepsConnections
+        let keeps =
+            !isLast && state.pointee.hasSentRequest && parser.pointee.head.keepsAlive && pool.keepsConnections
+            && pool.upstream.policy.proxyProtocol == nil
         end()
         pool.events.pointee.ended(taker, self, bytes, section)
         if keeps, channel.isOpen {
