@@ -2,6 +2,7 @@
 
 import Testing
 import WeirHTTP
+import WeirTestSupport
 
 /// An element with its texts, so that tables need no offsets.
 struct NamedElement: Equatable, Sendable {

@@ -2,6 +2,7 @@
 
 import Testing
 import WeirHTTP
+import WeirTestSupport
 
 @Suite("TraceParent") struct TraceParentTests {
     static let example = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

@@ -7,6 +7,7 @@ import Testing
 import Weir
 import WeirEventLoop
 import WeirHTTP
+import WeirTestSupport
 
 @Suite(.timeLimit(.minutes(1))) struct AccessLogTests {
     private static func record(_ sequence: UInt64 = 0) -> AccessRecord {

@@ -5,6 +5,7 @@ import Synchronization
 import Testing
 import Weir
 import WeirEventLoop
+import WeirTestSupport
 
 @Suite(.timeLimit(.minutes(1))) struct AccessRingTests {
     @Test(arguments: 0..<20 as Range<UInt64>)

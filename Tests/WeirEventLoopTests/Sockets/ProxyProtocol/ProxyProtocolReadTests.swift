@@ -2,6 +2,7 @@
 
 import Testing
 import WeirEventLoop
+import WeirTestSupport
 
 /// A header and what it says.
 struct ProxyCase: CustomTestStringConvertible, Sendable {

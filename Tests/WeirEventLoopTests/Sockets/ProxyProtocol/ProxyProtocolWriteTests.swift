@@ -2,6 +2,7 @@
 
 import Testing
 import WeirEventLoop
+import WeirTestSupport
 
 @Suite struct ProxyProtocolWriteTests {
     static let four = SocketAddress.ipv4(0xC000_0221, port: 51234)
