@@ -56,8 +56,18 @@ package struct Setting: Sendable {
     /// The value that holds where the variable is not set.
     package var defaultText: String { text(Settings()) }
 
+    /// What stands where a secret is not shown.
+    static let mask = "***"
+
+    /// The value as people may see it: as in the environment, a secret that is set as `***`.
+    package func shownText(_ settings: Settings) -> String {
+        let text = text(settings)
+        return isSecret && !text.isEmpty ? Self.mask : text
+    }
+
     /// The row of the table in docs/configuration.md.
     package var documentationRow: String {
-        "| `\(name)` | `\(defaultText)` | \(unit) | \(range) | \(summary) | \(seenIn) |"
+        let defaultText = defaultText.isEmpty ? "–" : "`\(defaultText)`"
+        return "| `\(name)` | \(defaultText) | \(unit) | \(range) | \(summary) | \(seenIn) |"
     }
 }

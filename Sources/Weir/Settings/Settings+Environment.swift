@@ -27,8 +27,9 @@ extension Settings {
         for setting in Self.table {
             guard let raw = reader.string(forKey: setting.key) else { continue }
             let value = String(raw.trimmingBlanks)
-            if value.isEmpty || setting.apply(value, &self) { continue }
-            throw .invalid(name: setting.name, value: raw, expected: setting.expected)
+            if value.isEmpty { continue }
+            guard setting.apply(value, &self) else { throw setting.refusal(of: raw) }
+            readVariables.texts[setting.name] = setting.text(self)
         }
         try checkPairs()
     }
@@ -40,7 +41,7 @@ extension Settings {
     public func validate() throws(SettingsError) {
         var scratch = Settings()
         for setting in Self.table where !setting.apply(setting.text(self), &scratch) {
-            throw .invalid(name: setting.name, value: setting.text(self), expected: setting.expected)
+            throw setting.refusal(of: setting.text(self))
         }
         try checkPairs()
     }
@@ -56,7 +57,9 @@ extension Settings {
             // Ports are set as addresses here; many look for a variable like this one first.
             nearest = known.first { $0 == name.dropLast(4) + "LISTEN" }
         }
-        throw .unknown(name: name, value: value, nearest: nearest)
+        // A mistyped name may well hold what the right one keeps secret.
+        let isSecret = Self.table.contains { $0.name == nearest && $0.isSecret }
+        throw .unknown(name: name, value: isSecret ? Setting.mask : value, nearest: nearest)
     }
 
     private func checkPairs() throws(SettingsError) {
@@ -88,6 +91,11 @@ extension Settings {
 }
 
 extension Setting {
+    /// What is said of a value that is not of the form. A secret is not shown, wrong as it may be.
+    func refusal(of value: String) -> SettingsError {
+        .invalid(name: name, value: isSecret ? Self.mask : value, expected: expected)
+    }
+
     /// The dotted key that swift-configuration turns back into the variable: `weir.drain.delay`.
     var key: ConfigKey {
         ConfigKey(name.lowercased().split(separator: "_").map(String.init))

@@ -19,7 +19,7 @@ extension Settings {
             "WEIR_ADMIN_LISTEN",
             \.adminListen,
             .addresses(offAllowed: true),
-            "Where probes and metrics are answered"
+            "Where probes, metrics and the other admin pages are answered"
         ),
     ]
 
@@ -112,7 +112,7 @@ extension Settings {
             "WEIR_ADMIN_TOKEN",
             \.adminToken,
             .secret,
-            "What writing requests to the admin port must show as `Authorization: Bearer`; without it only loopback may write",
+            "What `/drain` from beyond loopback must show as `Authorization: Bearer`; without it only loopback may drain",
             isSecret: true
         ),
     ]

@@ -108,8 +108,8 @@ public struct Settings: Sendable, Equatable {
     /// How long neither side of a tunnel may send anything. `WEIR_TUNNEL_TIMEOUT`, default 10 min, 10 ms to 24 h.
     public var tunnelTimeout: Duration = .seconds(600)
 
-    /// What writing requests to the admin port must show as `Authorization: Bearer …`; empty lets only loopback write.
-    /// `WEIR_ADMIN_TOKEN`, default empty. A secret: shown masked.
+    /// What a request that changes something through the admin port shows as `Authorization: Bearer …` where it does not
+    /// come from loopback; empty lets only loopback. `WEIR_ADMIN_TOKEN`, default empty. A secret: shown masked.
     public var adminToken = ""
 
     /// Sizes and numbers that one request or connection may not pass.
@@ -117,6 +117,9 @@ public struct Settings: Sendable, Equatable {
 
     /// How long one phase of a connection may take.
     public var timeouts = Timeouts()
+
+    /// What ``init(environment:)`` has read; it does not count when settings are compared.
+    var readVariables = ReadVariables()
 
     /// Creates the settings of a start with no `WEIR_*` variable.
     public init() {}

@@ -25,6 +25,31 @@ struct Bounds: Sendable, CustomTestStringConvertible {
             [":65536", "8080", ":", "off", ":80,", "host.example:80", ":-1", ":+1"]
         ),
         Bounds("WEIR_ADMIN_LISTEN", ["off", ":0"], ["none", "9901"]),
+        Bounds(
+            "WEIR_UPSTREAM",
+            ["http://127.0.0.1", "http://a.example:8080;weight=65535,unix:/run/a.sock"],
+            ["https://a.example", "a.example:80", "http://a.example,http://a.example", "http://a.example;weight=0"]
+        ),
+        Bounds("WEIR_UPSTREAM_CONNECTIONS", ["1", "1000000"], ["0", "1000001", "auto"]),
+        Bounds("WEIR_UPSTREAM_WAITING", ["0", "1000000"], ["1000001", "-1"]),
+        Bounds("WEIR_UPSTREAM_CONNECT_TIMEOUT", ["10ms", "1m"], ["9ms", "61s"]),
+        Bounds("WEIR_UPSTREAM_IDLE_TIMEOUT", ["10ms", "1h"], ["9ms", "3601s"]),
+        Bounds("WEIR_UPSTREAM_TRANSFER_TIMEOUT", ["10ms", "1h"], ["9ms", "3601s"]),
+        Bounds("WEIR_UPSTREAM_PROXY_PROTOCOL", ["off", "v1", "V2"], ["1", "v3", "true"]),
+        Bounds("WEIR_STREAMS", ["1", "10000000", "auto"], ["0", "10000001"]),
+        Bounds("WEIR_TUNNELS", ["0", "10000000", "auto"], ["-1", "10000001"]),
+        Bounds("WEIR_TUNNEL_TIMEOUT", ["10ms", "24h"], ["9ms", "86401s"]),
+        Bounds(
+            "WEIR_TRUSTED_PROXIES",
+            ["10.0.0.0/8, fd00::/8", "loopback,private,unix"],
+            ["10.0.0.0/33", "everyone"]
+        ),
+        Bounds("WEIR_PROXY_PROTOCOL", ["true", "off"], ["v1"]),
+        Bounds(
+            "WEIR_ADMIN_TOKEN",
+            [String(repeating: "a", count: 16), String(repeating: "~", count: 512)],
+            ["fifteen-letters", String(repeating: "a", count: 513), "sixteen letters.", "sixteen-lëtters."]
+        ),
         Bounds("WEIR_LOOPS", ["1", "256", "auto"], ["0", "257", "-1", "+1", "1.5", "two", "0x1"]),
         Bounds("WEIR_PIN", ["1", "0"], ["2", "maybe"]),
         Bounds("WEIR_LOOP_STALL", ["1ms", "10s"], ["0", "10001ms", "50"]),
@@ -82,8 +107,13 @@ struct Bounds: Sendable, CustomTestStringConvertible {
             #expect(throws: Never.self, "\(value)") { try Settings(environment: [bounds.name: value]) }
         }
         for value in bounds.bad {
-            let expected = try #require(Settings.table.first { $0.name == bounds.name }).expected
-            #expect(throws: SettingsError.invalid(name: bounds.name, value: value, expected: expected), "\(value)") {
+            let setting = try #require(Settings.table.first { $0.name == bounds.name })
+            let fault = SettingsError.invalid(
+                name: bounds.name,
+                value: setting.isSecret ? "***" : value,
+                expected: setting.expected
+            )
+            #expect(throws: fault, "\(value)") {
                 try Settings(environment: [bounds.name: value])
             }
         }
