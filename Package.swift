@@ -106,7 +106,8 @@ let package = Package(
         .testTarget(
             name: "WeirTests",
             dependencies: [
-                "Weir", "WeirHTTP", "WeirRouting", "WeirMetrics", "WeirEventLoop", "WeirHost", "WeirTestSupport",
+                "Weir", "WeirHTTP", "WeirRouting", "WeirMetrics", "WeirEventLoop", "WeirUpstream", "WeirHost",
+                "WeirTestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],

@@ -1,37 +1,109 @@
 // SPDX-License-Identifier: Apache-2.0
-// The admin port: probes and metrics, on a loop of its own, so that it answers whatever the service does.
+// The admin port: probes, metrics and what is in force, on a loop of its own, so that it answers whatever the service
+// does.
 
 import WeirEventLoop
-import WeirHTTP
-import WeirHost
-import WeirMetrics
-import WeirRouting
+import WeirUpstream
 
 /// Makes the routes of the admin port.
 struct AdminRoutes {
+    let settings: Settings
     let server: HTTPServer
     let health: EngineHealth
+    let drain: Drain
     let workers: WorkerPool
     let log: LogOutput?
     let accessLog: AccessLog?
     let snapshot: Snapshot
+    let upstreams: [Upstream]
+
+    /// A page of the admin port.
+    private struct Page {
+        let path: String
+        let summary: String
+        var methods: [Method] = [.get]
+        var deadline: Duration = Settings().deadline
+        let handler: Handler
+    }
 
     func compile() throws(AppError) -> Snapshot {
-        let livez: Handler.Synchronous = { [health] _, _ in Self.livez(health) }
-        let readyz: Handler.Synchronous = { [health] _, _ in
-            health.isReady ? .text("ready\n") : .text("not ready\n", status: .serviceUnavailable)
+        let pages = pages
+        let index = Self.index(of: pages)
+        let all = pages + [Page(path: "/", summary: "", handler: .loop { _, _ in .text(index) })]
+        let declared = all.flatMap { page in
+            page.methods.map { method in
+                DeclaredRoute(
+                    method: method,
+                    pattern: page.path,
+                    handler: page.handler,
+                    properties: RouteProperties(deadline: page.deadline)
+                )
+            }
         }
-        let metrics: Handler.Synchronous = { [self] _, _ in self.metrics() }
-        let pages: [(String, Handler.Synchronous)] = [("/livez", livez), ("/readyz", readyz), ("/metrics", metrics)]
-        let declared = pages.map { pattern, handler in
-            DeclaredRoute(
-                method: .get,
-                pattern: pattern,
-                handler: .loop(handler),
-                properties: RouteProperties()
-            )
+        var settings = Settings()
+        settings.deadline = all.map(\.deadline).max() ?? settings.deadline
+        return try DeclaredRoutes(declared).snapshot(settings)
+    }
+
+    private var pages: [Page] {
+        let metrics = MetricsPage(
+            server: server,
+            workers: workers,
+            log: log,
+            accessLog: accessLog,
+            snapshot: snapshot,
+            upstreams: upstreams
+        )
+        let drain = DrainPage(drain: drain, access: AdminAccess(token: settings.adminToken))
+        return [
+            Page(
+                path: "/livez",
+                summary: "200 while every event loop turns",
+                handler: .loop { [health] _, _ in Self.livez(health) }
+            ),
+            Page(
+                path: "/readyz",
+                summary: "200 while requests should be sent here",
+                handler: .loop { [health, upstreams] _, _ in Readiness(health.stage, upstreams: upstreams).response }
+            ),
+            Page(
+                path: "/metrics",
+                summary: "Prometheus text",
+                handler: .loop { _, _ in metrics.response() }
+            ),
+            Page(
+                path: "/config",
+                summary: "the settings in force, and where each comes from",
+                handler: .loop { [settings] _, _ in
+                    .bytes(ConfigurationPage.json(settings), contentType: "application/json")
+                }
+            ),
+            Page(
+                path: "/upstreams",
+                summary: "the endpoints that requests are passed on to",
+                handler: .loop { [upstreams] _, _ in
+                    .bytes(UpstreamsPage.json(upstreams), contentType: "application/json")
+                }
+            ),
+            Page(
+                path: "/drain",
+                summary: "begins the drain, and answers when nothing is in flight (loopback, or with the token)",
+                methods: [.get, .post],
+                // It answers when the drain ends, which has a bound of its own.
+                deadline: settings.drainTimeout + Self.drainGrace,
+                handler: .async { request, _ in try await drain.answer(request) }
+            ),
+        ]
+    }
+
+    private static let drainGrace: Duration = .seconds(10)
+
+    private static func index(of pages: [Page]) -> String {
+        let width = pages.map(\.path.count).max() ?? 0
+        let lines = pages.map { page in
+            page.path + String(repeating: " ", count: width - page.path.count) + "  \(page.summary)\n"
         }
-        return try DeclaredRoutes(declared).snapshot(Settings())
+        return "weir \(WeirVersion.text)\n\n" + lines.joined()
     }
 
     private static func livez(_ health: EngineHealth) -> Response {
@@ -39,66 +111,5 @@ struct AdminRoutes {
         guard !stuck.isEmpty else { return .text("alive\n") }
         let lines = stuck.map { "loop \($0.index) has not turned for \($0.seconds) s\n" }
         return .text(lines.joined(), status: .serviceUnavailable)
-    }
-
-    private func metrics() -> Response {
-        var text = PrometheusText()
-        let routes = snapshot.routes
-        text.write(
-            shards: server.shards,
-            labels: RequestLabels(methods: HTTPMethod.allCases.map { "\($0.name)" }) { index in
-                routes.indices.contains(Int(index)) ? routes[Int(index)].pattern : nil
-            }
-        )
-        text.write(samples: engineSamples + Self.processSamples)
-        return .bytes(text.bytes, contentType: PrometheusText.contentType)
-    }
-
-    private var engineSamples: [MetricSample] {
-        var samples = [
-            MetricSample("weir_loops", "Event loops.", kind: .gauge, value: Double(server.loops.count)),
-            MetricSample("weir_workers", "Worker threads that live.", kind: .gauge, value: Double(workers.workerCount)),
-            MetricSample(
-                "weir_workers_queued",
-                "Jobs that wait for a worker.",
-                kind: .gauge,
-                value: Double(workers.queuedCount)
-            ),
-        ]
-        if let log {
-            samples.append(
-                MetricSample(
-                    "weir_log_lines_dropped_total",
-                    "Log lines that were dropped because the log was not read fast enough.",
-                    kind: .counter,
-                    value: Double(log.droppedLines)
-                )
-            )
-        }
-        if let accessLog {
-            samples.append(
-                MetricSample(
-                    "weir_access_log_lines_dropped_total",
-                    "Lines of the access log that were dropped because they were not written fast enough.",
-                    kind: .counter,
-                    value: Double(accessLog.droppedLines)
-                )
-            )
-        }
-        return samples
-    }
-
-    private static var processSamples: [MetricSample] {
-        let usage = ProcessUsage.read()
-        var samples: [MetricSample] = []
-        func add(_ name: String, _ help: String, _ kind: MetricSample.Kind, _ value: Double?) {
-            if let value { samples.append(MetricSample(name, help, kind: kind, value: value)) }
-        }
-        add("process_cpu_seconds_total", "User and system CPU time.", .counter, usage.cpuSeconds)
-        add("process_resident_memory_bytes", "Resident memory.", .gauge, usage.residentBytes.map(Double.init))
-        add("process_open_fds", "Open file descriptors.", .gauge, usage.openDescriptors.map(Double.init))
-        add("process_max_fds", "The most file descriptors.", .gauge, Double(usage.descriptorsMax))
-        add("process_start_time_seconds", "Start of the process, Unix time.", .gauge, usage.startTimeSeconds)
-        return samples
     }
 }

@@ -121,8 +121,12 @@ public final class App: Sendable, RouteCollection {
 
 /// How a process ends, by the numbers of sysexits.h.
 package enum ProcessExit: Int32 {
+    /// EX_USAGE: the command line.
+    case wrongUsage = 64
     /// EX_UNAVAILABLE: an address cannot be bound, or something needed is not there.
     case unavailable = 69
+    /// EX_SOFTWARE: a fault of ours.
+    case internalFault = 70
     /// EX_CONFIG.
     case wrongConfiguration = 78
 

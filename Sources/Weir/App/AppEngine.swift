@@ -18,6 +18,7 @@ final class AppEngine: Service {
     let workers: WorkerPool
     let logger: Logger
     let health: EngineHealth
+    let drain: Drain
     private let log: LogOutput?
     private let stageChanged: @Sendable (LifecycleStage) -> Void
     /// The app's routes stay as they are while this engine lives.
@@ -94,13 +95,23 @@ final class AppEngine: Service {
         } catch {
             throw AppError(error)
         }
-        let adminRoutes = AdminRoutes(
+        drain = Drain(
             server: server,
             health: health,
+            logger: logger,
+            delay: settings.drainDelay,
+            timeout: settings.drainTimeout
+        )
+        let adminRoutes = AdminRoutes(
+            settings: settings,
+            server: server,
+            health: health,
+            drain: drain,
             workers: workers,
             log: log,
             accessLog: accessLog,
-            snapshot: snapshot
+            snapshot: snapshot,
+            upstreams: upstreams
         )
         let adminSnapshot = try adminRoutes.compile()
         do throws(SystemCallError) {
@@ -148,6 +159,9 @@ final class AppEngine: Service {
         var admin = settings
         admin.limits = Settings.Limits()
         admin.timeouts = Settings.Timeouts()
+        // Who may drain is decided by the peer that is really there.
+        admin.trustedProxies = []
+        admin.takesProxyProtocol = false
         return admin
     }
 
@@ -175,32 +189,30 @@ final class AppEngine: Service {
         stageChanged(.serving(EngineView(server: server, health: health, logger: logger)))
     }
 
-    /// Serves until the group shuts down, then drains. Cancelled, it ends without the drain delay.
+    /// Serves until the group shuts down, then drains, or waits for the rest of a drain that has begun. Cancelled, it
+    /// ends without waiting.
     func run() async throws {
         try start()
         try? await gracefulShutdown()
-        await drain()
+        let ending = drain.begin()
+        stageChanged(.draining(connections: server.connectionCount, timeout: settings.drainTimeout))
+        await withTaskCancellationHandler {
+            await ending.value
+        } onCancel: {
+            ending.cancel()
+        }
+        await answerDrainCallers()
         stop()
     }
 
-    private func drain() async {
-        let started = ContinuousClock.now
-        let end = started.advanced(by: settings.drainTimeout)
-        health.beginDrain()
-        server.beginDrain()
-        let connections = server.connectionCount
-        logger.info("draining", metadata: ["connections": .stringConvertible(connections)])
-        stageChanged(.draining(connections: connections, timeout: settings.drainTimeout))
-        try? await Task.sleep(for: settings.drainDelay)
-        server.closeListenersAndIdle()
-        while server.connectionCount > 0, ContinuousClock.now < end, !Task.isCancelled {
-            try? await Task.sleep(for: .milliseconds(20))
-        }
-        let left = server.connectionCount
-        if left > 0 {
-            logger.warning("drain timed out", metadata: ["connections": .stringConvertible(left)])
-        } else {
-            logger.info("drained")
+    /// Lets those who asked for the drain have their answer before the admin port ends.
+    private func answerDrainCallers() async {
+        guard let admin, drain.callerCount > 0 else { return }
+        let end = ContinuousClock.now.advanced(by: Self.answerGrace)
+        admin.beginDrain()
+        admin.closeListenersAndIdle()
+        while admin.connectionCount > 0, ContinuousClock.now < end, !Task.isCancelled {
+            try? await Task.sleep(for: .milliseconds(5))
         }
     }
 
@@ -214,6 +226,9 @@ final class AppEngine: Service {
         accessLog?.close(timeout: .seconds(1))
         log?.close(timeout: .seconds(1))
     }
+
+    /// How long the answers to `/drain` hold the end of the process up.
+    private static let answerGrace: Duration = .seconds(1)
 
     /// How long a blocked worker holds the end of the process up.
     private static let workersGrace: Nanoseconds = 1_000_000_000

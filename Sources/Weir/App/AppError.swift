@@ -19,7 +19,7 @@ public enum AppError: Error, Sendable, CustomStringConvertible {
         }
     }
 
-    var exit: ProcessExit {
+    package var exit: ProcessExit {
         switch self {
         case .settings, .routes: .wrongConfiguration
         case .system: .unavailable

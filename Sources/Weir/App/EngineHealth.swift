@@ -8,8 +8,8 @@ import WeirEventLoop
 final class EngineHealth: Sendable {
     private let stuckNanoseconds: Nanoseconds
     private let loops = Mutex<[EventLoop]>([])
-    /// Relaxed: the probes have only to see it soon.
-    private let isServing = Atomic<Bool>(false)
+    /// Only goes forward. Relaxed: the probes have only to see it soon.
+    private let present = Atomic<UInt8>(ServiceStage.starting.rawValue)
 
     init(stuckNanoseconds: Nanoseconds) {
         self.stuckNanoseconds = stuckNanoseconds
@@ -17,15 +17,14 @@ final class EngineHealth: Sendable {
 
     func begin(loops: [EventLoop]) {
         self.loops.withLock { $0 = loops }
-        isServing.store(true, ordering: .relaxed)
+        present.max(ServiceStage.serving.rawValue, ordering: .relaxed)
     }
 
     func beginDrain() {
-        isServing.store(false, ordering: .relaxed)
+        present.max(ServiceStage.draining.rawValue, ordering: .relaxed)
     }
 
-    /// Whether requests should be sent here. Overload never makes it false.
-    var isReady: Bool { isServing.load(ordering: .relaxed) }
+    var stage: ServiceStage { ServiceStage(rawValue: present.load(ordering: .relaxed)) ?? .draining }
 
     /// The loops that have not turned for too long; empty when all is well.
     var stuckLoops: [(index: Int, seconds: UInt64)] {
@@ -34,4 +33,13 @@ final class EngineHealth: Sendable {
             return since > stuckNanoseconds ? (loop.index, since / 1_000_000_000) : nil
         }
     }
+}
+
+/// How far a service is in its life, as far as those who send it requests are concerned.
+package enum ServiceStage: UInt8, Sendable {
+    /// No loop turns yet.
+    case starting
+    case serving
+    /// It finishes what it has; no more should be sent.
+    case draining
 }

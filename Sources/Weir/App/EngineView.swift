@@ -23,8 +23,8 @@ package struct EngineView: Sendable {
     /// Connections of clients that are open.
     package var connectionCount: Int { server.connectionCount }
 
-    /// Whether requests should be sent here: what the readiness probe says.
-    package var isServing: Bool { health.isReady }
+    /// Whether requests are taken and no drain has begun.
+    package var isServing: Bool { health.stage == .serving }
 
     /// Whether every loop turns: what the liveness probe says.
     package var isHealthy: Bool { health.stuckLoops.isEmpty }

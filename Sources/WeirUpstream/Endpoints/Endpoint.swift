@@ -79,23 +79,23 @@ package final class Endpoint: @unchecked Sendable {
         openConnections.wrappingSubtract(1, ordering: .relaxed)
     }
 
-    func noteOpened() {
+    package func noteOpened() {
         opened.wrappingAdd(1, ordering: .relaxed)
         answered.store(true, ordering: .relaxed)
     }
 
     // MARK: What happens
 
-    func noteRequest() {
+    package func noteRequest() {
         requests.wrappingAdd(1, ordering: .relaxed)
         executing.wrappingAdd(1, ordering: .relaxed)
     }
 
-    func noteRequestEnded() {
+    package func noteRequestEnded() {
         executing.wrappingSubtract(1, ordering: .relaxed)
     }
 
-    func note(_ fault: UpstreamFault) {
+    package func note(_ fault: UpstreamFault) {
         failures[fault.index].wrappingAdd(1, ordering: .relaxed)
     }
 

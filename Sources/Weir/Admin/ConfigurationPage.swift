@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// /config: every setting that is in force, and where it comes from.
+
+/// The settings as JSON, in the order of docs/configuration.md. Values are text, as in the environment.
+package enum ConfigurationPage {
+    package static func json(_ settings: Settings) -> [UInt8] {
+        var json = JSONWriter()
+        json.append("{\"version\":")
+        json.append(string: WeirVersion.text)
+        json.append(",\"settings\":[")
+        for (index, setting) in Settings.table.enumerated() {
+            json.append(index == 0 ? "{\"name\":" : ",{\"name\":")
+            json.append(string: setting.name)
+            json.append(",\"value\":")
+            json.append(string: setting.shownText(settings))
+            json.append(",\"default\":")
+            json.append(string: setting.defaultText)
+            json.append(",\"source\":")
+            json.append(string: settings.source(of: setting).rawValue)
+            json.append("}")
+        }
+        json.append("]}\n")
+        return json.bytes
+    }
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// /metrics: what the loops' shards, the engine, the endpoints and the process count, as Prometheus text.
+
+import WeirEventLoop
+import WeirHTTP
+import WeirHost
+import WeirMetrics
+import WeirUpstream
+
+/// Puts a scrape's answer together.
+struct MetricsPage {
+    let server: HTTPServer
+    let workers: WorkerPool
+    let log: LogOutput?
+    let accessLog: AccessLog?
+    let snapshot: Snapshot
+    let upstreams: [Upstream]
+
+    func response() -> Response {
+        var text = PrometheusText()
+        let routes = snapshot.routes
+        text.write(
+            shards: server.shards,
+            labels: RequestLabels(methods: HTTPMethod.allCases.map { "\($0.name)" }) { index in
+                routes.indices.contains(Int(index)) ? routes[Int(index)].pattern : nil
+            }
+        )
+        text.write(samples: engineSamples + EndpointSamples.all(of: upstreams) + Self.processSamples)
+        return .bytes(text.bytes, contentType: PrometheusText.contentType)
+    }
+
+    private var engineSamples: [MetricSample] {
+        var samples = [
+            MetricSample("weir_loops", "Event loops.", kind: .gauge, value: Double(server.loops.count)),
+            MetricSample("weir_workers", "Worker threads that live.", kind: .gauge, value: Double(workers.workerCount)),
+            MetricSample(
+                "weir_workers_queued",
+                "Jobs that wait for a worker.",
+                kind: .gauge,
+                value: Double(workers.queuedCount)
+            ),
+        ]
+        if let log {
+            samples.append(
+                MetricSample(
+                    "weir_log_lines_dropped_total",
+                    "Log lines that were dropped because the log was not read fast enough.",
+                    kind: .counter,
+                    value: Double(log.droppedLines)
+                )
+            )
+        }
+        if let accessLog {
+            samples.append(
+                MetricSample(
+                    "weir_access_log_lines_dropped_total",
+                    "Lines of the access log that were dropped because they were not written fast enough.",
+                    kind: .counter,
+                    value: Double(accessLog.droppedLines)
+                )
+            )
+        }
+        return samples
+    }
+
+    private static var processSamples: [MetricSample] {
+        let usage = ProcessUsage.read()
+        var samples: [MetricSample] = []
+        func add(_ name: String, _ help: String, _ kind: MetricSample.Kind, _ value: Double?) {
+            if let value { samples.append(MetricSample(name, help, kind: kind, value: value)) }
+        }
+        add("process_cpu_seconds_total", "User and system CPU time.", .counter, usage.cpuSeconds)
+        add("process_resident_memory_bytes", "Resident memory.", .gauge, usage.residentBytes.map(Double.init))
+        add("process_open_fds", "Open file descriptors.", .gauge, usage.openDescriptors.map(Double.init))
+        add("process_max_fds", "The most file descriptors.", .gauge, Double(usage.descriptorsMax))
+        add("process_start_time_seconds", "Start of the process, Unix time.", .gauge, usage.startTimeSeconds)
+        return samples
+    }
+}

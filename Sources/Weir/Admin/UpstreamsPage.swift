@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// /upstreams: the endpoints that requests are passed on to, and what has come of it.
+
+import WeirEventLoop
+package import WeirUpstream
+
+/// The upstreams as JSON, endpoints in the order in which they were given.
+package enum UpstreamsPage {
+    package static func json(_ upstreams: [Upstream]) -> [UInt8] {
+        var json = JSONWriter()
+        json.append("{\"upstreams\":")
+        append(upstreams, to: &json) { upstream, json in
+            json.append("{\"name\":")
+            json.append(string: upstream.name)
+            json.append(",\"endpoints\":")
+            append(upstream.endpoints, to: &json, append)
+            json.append("}")
+        }
+        json.append("}\n")
+        return json.bytes
+    }
+
+    private static func append(_ endpoint: Endpoint, to json: inout JSONWriter) {
+        json.append("{\"url\":")
+        json.append(string: endpoint.label)
+        json.append(",\"weight\":\(endpoint.url.weight),\"addresses\":")
+        append(endpoint.knownAddresses, to: &json) { $1.append(string: $0.description) }
+        json.append(",\"has_answered\":\(endpoint.hasAnswered)")
+        json.append(",\"connections\":\(endpoint.connectionCount)")
+        json.append(",\"connections_opened\":\(endpoint.openedCount)")
+        json.append(",\"requests_executing\":\(endpoint.requestsExecuting)")
+        json.append(",\"requests\":\(endpoint.requestCount)")
+        json.append(",\"failures\":{")
+        for (index, failure) in endpoint.failureCounts.enumerated() {
+            json.append("\(index == 0 ? "" : ",")\"\(failure.label)\":\(failure.count)")
+        }
+        json.append("}}")
+    }
+
+    private static func append<Item>(
+        _ items: [Item],
+        to json: inout JSONWriter,
+        _ body: (Item, inout JSONWriter) -> Void
+    ) {
+        json.append("[")
+        for (index, item) in items.enumerated() {
+            if index > 0 { json.append(",") }
+            body(item, &json)
+        }
+        json.append("]")
+    }
+}
+
+extension Endpoint {
+    /// Its name in metrics and on pages: where it is, without its weight.
+    var label: String { EndpointURL(place: url.place).description }
+}

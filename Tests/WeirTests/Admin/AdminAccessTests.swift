@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who may change something through the admin port.
+
+import Testing
+import Weir
+import WeirEventLoop
+
+@Suite struct AdminAccessTests {
+    private static let token = "0123456789abcdef"
+
+    @Test(arguments: [
+        ("127.0.0.1", true), ("127.0.0.2", true), ("::1", true), ("::ffff:127.0.0.1", true), ("10.0.0.7", false),
+        ("192.168.1.1", false), ("::", false), ("fd00::7", false), ("::ffff:10.0.0.7", false),
+    ])
+    func `without a token only loopback may`(host: String, may: Bool) throws {
+        let peer = try #require(SocketAddress(host: host, port: 4000))
+        let access = AdminAccess(token: "")
+        #expect(access.permits(peer, authorization: nil) == may)
+        // No token is not the empty token.
+        #expect(access.permits(peer, authorization: "Bearer ") == may)
+        #expect(access.permits(peer, authorization: "Bearer \(Self.token)") == may)
+    }
+
+    @Test func `a Unix socket is as good as loopback: its file says who may connect`() {
+        #expect(AdminAccess(token: "").permits(.unix(path: ""), authorization: nil))
+        #expect(AdminAccess(token: Self.token).permits(.unix(path: "/run/weir.sock"), authorization: nil))
+    }
+
+    @Test func `loopback needs no token where one is set`() {
+        #expect(AdminAccess(token: Self.token).permits(.ipv4(0x7F00_0001, port: 1), authorization: nil))
+    }
+
+    @Test(arguments: [
+        ("Bearer 0123456789abcdef", true), ("bearer 0123456789abcdef", true), ("BEARER 0123456789abcdef", true),
+        ("Bearer 0123456789abcdeF", false), ("Bearer 1123456789abcdef", false), ("Bearer 0123456789abcde", false),
+        ("Bearer 0123456789abcdef0", false), ("Bearer  0123456789abcdef", false), ("Bearer", false), ("", false),
+        ("0123456789abcdef", false), ("Basic 0123456789abcdef", false), ("Bearer\t0123456789abcdef", false),
+    ])
+    func `from elsewhere the token must be right`(authorization: String, may: Bool) {
+        let access = AdminAccess(token: Self.token)
+        #expect(access.permits(.ipv4(0x0A00_0007, port: 4000), authorization: authorization) == may)
+        #expect(!access.permits(.ipv4(0x0A00_0007, port: 4000), authorization: nil))
+    }
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// When requests should be sent here.
+
+import Testing
+import Weir
+import WeirUpstream
+
+@Suite struct ReadinessTests {
+    private static func upstream(_ text: String) throws -> Upstream {
+        Upstream(name: "default", endpoints: try EndpointURL.list(text), policy: UpstreamPolicy())
+    }
+
+    @Test func `a service without upstreams is ready while it serves`() {
+        #expect(Readiness(.starting, upstreams: []) == .starting)
+        #expect(Readiness(.serving, upstreams: []) == .ready)
+        #expect(Readiness(.draining, upstreams: []) == .draining)
+    }
+
+    @Test func `one answer of one endpoint of one upstream is enough, for good`() throws {
+        let silent = try Self.upstream("http://127.0.0.1:1")
+        let upstream = try Self.upstream("http://127.0.0.1:2,http://127.0.0.1:3")
+        let upstreams = [silent, upstream]
+        #expect(Readiness(.serving, upstreams: upstreams) == .noEndpointAnswered)
+        upstream.endpoints[1].note(.connect)
+        #expect(Readiness(.serving, upstreams: upstreams) == .noEndpointAnswered)
+        upstream.endpoints[1].noteOpened()
+        #expect(Readiness(.serving, upstreams: upstreams) == .ready)
+        upstream.endpoints[1].note(.connect)
+        #expect(Readiness(.serving, upstreams: upstreams) == .ready)
+    }
+
+    @Test func `a drain wins over everything`() throws {
+        let upstream = try Self.upstream("http://127.0.0.1:2")
+        #expect(Readiness(.draining, upstreams: [upstream]) == .draining)
+        upstream.endpoints[0].noteOpened()
+        #expect(Readiness(.draining, upstreams: [upstream]) == .draining)
+    }
+
+    @Test(arguments: [
+        (Readiness.ready, "ready\n"), (.starting, "not ready: starting\n"), (.draining, "not ready: draining\n"),
+        (.noEndpointAnswered, "not ready: no endpoint has answered yet\n"),
+    ])
+    func `the probe says why`(readiness: Readiness, text: String) {
+        #expect(readiness.text == text)
+    }
+}
