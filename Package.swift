@@ -20,10 +20,12 @@ let package = Package(
     name: "weir",
     products: [
         .library(name: "Weir", targets: ["Weir"]),
+        .executable(name: "weir", targets: ["WeirGateway"]),
         .executable(name: "hello", targets: ["Hello"]),
         .executable(name: "orders", targets: ["Orders"]),
     ],
     dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -62,7 +64,24 @@ let package = Package(
             dependencies: ["CSystemd", "Weir", "WeirEventLoop", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strictSettings
         ),
-        .executableTarget(name: "Hello", dependencies: ["Weir"], path: "Examples/Hello", swiftSettings: strictSettings),
+        // The service that the gateway stands in front of when it is told of no other.
+        .target(name: "WeirDemo", dependencies: ["Weir"], swiftSettings: strictSettings),
+        .executableTarget(
+            name: "WeirGateway",
+            dependencies: [
+                "Weir", "WeirDemo", "WeirSystemd",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strictSettings
+        ),
+        .executableTarget(
+            name: "Hello",
+            dependencies: ["Weir", "WeirDemo"],
+            path: "Examples/Hello",
+            swiftSettings: strictSettings
+        ),
         .executableTarget(
             name: "Orders",
             dependencies: ["Weir"],
@@ -111,6 +130,11 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
+            swiftSettings: strictSettings
+        ),
+        .testTarget(
+            name: "WeirGatewayTests",
+            dependencies: ["WeirGateway", "Weir", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strictSettings
         ),
         .testTarget(

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line of `weir`: its commands, its help, and how it ends.
+
+import ArgumentParser
+import Weir
+
+@main struct WeirCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "weir",
+        abstract: "An HTTP gateway for services in pods.",
+        discussion: """
+            Takes HTTP/1.1 requests on :8080 (WEIR_LISTEN) and passes them on to the endpoints of WEIR_UPSTREAM, such \
+            as http://127.0.0.1:3000. Where that is not set, an embedded demo service answers them. Probes, metrics \
+            and what is in force are on the admin port, :9901 (WEIR_ADMIN_LISTEN).
+
+            Settings are the WEIR_* environment variables of docs/configuration.md. `weir check` says which of them \
+            would be used.
+
+            Exit codes: 0 stopped and drained, 64 wrong usage, 69 an address cannot be listened on or the system \
+            refuses what is needed, 70 a fault of weir itself, 78 a wrong setting. Whatever is wrong is said in one \
+            line on standard error.
+            """,
+        version: "weir \(WeirVersion.text)",
+        subcommands: [ServeCommand.self, CheckCommand.self, DemoCommand.self],
+        defaultSubcommand: ServeCommand.self
+    )
+
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch let error as AppError {
+            error.exit.end("weir: \(error)")
+        } catch {
+            end(error)
+        }
+    }
+
+    /// Ends the process for what is no error of the service: help and version that were asked for, a wrong command
+    /// line, and what nobody has thought of.
+    private static func end(_ error: any Error) -> Never {
+        switch exitCode(for: error) {
+        case .success:
+            exit(withError: error)
+        case .validationFailure:
+            let line = message(for: error).split(separator: "\n").first ?? "wrong usage"
+            ProcessExit.wrongUsage.end("weir: \(line); see weir --help")
+        default:
+            ProcessExit.internalFault.end("weir: \(error)")
+        }
+    }
+}
+
+/// `weir serve`, which is also what `weir` alone does.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Runs the gateway until SIGTERM or SIGINT, and drains."
+    )
+
+    func run() async throws {
+        try await Gateway.run(ProcessStart())
+    }
+}
+
+/// `weir check`.
+struct CheckCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check",
+        abstract: "Checks the settings as a start would, and prints those that would be used.",
+        discussion: """
+            One line for each setting: its name, its value (a secret as ***), and whether that comes from the \
+            environment or is the default. Exits with 78 and one line where a setting is wrong. Binds no address and \
+            asks no endpoint.
+            """
+    )
+
+    func run() throws {
+        let settings = ProcessStart.settings()
+        try Gateway.app(settings).validate()
+        print(SettingsTable.text(settings), terminator: "")
+    }
+}
+
+/// `weir demo`.
+struct DemoCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "demo",
+        abstract: "Runs the embedded demo service alone.",
+        discussion: "Its files are those of the folder HELLO_FILES; without it, it serves none."
+    )
+
+    func run() async throws {
+        let start = ProcessStart()
+        try await Demo.app(start.settings).run(under: start.supervisor)
+    }
+}
