@@ -174,6 +174,8 @@ final class ServerLoop: @unchecked Sendable {
 
     /// Lets go of what is pooled, which refers back to this object.
     private func tearDown() {
+        if let probeTimer { loop.cancel(probeTimer) }
+        probeTimer = nil
         for pool in pools { pool.end() }
         recycle()
         for task in state.pointee.activeTasks { task.end() }
