@@ -40,6 +40,8 @@ final class ProxyExchange: @unchecked Sendable {
     /// Fields that middleware adds to the response.
     private(set) var added = Headers()
     private var attempts = 0
+    /// The endpoint of the last attempt, if that failed.
+    private var failedEndpoint: Int?
     /// Whether any of the request's body has been sent: then it cannot be sent again.
     private var hasSentBody = false
     private var hasClientEnded = false
@@ -71,6 +73,7 @@ final class ProxyExchange: @unchecked Sendable {
         self.pool = pool
         if let fields { added = fields }
         attempts = 0
+        failedEndpoint = nil
         hasSentBody = false
         hasClientEnded = false
         hasUpstreamEnded = false
@@ -85,10 +88,10 @@ final class ProxyExchange: @unchecked Sendable {
         guard let pool else { return }
         let method = exchange.parser.pointee.head.method
         while true {
-            switch pool.lease(to: taker, method: method, tried: attempts) {
+            switch pool.lease(to: taker, method: method, after: failedEndpoint) {
             case .connection(let connection):
-                // One that crosses a request that must not be sent twice is looked at first.
-                if connection.isReused, !method.isIdempotent, connection.isStale {
+                // One that crosses a request that must not be sent twice, or once more, is looked at first.
+                if connection.isReused, !method.isIdempotent || attempts > 0, connection.isStale {
                     connection.cancel()
                     continue
                 }
@@ -306,6 +309,7 @@ final class ProxyExchange: @unchecked Sendable {
         guard let connection = exchange.connection else { return end() }
         if exchange.output.isPending, mayTryAgain(upstream, fault) {
             attempts += 1
+            failedEndpoint = upstream.endpointIndex
             owner.metrics.increment(.upstreamRetries)
             return attempt()
         }

@@ -57,10 +57,10 @@ package final class UpstreamPool: @unchecked Sendable {
 
     /// A connection for one request: an unused one of the endpoint whose turn it is, or a new one.
     ///
-    /// - Parameter tried: how many endpoints this request has tried in vain; the next ones in the order come then.
-    package func lease(to taker: UpstreamEvents.Taker, method: HTTPMethod, tried: Int) -> Lease {
-        let first = upstream.endpointInTurn()
+    /// - Parameter failed: the endpoint that this request has just tried in vain; the one behind it comes then.
+    package func lease(to taker: UpstreamEvents.Taker, method: HTTPMethod, after failed: Int? = nil) -> Lease {
         let count = upstream.endpoints.count
+        let first = failed.map { $0 + 1 < count ? $0 + 1 : 0 } ?? upstream.endpointInTurn()
         var fault: UpstreamFault?
         var isBusy = false
         for offset in 0..<count {
