@@ -6,7 +6,8 @@ import subprocess
 
 import pytest
 
-from server import BINARY, Server
+from server import BINARY, GATEWAY, Server
+from upstream import Upstream, UpstreamProcess, serve_all
 
 BIG_FILE_BYTES = 8 << 20
 
@@ -27,10 +28,64 @@ def serve():
         return server
 
     yield start
+    close_all(servers, Server.stop)
+
+
+@pytest.fixture
+def upstream():
+    """Starts scripted endpoints; when the test is over they are closed, and no script may have failed."""
+    upstreams = []
+
+    def start(script=serve_all, **options):
+        upstreams.append(Upstream(script, **options))
+        return upstreams[-1]
+
+    yield start
+    close_all(upstreams)
+
+
+@pytest.fixture
+def upstream_process():
+    """Starts endpoints in processes of their own."""
+    processes = []
+
+    def start():
+        processes.append(UpstreamProcess())
+        return processes[-1]
+
+    yield start
+    close_all(processes)
+
+
+@pytest.fixture
+def gateway(upstream, upstream_process):
+    """Starts gateways in front of endpoints or their URLs; they must end well, and before their endpoints do."""
+    gateways = []
+
+    def start(*upstreams, **settings):
+        assert os.access(GATEWAY, os.X_OK), f"no gateway at {GATEWAY}: build it (make) or set WEIR_GATEWAY"
+        urls = ",".join(one if isinstance(one, str) else one.url for one in upstreams)
+        # Few tests are about what a deadline or a drain does: the others shall not wait for it.
+        defaults = {"WEIR_UPSTREAM": urls, "WEIR_LOOPS": 1, "WEIR_DRAIN_TIMEOUT": "2s"}
+        server = Server({**defaults, **settings}, binary=GATEWAY)
+        gateways.append(server)
+        # The connection by which it learns whether an endpoint answers serves the first request: once it is there,
+        # connections come one after the other.
+        for one in upstreams:
+            if isinstance(one, Upstream):
+                one.wait_for_connections(1)
+        return server
+
+    yield start
+    close_all(gateways, Server.stop)
+
+
+def close_all(things, close=lambda thing: thing.close()):
+    """Closes all, whatever becomes of one; then fails as the first did."""
     failures = []
-    for server in servers:
+    for thing in things:
         try:
-            server.stop()
+            close(thing)
         except Exception as error:
             failures.append(error)
     if failures:

@@ -15,6 +15,7 @@ from wire import Wire
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("WEIR_HELLO", str(REPOSITORY / ".build/release/hello"))
+GATEWAY = os.environ.get("WEIR_GATEWAY", str(REPOSITORY / ".build/release/weir"))
 SAMPLE = re.compile(r"^([a-zA-Z_:][\w:]*(?:\{[^}]*\})?) (\S+)$")
 
 # Ports of the kernel's choice, and a drain that waits for nobody but requests in flight.
@@ -25,10 +26,10 @@ TEST_SETTINGS = {
 }
 
 
-def command(descriptors=None):
+def command(descriptors=None, binary=BINARY):
     """The service dies with this process, however that ends."""
     limit = ["prlimit", f"--nofile={descriptors}:{descriptors}"] if descriptors else []
-    return [*limit, "setpriv", "--pdeathsig", "KILL", BINARY]
+    return [*limit, "setpriv", "--pdeathsig", "KILL", binary]
 
 
 def environment(settings):
@@ -46,12 +47,12 @@ def run_to_failure(settings, **options):
 
 
 class Server:
-    def __init__(self, settings=None, descriptors=None, quiet=False, stdout=subprocess.DEVNULL):
+    def __init__(self, settings=None, descriptors=None, quiet=False, stdout=subprocess.DEVNULL, binary=BINARY):
         self.settings = settings or {}
         self.lines = []
         self.changed = threading.Condition()
         self.process = subprocess.Popen(
-            command(descriptors),
+            command(descriptors, binary),
             env=environment(self.settings),
             stdin=subprocess.DEVNULL,
             stdout=stdout,
