@@ -78,7 +78,7 @@ def row(case: Case, measured: float, before: int | None) -> Row:
     return Row(
         work=f"{case.name}: instructions per request, engine alone",
         measured=f"{measured:,.0f}",
-        target=f"{before * (1 + GROWTH_MAX):,.0f}" if before else "–",
+        target=f"≤ {before * (1 + GROWTH_MAX):,.0f}" if before else "–",
         passed=growth(measured, before) <= GROWTH_MAX if before else None,
     )
 

@@ -39,5 +39,5 @@ def send(server: Server, path: str, plan: Plan, depth: int = 1) -> int:
     return int(counts["requests"])
 
 
-def warm_up(server: Server, path: str, plan: Plan, depth: int = 1) -> None:
-    send(server, path, replace(plan, seconds=WARM_UP_SECONDS), depth)
+def warm_up(server: Server, path: str, plan: Plan, depth: int = 1) -> int:
+    return send(server, path, replace(plan, seconds=WARM_UP_SECONDS), depth)

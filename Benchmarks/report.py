@@ -11,7 +11,7 @@ from tools import BenchmarkError, first_line
 
 BEGIN = "<!-- Written by Benchmarks/bench.py --write: begin -->"
 END = "<!-- Written by Benchmarks/bench.py --write: end -->"
-HEADINGS = ("work", "measured", "at most", "spread", "Weir", "nginx", "verdict")
+HEADINGS = ("work", "measured", "target", "spread", "Weir", "peer", "verdict")
 NOTHING = "–"
 
 
@@ -24,7 +24,7 @@ class Row:
     target: str = NOTHING
     spread: str = NOTHING
     weir: str = NOTHING
-    nginx: str = NOTHING
+    peer: str = NOTHING
     passed: bool | None = None
 
     def cells(self) -> tuple[str, ...]:
