@@ -37,7 +37,7 @@ test-e2e: setup-test build
 sanitize: setup ## the tests that touch memory and threads, under the address and the thread sanitizer
 	scripts/sanitize
 
-bench: setup-test ## Weir beside nginx: CPU, allocations, memory, start
+bench: setup-test ## Weir beside nginx and HAProxy: CPU, allocations, memory, start
 	python3 Benchmarks/bench.py
 
 lint: ## formatting and style

@@ -1,19 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """Heap allocations per request, counted by a library that stands in for the C library's allocator."""
 
+import contextlib
+import socket
 from pathlib import Path
 
+import footprint
 import load
+import proxies
 import replay
 import servers
 from load import Plan
 from replay import Count
 from report import Row
+from servers import Server
 from tools import Products, run
 
 SOURCE = Path(__file__).with_name("count_allocations.c")
 ROUNDS_FEW = 1_000
 ROUNDS_MANY = 101_000
+# Once to warm up, and once more to count: of one request on each connection.
+ROUNDS_OF_KEPT = 1_600
 
 
 class Counter:
@@ -50,18 +57,68 @@ def allocations_of_replay(route: str, rounds: int, products: Products) -> Count:
 
 
 def in_service(route: str, products: Products, plan: Plan) -> Row:
-    """The whole service under wrk: here each connection that is opened, one in 1,000 requests, has its share."""
     counter = Counter(products.folder)
     with servers.weir(products, counter.environment, plan.server_core) as server:
-        load.warm_up(server, route, plan)
-        before = counter.read()
-        requests = load.send(server, route, plan)
-        allocations = counter.read() - before
+        return under_wrk(route, server, route, counter, plan)
+
+
+def under_wrk(name: str, server: Server, path: str, counter: Counter, plan: Plan) -> Row:
+    """The whole service: here each connection that is opened, one in 1,000 requests, has its share."""
+    load.warm_up(server, path, plan)
+    before = counter.read()
+    requests = load.send(server, path, plan)
+    allocations = counter.read() - before
     return Row(
-        work=f"{route}: heap allocations per request, service under wrk",
+        work=f"{name}: heap allocations per request, service under wrk",
         measured=fraction(allocations, requests),
         weir=f"{allocations:,} in {requests:,}",
     )
+
+
+def in_gateway(products: Products, plan: Plan) -> list[Row]:
+    return [on_kept_connections(products, plan), in_gateway_under_wrk(products, plan)]
+
+
+def on_kept_connections(products: Products, plan: Plan) -> Row:
+    """No connection is opened meanwhile, on either side: here the target is exactly 0."""
+    counter = Counter(products.folder)
+    settings = {**counter.environment, "WEIR_KEEPALIVE_REQUESTS": str(ROUNDS_OF_KEPT * 3)}
+    with (
+        proxies.endpoint(products, plan.load_core) as endpoint,
+        proxies.gateway(products, endpoint, settings, plan.server_core) as server,
+        contextlib.ExitStack() as stack,
+    ):
+        connections = footprint.open_connections(server, load.CONNECTIONS, stack)
+        request_on_all(connections, ROUNDS_OF_KEPT)
+        before = counter.read()
+        request_on_all(connections, ROUNDS_OF_KEPT)
+        allocations = counter.read() - before
+    requests = ROUNDS_OF_KEPT * len(connections)
+    return Row(
+        work="proxy: heap allocations per request, on kept connections",
+        measured=fraction(allocations, requests),
+        target="0",
+        weir=f"{allocations:,} in {requests:,}",
+        passed=allocations == 0,
+    )
+
+
+def request_on_all(connections: list[socket.socket], rounds: int) -> None:
+    """All at a time, so that there are as many requests in the proxy as there are connections."""
+    for _ in range(rounds):
+        for connection in connections:
+            connection.sendall(footprint.REQUEST)
+        for connection in connections:
+            footprint.read_answer(connection)
+
+
+def in_gateway_under_wrk(products: Products, plan: Plan) -> Row:
+    counter = Counter(products.folder)
+    with (
+        proxies.endpoint(products, plan.load_core) as endpoint,
+        proxies.gateway(products, endpoint, counter.environment, plan.server_core) as server,
+    ):
+        return under_wrk("proxy", server, "/hello", counter, plan)
 
 
 def fraction(allocations: int, requests: int) -> str:

@@ -64,7 +64,9 @@ def versions() -> list[str]:
     return [
         first_line("swift", "--version"),
         first_line("nginx", "-v").removeprefix("nginx version: "),
+        "HAProxy " + first_line("haproxy", "-v").removeprefix("HAProxy version ").partition(" ")[0],
         first_line("wrk", "-v").partition(" [")[0],
+        first_line("curl", "--version").partition(" (")[0],
         first_line("valgrind", "--version"),
     ]
 

@@ -20,8 +20,10 @@ RETRY_SECONDS = 0.0002
 STOP_SECONDS_MAX = 10.0
 # The kernel's CPUCLOCK_SCHED: all the time that a process was scheduled, in nanoseconds.
 CPU_CLOCK_SCHEDULED = 2
+# For /proc/PID/clear_refs: the peak of resident memory begins anew at what is resident now.
+RESET_PEAK = "5"
 
-NGINX_CONFIGURATION = """\
+NGINX_FRAME = """\
 daemon off;
 worker_processes 1;
 pid {folder}/nginx.pid;
@@ -34,11 +36,14 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
+{http}}}
+"""
+
+NGINX_CONFIGURATION = """\
     server {{
         listen 127.0.0.1:{port};
         location / {{ return 200 "Hello, world\\n"; }}
     }}
-}}
 """
 
 
@@ -99,14 +104,32 @@ class Server:
         line = next(line for line in rollup.splitlines() if line.startswith("Rss:"))
         return int(line.split()[1]) * 1024
 
+    def reset_resident_peak(self) -> None:
+        for pid in self._pids():
+            Path(f"/proc/{pid}/clear_refs").write_text(RESET_PEAK)
+
+    def resident_peak_bytes(self) -> int:
+        """The most memory that the process and its children held since the peak was reset; some hundred KiB may be
+        missing."""
+        return sum(peak_bytes(Path(f"/proc/{pid}/status").read_text()) for pid in self._pids())
+
     def _pids(self) -> list[int]:
         pid = self._process.pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
         return [pid, *(int(child) for child in children.split())]
 
 
+def peak_bytes(status: str) -> int:
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024
+
+
 def weir(products: Products, settings: Mapping[str, str], core: int | None = None) -> Server:
     """The demo service with one loop and `settings`; everything else is as it is by default."""
+    return weir_with(products.hello, settings, products, core)
+
+
+def weir_with(binary: Path, settings: Mapping[str, str], products: Products, core: int | None) -> Server:
     port = free_port()
     environment = {
         "WEIR_LISTEN": f"127.0.0.1:{port}",
@@ -116,18 +139,23 @@ def weir(products: Products, settings: Mapping[str, str], core: int | None = Non
         "WEIR_DRAIN_DELAY": "0",
         **settings,
     }
-    return Server("weir", guarded([str(products.hello)], core), environment, port, products.folder)
+    return Server("weir", guarded([str(binary)], core), environment, port, products.folder)
 
 
 def nginx(products: Products, core: int) -> Server:
     """Debian's nginx with one worker, which answers by itself and writes no access log."""
+    return nginx_with("nginx", NGINX_CONFIGURATION, products, core)
+
+
+def nginx_with(name: str, configuration: str, products: Products, core: int, **places: object) -> Server:
+    """nginx with one worker; in its `configuration`, the `port` and the other `places` are filled in."""
     port = free_port()
-    folder = products.folder / f"nginx-{port}"
+    folder = products.folder / f"{name}-{port}"
     folder.mkdir()
-    configuration = folder / "nginx.conf"
-    configuration.write_text(NGINX_CONFIGURATION.format(folder=folder, port=port))
-    command = ["nginx", "-p", str(folder), "-e", "stderr", "-c", str(configuration)]
-    return Server("nginx", guarded(command, core), {}, port, products.folder)
+    file = folder / "nginx.conf"
+    file.write_text(NGINX_FRAME.format(folder=folder, http=configuration.format(port=port, **places)))
+    command = ["nginx", "-p", str(folder), "-e", "stderr", "-c", str(file)]
+    return Server(name, guarded(command, core), {}, port, products.folder)
 
 
 def guarded(command: list[str], core: int | None) -> list[str]:

@@ -4,7 +4,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,8 @@ BUILD_FOLDER = REPOSITORY / ".build-static"
 # Where Debian has each program that may be missing.
 PACKAGES = {
     "cc": "gcc",
+    "curl": "curl",
+    "haproxy": "haproxy",
     "nginx": "nginx-light",
     "setpriv": "util-linux",
     "strip": "binutils",
@@ -21,7 +23,7 @@ PACKAGES = {
     "valgrind": "valgrind",
     "wrk": "wrk",
 }
-# nginx lives in /usr/sbin, which is not on every user's PATH.
+# nginx and HAProxy live in /usr/sbin, which is not on every user's PATH.
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"])
 
 
@@ -63,31 +65,43 @@ def child_environment(settings: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Products:
-    """What was built. `folder` is for scratch files and goes away with the run."""
+    """The programs under measurement, by name: those that were asked for. `folder` is for scratch files and goes away
+    with the run."""
 
-    hello: Path
-    replay: Path
+    binaries: Mapping[str, Path]
     folder: Path
 
+    @property
+    def hello(self) -> Path:
+        return self.binaries["hello"]
 
-def build(build_folder: Path, folder: Path) -> Products:
+    @property
+    def replay(self) -> Path:
+        return self.binaries["Replay"]
+
+    @property
+    def gateway(self) -> Path:
+        return self.binaries["weir"]
+
+
+# What is cut off from each product. Valgrind needs that as well: it cannot read Swift's debug information.
+STRIPPING = {"hello": "--strip-all", "Replay": "--strip-debug", "weir": "--strip-all"}
+
+
+def build(names: Collection[str], build_folder: Path, folder: Path) -> dict[str, Path]:
     """Builds in the form in which the product ships: release, Swift's libraries linked statically."""
-    if not shutil.which("swift"):
+    if names and not shutil.which("swift"):
         raise BenchmarkError("not found: swift. The Swift 6.3 toolchain must be on PATH")
     flags = ["-c", "release", "--static-swift-stdlib", "--scratch-path", str(build_folder)]
-    for product in ("hello", "Replay"):
-        result = subprocess.run(["swift", "build", *flags, "--product", product], cwd=REPOSITORY)
+    for name in names:
+        result = subprocess.run(["swift", "build", *flags, "--product", name], cwd=REPOSITORY)
         if result.returncode != 0:
-            raise BenchmarkError(f"the build of {product} failed")
-    return Products(
-        hello=strip("--strip-all", build_folder / "release/hello", folder),
-        replay=strip("--strip-debug", build_folder / "release/Replay", folder),
-        folder=folder,
-    )
+            raise BenchmarkError(f"the build of {name} failed")
+    return {name: strip(STRIPPING[name], build_folder / "release" / name, folder) for name in names}
 
 
 def strip(mode: str, binary: Path, folder: Path) -> Path:
-    """A stripped copy in `folder`. Valgrind needs one too: it cannot read Swift's debug information."""
+    """A stripped copy in `folder`."""
     copy = folder / binary.name
     run("strip", mode, "-o", copy, binary)
     return copy
