@@ -17,11 +17,13 @@ setup:
 setup-test:
 	@scripts/setup test
 
-build: setup ## the release binary of the demo service
+build: setup ## the release binaries: the gateway, and the demo service as a program of its own
+	swift build $(BUILD_FLAGS) --product weir
 	swift build $(BUILD_FLAGS) --product hello
 
-run: build ## build and serve the demo service on :8080, admin port :9901
-	exec .build-static/release/hello
+run: setup ## build and run the gateway on :8080, admin port :9901; WEIR_UPSTREAM=http://127.0.0.1:3000 says for what
+	swift build $(BUILD_FLAGS) --product weir
+	exec .build-static/release/weir
 
 test: test-unit test-e2e ## all tests
 
@@ -32,7 +34,7 @@ test-release: setup ## the unit tests as the optimiser leaves them
 	swift test -c release
 
 test-e2e: setup-test build
-	WEIR_HELLO=.build-static/release/hello .venv/bin/python -m pytest -q Tests/EndToEnd
+	WEIR_HELLO=.build-static/release/hello WEIR_GATEWAY=.build-static/release/weir .venv/bin/python -m pytest -q Tests/EndToEnd
 
 sanitize: setup ## the tests that touch memory and threads, under the address and the thread sanitizer
 	scripts/sanitize

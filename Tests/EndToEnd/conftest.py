@@ -92,6 +92,28 @@ def close_all(things, close=lambda thing: thing.close()):
         raise failures[0]
 
 
+@pytest.fixture
+def weir():
+    """Starts the gateway's binary with arguments and settings; without WEIR_UPSTREAM it brings its demo service."""
+    assert os.access(GATEWAY, os.X_OK), f"no gateway at {GATEWAY}: build it (make) or set WEIR_GATEWAY"
+    servers = []
+
+    def start(*arguments, **settings):
+        servers.append(Server(settings, binary=GATEWAY, arguments=arguments))
+        return servers[-1]
+
+    yield start
+    # A gateway may be in front of one that was started before it.
+    failures = []
+    for server in reversed(servers):
+        try:
+            server.stop()
+        except Exception as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
+
+
 @pytest.fixture(scope="module")
 def server(files):
     """A service with default limits, for tests that change nothing."""

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# The demo service as a child process: started with settings, asked for its metrics, stopped by its process id.
+# The demo service or the gateway as a child process: started with settings, asked for its metrics, stopped by its
+# process id.
 
 import http.client
 import json
@@ -26,10 +27,10 @@ TEST_SETTINGS = {
 }
 
 
-def command(descriptors=None, binary=BINARY):
+def command(descriptors=None, binary=BINARY, arguments=()):
     """The service dies with this process, however that ends."""
     limit = ["prlimit", f"--nofile={descriptors}:{descriptors}"] if descriptors else []
-    return [*limit, "setpriv", "--pdeathsig", "KILL", binary]
+    return [*limit, "setpriv", "--pdeathsig", "KILL", binary, *arguments]
 
 
 def environment(settings):
@@ -46,13 +47,26 @@ def run_to_failure(settings, **options):
     return result.returncode, result.stderr.decode().splitlines()
 
 
+def run_gateway(*arguments, **settings):
+    """Runs a command of the gateway's binary to its end; gives its exit code, its output, and the lines of its errors."""
+    result = subprocess.run(
+        command(binary=GATEWAY, arguments=arguments),
+        env=environment(settings),
+        capture_output=True,
+        timeout=PATIENCE_SECONDS,
+    )
+    return result.returncode, result.stdout.decode(), result.stderr.decode().splitlines()
+
+
 class Server:
-    def __init__(self, settings=None, descriptors=None, quiet=False, stdout=subprocess.DEVNULL, binary=BINARY):
+    def __init__(
+        self, settings=None, descriptors=None, quiet=False, stdout=subprocess.DEVNULL, binary=BINARY, arguments=()
+    ):
         self.settings = settings or {}
         self.lines = []
         self.changed = threading.Condition()
         self.process = subprocess.Popen(
-            command(descriptors, binary),
+            command(descriptors, binary, arguments),
             env=environment(self.settings),
             stdin=subprocess.DEVNULL,
             stdout=stdout,
@@ -158,11 +172,11 @@ class Server:
         connection.connect()
         return connection
 
-    def ask_admin(self, path, connection=None):
+    def ask_admin(self, path, connection=None, method="GET"):
         """Status and text of an admin page."""
         used = connection or self.admin_connection()
         try:
-            used.request("GET", path)
+            used.request(method, path)
             response = used.getresponse()
             return response.status, response.read().decode()
         finally:
