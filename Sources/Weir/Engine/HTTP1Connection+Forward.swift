@@ -18,6 +18,7 @@ extension HTTP1Connection {
         guard request.minorVersion > 0, exchange.output.isPending, status != 100 || request.expectsContinue else {
             return
         }
+        if status == 100 { exchange.owesContinue = false }
         var writer = HeadWriter(loop.reserveOutput(channel, bytes.count + Self.ownBytesMax))
         writer.status(of: upstream.parser.pointee.head, bytes)
         writer.forward(upstream.parser.pointee.fields, in: Span<UInt8>(_unsafeBytes: bytes))
@@ -38,7 +39,8 @@ extension HTTP1Connection {
             isLast = true
             metrics.increment(.connectionsRetired)
         }
-        isLast = isLast || owner.server.isDraining
+        // Whether a client that waits for 100 sends its body behind another answer is unknown (RFC 9110 section 10.1.1).
+        isLast = isLast || owner.server.isDraining || exchange.owesContinue && !exchange.input.isDone
         let output: ResponseOutput
         var isChunked = false
         switch head.framing {

@@ -77,7 +77,6 @@ final class ProxyExchange: @unchecked Sendable {
         hasSentBody = false
         hasClientEnded = false
         hasUpstreamEnded = false
-        exchange.owesContinue = false
         exchange.isAnsweredAtOnce = false
         exchange.sink = .forward
         attempt()
@@ -128,6 +127,8 @@ final class ProxyExchange: @unchecked Sendable {
 
     /// Takes a piece of the body; `takesBody` was true.
     func take(_ bytes: UnsafeRawBufferPointer) {
+        // Who sends its body does not wait to be told to.
+        exchange.owesContinue = false
         guard let connection else { return }
         writeBody(bytes, connection)
     }
@@ -264,6 +265,7 @@ final class ProxyExchange: @unchecked Sendable {
     ) {
         if head.isInterim {
             connection.forwardInterim(exchange, upstream, bytes)
+            holdBack(upstream, connection)
         } else if case .tunnel = head.framing {
             beginTunnel(connection, upstream, bytes)
         } else {
@@ -279,10 +281,15 @@ final class ProxyExchange: @unchecked Sendable {
             } else {
                 connection.forwardBody(exchange, bytes)
             }
-            guard connection.isOutputFull else { return }
-            loop.flush(connection.channel)
-            if connection.isOutputFull { upstream.pause() }
+            holdBack(upstream, connection)
         }
+    }
+
+    /// Stops receiving from the endpoint where the client takes it slower than it comes.
+    private func holdBack(_ upstream: UpstreamConnection, _ connection: HTTP1Connection) {
+        guard connection.isOutputFull else { return }
+        loop.flush(connection.channel)
+        if connection.isOutputFull { upstream.pause() }
     }
 
     private func ended(_ upstream: UpstreamConnection, _ bytes: UnsafeRawBufferPointer, _ section: ByteRange) {

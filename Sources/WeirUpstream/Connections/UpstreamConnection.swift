@@ -128,7 +128,7 @@ package final class UpstreamConnection: @unchecked Sendable {
 
     package func resume() {
         guard channel.isPaused else { return }
-        extendDeadline()
+        if !awaitsHead { extendDeadline() }
         channel.resume(on: loop)
     }
 
