@@ -46,6 +46,8 @@ struct ChannelState {
     var isConnecting = false
     /// We connected it: it is no client's.
     var isOutbound = false
+    /// The connection is broken, and what came before that is still being delivered.
+    var hasFailed = false
 
     init(slot: UInt32) {
         self.slot = slot

@@ -34,6 +34,25 @@ extension EventLoop {
         core.pointee.reaping.append((state.pointee.slot, reason))
     }
 
+    /// The connection is broken. What has come before that is still delivered where it is one that we made: whoever is
+    /// asked may answer, and then break off what it does not want to read. A client is beyond being answered.
+    func fail(_ state: UnsafeMutablePointer<ChannelState>) {
+        guard state.pointee.phase == .open, !state.pointee.hasFailed else {
+            if state.pointee.phase != .open { close(Channel(state: state), reason: .failed) }
+            return
+        }
+        guard state.pointee.isOutbound, state.pointee.input == .drained || state.pointee.input == .ready else {
+            close(Channel(state: state), reason: .failed)
+            return
+        }
+        state.pointee.hasFailed = true
+        state.pointee.isWritable = false
+        // Receives go on until the kernel has nothing more, and says so.
+        state.pointee.hasPeerEnded = true
+        state.pointee.input = .ready
+        scheduleReading(state)
+    }
+
     /// A channel that is finishing has had its timeout: it goes on if the peer has taken enough in it.
     func finishTimedOut(_ channel: Channel) {
         let state = channel.state

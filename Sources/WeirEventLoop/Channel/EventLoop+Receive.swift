@@ -56,11 +56,11 @@ extension EventLoop {
             } else {
                 deliver(channel, UnsafeRawBufferPointer(start: memory, count: count))
             }
-        case .wouldBlock:
+        case .wouldBlock where !state.pointee.hasFailed:
             state.pointee.input = .drained
-        case .end:
+        case .end where !state.pointee.hasFailed:
             state.pointee.input = .endPending
-        case .failed:
+        case .wouldBlock, .end, .failed:
             close(channel, reason: .failed)
         }
     }

@@ -66,7 +66,7 @@ extension EventLoop {
             send(channel, bytes)
             noteBlocked(state)
         case .failed:
-            close(channel, reason: .failed)
+            fail(state)
         }
     }
 
@@ -118,8 +118,7 @@ extension EventLoop {
                 case .wouldBlock, .end:
                     return noteBlocked(state)
                 case .failed:
-                    close(Channel(state: state), reason: .failed)
-                    return
+                    return fail(state)
                 }
             }
             state.pointee.outputHead = buffer.pointee.next

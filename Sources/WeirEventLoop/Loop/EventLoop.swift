@@ -211,8 +211,8 @@ package final class EventLoop: @unchecked Sendable {
             guard finishConnecting(state, flags) else { return }
         }
         if flags & WEIR_EPOLLERR != 0 {
-            // The connection is broken: neither reading on nor answering has a use.
-            close(Channel(state: state), reason: .failed)
+            fail(state)
+            if state.pointee.phase == .open { read(state, deliversKept: true) }
             return
         }
         if flags & WEIR_EPOLLOUT != 0 { state.pointee.isWritable = true }
