@@ -185,6 +185,8 @@ def test_connections_beyond_the_limit_wait_until_one_closes(serve):
     busy = [server.connect() for _ in range(4)]
     for wire in busy:
         wire.send(request("/echo", "POST", ["Transfer-Encoding: chunked"]))
+    # Two loops that accept at the same moment may each take the last one.
+    server.wait_for_metric("weir_connections_accepted_total", 4)
     with server.connect() as waiting:
         waiting.send(request())
         server.wait_for_metric("weir_accept_pauses_total", 1)

@@ -38,6 +38,7 @@ import WeirMetrics
                 weir_timeouts_total{kind="keepalive"} 0
                 weir_timeouts_total{kind="write"} 0
                 weir_timeouts_total{kind="deadline"} 0
+                weir_timeouts_total{kind="tunnel"} 0
                 # HELP weir_rejected_total
                 """
             )

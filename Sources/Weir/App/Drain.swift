@@ -58,7 +58,7 @@ final class Drain: Sendable {
         let end = started.advanced(by: timeout)
         try? await Task.sleep(for: delay)
         server.closeListenersAndIdle()
-        while server.connectionCount > 0, ContinuousClock.now < end, !Task.isCancelled {
+        while !server.isQuiet, ContinuousClock.now < end, !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(20))
         }
         let left = server.connectionCount

@@ -39,6 +39,8 @@ final class HTTPServer: Sendable {
     private let serverLoops: [ServerLoop]
     private let threads = Mutex(Threads())
     private let addresses = Mutex<[SocketAddress]>([])
+    /// Loops that have been told to close their listeners and have not yet done so.
+    private let loopsToClose = Atomic<Int>(0)
 
     private struct Threads: ~Copyable {
         var running: [ThreadHandle] = []
@@ -139,14 +141,20 @@ final class HTTPServer: Sendable {
     /// Takes no more connections, and closes those that are idle; requests in flight go on.
     func closeListenersAndIdle() {
         shared.advance(to: .closing)
+        loopsToClose.wrappingAdd(loops.count, ordering: .relaxed)
         for (loop, serverLoop) in zip(loops, serverLoops) {
-            loop.submit { loop in
+            loop.submit { [self] loop in
                 loop.acceptPending()
                 loop.closeListeners()
                 serverLoop.closeIdle()
+                // Pairs with the acquire in `isQuiet`: the connections that were still accepted are counted.
+                loopsToClose.wrappingSubtract(1, ordering: .releasing)
             }
         }
     }
+
+    /// After `closeListenersAndIdle`: whether it is done and no connection is left.
+    var isQuiet: Bool { loopsToClose.load(ordering: .acquiring) == 0 && connectionCount == 0 }
 
     /// How long a loop that a handler holds delays the end.
     private static let stopGrace: Nanoseconds = 1_000_000_000
