@@ -120,7 +120,7 @@ def test_a_drain_whose_time_is_over_says_what_is_left_and_cuts_nothing(serve):
         wire.send(request("/sleep?ms=2000"))
         wait_for_executing(server)
         status, text = server.ask_admin("/drain")
-        assert status == 503 and text == "drain timed out: 1 connections are left\n"
+        assert status == 503 and text == "drain timed out, connections left: 1\n"
         assert wire.reply().status == 200
     eventually(lambda: server.ask_admin("/drain") == (200, "drained\n"), "what was left has ended")
 

@@ -19,6 +19,6 @@ struct DrainPage {
         let left = await drain.wait()
         return left == 0
             ? .text("drained\n")
-            : .text("drain timed out: \(left) connections are left\n", status: .serviceUnavailable)
+            : .text("drain timed out, connections left: \(left)\n", status: .serviceUnavailable)
     }
 }

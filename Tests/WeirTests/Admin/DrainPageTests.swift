@@ -81,7 +81,7 @@ import Weir
         #expect(await eventuallyTrue { gate.waitingCount == 1 })
         let late = try await Self.answer(admin, "/drain")
         #expect(late.status == 503)
-        #expect(late.text == "drain timed out: 1 connections are left\n")
+        #expect(late.text == "drain timed out, connections left: 1\n")
         // Nothing was cut: what ends by itself still ends well.
         gate.open()
         #expect(try await WireResponse.all(in: held.receiveToEnd()).map(\.text) == ["held"])
