@@ -59,7 +59,7 @@ extension EventLoop {
         let acknowledged = channel.acknowledgedByteCount(on: self)
         let wanted = min(state.pointee.finishBytesMin, UInt64(state.pointee.queuedBytes))
         guard acknowledged &- state.pointee.finishAcknowledged >= wanted else {
-            metrics.increment(.timeoutsWrite)
+            if !state.pointee.isOutbound { metrics.increment(.timeoutsWrite) }
             close(channel)
             return
         }
@@ -117,9 +117,9 @@ extension EventLoop {
                 core.pointee.buffers.give(buffer)
             }
             if state.pointee.descriptor >= 0 { _ = Glibc.close(state.pointee.descriptor) }
+            if !state.pointee.isOutbound { metrics.increment(.connectionsClosed) }
             core.pointee.channels.give(state)
             channelCountChanged()
-            metrics.increment(.connectionsClosed)
         }
         guard index > 0 else { return }
         core.pointee.reaping.removeAll(keepingCapacity: true)

@@ -49,7 +49,7 @@ extension EventLoop {
         case .bytes(let count):
             // A short receive has emptied the socket: the next bytes bring a new event (edge-triggered).
             if count < capacity, !state.pointee.hasPeerEnded { state.pointee.input = .drained }
-            metrics.add(.receivedBytes, UInt64(count))
+            if !state.pointee.isOutbound { metrics.add(.receivedBytes, UInt64(count)) }
             if let carry = state.pointee.carry {
                 carry.pointee.end += UInt32(count)
                 deliverCarry(channel)

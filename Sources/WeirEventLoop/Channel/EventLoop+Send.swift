@@ -89,7 +89,7 @@ extension EventLoop {
     }
 
     private func noteSent(_ state: UnsafeMutablePointer<ChannelState>, _ count: Int) {
-        metrics.add(.sentBytes, UInt64(count))
+        if !state.pointee.isOutbound { metrics.add(.sentBytes, UInt64(count)) }
         state.pointee.sentBytes += UInt64(count)
     }
 
