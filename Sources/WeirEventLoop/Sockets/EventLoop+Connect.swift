@@ -37,6 +37,8 @@ extension EventLoop {
         guard flags & WEIR_EPOLLOUT != 0 else { return false }
         state.pointee.isConnecting = false
         state.pointee.isWritable = true
+        // One that was closed or finished meanwhile is told nothing more; what is queued still goes out.
+        guard state.pointee.phase == .open else { return state.pointee.phase == .finishing }
         state.pointee.events?.pointee.connected(self, channel)
         if state.pointee.endsOutput, state.pointee.outputHead == nil { shutdownOutput(state) }
         return state.pointee.phase == .open
