@@ -36,6 +36,18 @@ final class HandTurnedLoop {
         }
     }
 
+    /// Turns until `condition` holds.
+    func turn(
+        until what: Comment,
+        sourceLocation: SourceLocation = #_sourceLocation,
+        _ condition: () -> Bool
+    ) {
+        eventually(what, sourceLocation: sourceLocation) {
+            turn()
+            return condition()
+        }
+    }
+
     func advance(by duration: Duration) {
         clock.advance(by: duration.nanosecondsClamped)
         turn()
@@ -51,5 +63,12 @@ final class HandTurnedLoop {
         let peer = Peer(descriptor: pair[0])
         peers.append(peer)
         return peer
+    }
+}
+
+extension EventLoop {
+    /// Queues a text.
+    func send(_ channel: Channel, _ text: String) {
+        Array(text.utf8).withUnsafeBytes { send(channel, $0) }
     }
 }

@@ -13,6 +13,7 @@ final class Recorder: @unchecked Sendable {
     private(set) var deliveries: [[UInt8]] = []
     /// What was taken, in order.
     private(set) var taken: [UInt8] = []
+    private(set) var connectedCount = 0
     private(set) var endedCount = 0
     private(set) var blockedCount = 0
     private(set) var drainedCount = 0
@@ -21,6 +22,7 @@ final class Recorder: @unchecked Sendable {
 
     /// Answers how many bytes are taken.
     var onReceived: (EventLoop, Channel, [UInt8]) -> Int = { _, _, bytes in bytes.count }
+    var onConnected: (EventLoop, Channel) -> Void = { _, _ in }
     var onEnded: (EventLoop, Channel) -> Void = { _, _ in }
     var onDrained: (EventLoop, Channel) -> Void = { _, _ in }
     var onTimedOut: (EventLoop, Channel) -> Void = { _, _ in }
@@ -58,6 +60,7 @@ final class Recorder: @unchecked Sendable {
     /// What a test made it do may hold this recorder.
     private func forgetBehaviour() {
         onReceived = { _, _, bytes in bytes.count }
+        onConnected = { _, _ in }
         onEnded = { _, _ in }
         onDrained = { _, _ in }
         onTimedOut = { _, _ in }
@@ -75,6 +78,10 @@ final class Recorder: @unchecked Sendable {
         let events = UnsafeMutablePointer<ChannelEvents>.allocate(capacity: 1)
         events.initialize(
             to: ChannelEvents(
+                connected: { loop, channel in
+                    of(channel).connectedCount += 1
+                    of(channel).onConnected(loop, channel)
+                },
                 received: { loop, channel, bytes in
                     let recorder = of(channel)
                     let bytes = [UInt8](bytes)
