@@ -327,6 +327,8 @@ package final class UpstreamConnection: @unchecked Sendable {
         pool.events.pointee.ended(taker, self, bytes, section)
         if keeps, channel.isOpen {
             state.pointee.isReused = true
+            // Who took the last piece may have paused behind it; the next response is somebody else's.
+            channel.resume(on: loop)
             pool.give(self)
         } else {
             loop.close(channel)
