@@ -291,14 +291,11 @@ package final class UpstreamConnection: @unchecked Sendable {
     }
 
     private func timedOut() {
-        if channel.isConnecting {
-            fail(.connectTimeout)
-            loop.close(channel)
-        } else if state.pointee.taker == nil {
-            loop.close(channel)
-        } else {
-            fail(.timeout)
+        guard state.pointee.taker != nil else {
+            if channel.isConnecting { endpoint.note(.connectTimeout) }
+            return loop.close(channel)
         }
+        fail(channel.isConnecting ? .connectTimeout : .timeout)
     }
 
     private func closed(_ reason: CloseReason) {
@@ -306,7 +303,7 @@ package final class UpstreamConnection: @unchecked Sendable {
         let fault: UpstreamFault = channel.isConnecting ? .connect : .reset
         if state.pointee.taker != nil {
             fail(fault)
-        } else if channel.isConnecting {
+        } else if channel.isConnecting, reason == .failed {
             endpoint.note(fault)
         }
         pool.remove(self)
