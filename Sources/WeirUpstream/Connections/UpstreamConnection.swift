@@ -134,7 +134,8 @@ package final class UpstreamConnection: @unchecked Sendable {
 
     /// The endpoint takes a body slower than it comes: it has so long to take more.
     package func awaitDrain() {
-        extendDeadline()
+        // Until it stands, the connect timeout rules.
+        if !channel.isConnecting { extendDeadline() }
     }
 
     // MARK: The loop's calls
