@@ -38,8 +38,8 @@ package final class UpstreamConnection: @unchecked Sendable {
         var older: Unmanaged<UpstreamConnection>?
     }
 
-    /// Whether it carried a request before this one: then an end before any byte may be the end of an idle connection
-    /// that has crossed the request.
+    /// Whether it was unused for a time before this request: then an end before any byte may be the end of an idle
+    /// connection that has crossed the request.
     package var isReused: Bool { state.pointee.isReused }
     /// Whether anything has come since the request began.
     package var hasReceived: Bool { state.pointee.hasReceived }
@@ -168,6 +168,7 @@ package final class UpstreamConnection: @unchecked Sendable {
         if let taker = state.pointee.taker {
             pool.events.pointee.connected(taker, self)
         } else {
+            state.pointee.isReused = true
             pool.give(self)
         }
     }
