@@ -30,6 +30,9 @@ package final class UpstreamPool: @unchecked Sendable {
         /// Unused connections by endpoint: a list from the newest to the oldest. Their channels keep them.
         var newest: [Unmanaged<UpstreamConnection>?]
         var waiting: [UpstreamEvents.Taker] = []
+        /// By endpoint, while somebody waits: whether it had no place for one more connection, rather than that it could
+        /// not be connected to. Whoever waits, waits for these.
+        var wasFull: [Bool]
         /// False from the drain on: what has served its request is closed.
         var keepsConnections = true
     }
@@ -40,7 +43,9 @@ package final class UpstreamPool: @unchecked Sendable {
         self.loop = loop
         self.events = events
         state = .allocate(capacity: 1)
-        state.initialize(to: State(newest: upstream.endpoints.map { _ in nil }))
+        state.initialize(
+            to: State(newest: upstream.endpoints.map { _ in nil }, wasFull: upstream.endpoints.map { _ in false })
+        )
         channelEvents = .allocate(capacity: 1)
         channelEvents.initialize(to: UpstreamConnection.events)
         upstream.register(self)
@@ -74,10 +79,12 @@ package final class UpstreamPool: @unchecked Sendable {
             }
             guard upstream.endpoints[index].reserveConnection(max: connectionsMax) else {
                 isBusy = true
+                state.pointee.wasFull[index] = true
                 continue
             }
             guard let connection = connect(index) else {
                 fault = .connect
+                state.pointee.wasFull[index] = false
                 continue
             }
             connection.lease(to: taker, method: method)
@@ -201,7 +208,7 @@ package final class UpstreamPool: @unchecked Sendable {
         upstream.setWaiting(self, true)
         upstream.reclaimIdle(for: self)
         // A place may have become free between the look at the counts and the note that somebody waits.
-        if upstream.endpoints.contains(where: { $0.connectionCount < connectionsMax }) { wake() }
+        if upstream.endpoints.indices.contains(where: { hasPlace($0) }) { wake() }
         return .wait
     }
 
@@ -233,11 +240,16 @@ package final class UpstreamPool: @unchecked Sendable {
     }
 
     private var canServe: Bool {
-        for (index, endpoint) in upstream.endpoints.enumerated()
-        where state.pointee.newest[index] != nil || endpoint.connectionCount < connectionsMax {
+        for index in upstream.endpoints.indices where state.pointee.newest[index] != nil || hasPlace(index) {
             return true
         }
         return false
+    }
+
+    /// Whether an endpoint that was full has a place now. One that could not be connected to has places all the time:
+    /// trying it for everybody who waits, whenever somebody is served, would keep the loop from its work.
+    private func hasPlace(_ index: Int) -> Bool {
+        state.pointee.wasFull[index] && upstream.endpoints[index].connectionCount < connectionsMax
     }
 
     /// Closes the oldest unused connection of each endpoint, because another loop needs the place. Any thread.
