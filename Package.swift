@@ -119,7 +119,9 @@ let package = Package(
         ),
         .testTarget(
             name: "WeirUpstreamTests",
-            dependencies: ["WeirUpstream", "WeirEventLoop"],
+            dependencies: [
+                "WeirUpstream", "WeirEventLoop", "WeirHTTP", "WeirMetrics", "CWeirSystem", "WeirTestSupport",
+            ],
             swiftSettings: strictSettings
         ),
         .testTarget(

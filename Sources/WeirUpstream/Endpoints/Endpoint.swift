@@ -61,7 +61,7 @@ package final class Endpoint: @unchecked Sendable {
     // MARK: Connections of all loops
 
     /// Takes a place for one more connection; false where there are `max`.
-    func reserveConnection(max: Int) -> Bool {
+    package func reserveConnection(max: Int) -> Bool {
         var count = openConnections.load(ordering: .relaxed)
         while count < max {
             let (exchanged, present) = openConnections.weakCompareExchange(
@@ -75,7 +75,7 @@ package final class Endpoint: @unchecked Sendable {
         return false
     }
 
-    func returnConnection() {
+    package func returnConnection() {
         openConnections.wrappingSubtract(1, ordering: .relaxed)
     }
 

@@ -62,7 +62,7 @@ package final class Upstream: Sendable {
 
     /// A round in which each endpoint comes as often as its weight says, spread evenly: the smooth weighted round robin
     /// of nginx, worked out once. Weights whose sum is above 4,096 are scaled down to it.
-    static func schedule(_ weights: [Int]) -> [UInt16] {
+    package static func schedule(_ weights: [Int]) -> [UInt16] {
         let turnsMax = 4096
         let divisor = weights.reduce(0) { greatestCommonDivisor($0, $1) }
         var shares = weights.map { $0 / divisor }
