@@ -161,6 +161,7 @@ final class AppEngine: Service {
         admin.timeouts = Settings.Timeouts()
         // Who may drain is decided by the peer that is really there.
         admin.trustedProxies = []
+        // Probes come from the node, and from no proxy.
         admin.takesProxyProtocol = false
         return admin
     }
