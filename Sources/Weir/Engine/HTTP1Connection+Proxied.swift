@@ -14,7 +14,7 @@ extension HTTP1Connection {
         case .incomplete:
             return nil
         case .complete(let header):
-            if let source = header.source { speaks(for: source) }
+            if let source = header.source { speaks(for: source, at: header.destination) }
             endProxyHeader()
             return header.byteCount
         case .notProxy, .invalid:

@@ -29,6 +29,8 @@ final class HTTP1Connection: @unchecked Sendable {
     /// A call of `received` is on the stack: output goes out when it returns, and it goes on with what follows.
     private(set) var isReceiving = false
 
+    /// Where the client connected to, if a trusted PROXY header has said so.
+    private var namedTarget: SocketAddress?
     /// The peer is a proxy whose word about the client counts.
     private(set) var isPeerTrusted = false
     /// What requests that go on say of the peer; made for the first one.
@@ -71,6 +73,7 @@ final class HTTP1Connection: @unchecked Sendable {
     func open(_ channel: Channel, _ address: SocketAddress) {
         self.channel = channel
         peer = PeerAddress(address)
+        if namedTarget != nil { namedTarget = nil }
         ownClientFields.forget()
         isPeerTrusted = !configuration.trustedProxies.isEmpty && configuration.trustedProxies.contains(address)
         phase = .idle
@@ -108,11 +111,15 @@ final class HTTP1Connection: @unchecked Sendable {
     }
 
     /// Whom a trusted PROXY header has named takes the peer's place.
-    func speaks(for address: SocketAddress) {
+    func speaks(for address: SocketAddress, at target: SocketAddress?) {
+        namedTarget = target
         peer = PeerAddress(address)
         isPeerTrusted = configuration.trustedProxies.contains(address)
         ownClientFields.forget()
     }
+
+    /// Where the client connected to.
+    var target: SocketAddress? { namedTarget ?? channel.localAddress }
 
     /// The header is whole: requests follow.
     func endProxyHeader() {

@@ -19,7 +19,7 @@ extension ProxyExchange {
         let count = ProxyProtocol.write(
             version,
             source: client.peerAddress,
-            destination: client.channel.localAddress,
+            destination: client.target,
             into: room
         )
         exchange.owner.loop.commitOutput(connection.channel, count)
