@@ -245,6 +245,7 @@ extension HTTP1Connection {
 
     private func absorb(_ exchange: Exchange, _ bytes: UnsafeRawBufferPointer) {
         bodyBytesInWindow &+= UInt64(bytes.count)
+        bodyTakenAt = loop.now
         exchange.bodyBytesIn &+= UInt64(bytes.count)
         switch exchange.sink {
         case .collect(let bytesMax):

@@ -45,6 +45,8 @@ final class HTTP1Connection: @unchecked Sendable {
     /// Bytes of the body that came since, and bytes that the client had acknowledged when the present timeout began.
     var bodyBytesInWindow: UInt64 = 0
     var sentBytesAtWindow: UInt64 = 0
+    /// When a piece of the request's body has been taken for the last time.
+    var bodyTakenAt: Nanoseconds = 0
     /// When either side of a tunnel has sent something for the last time.
     var tunnelActiveAt: Nanoseconds = 0
 
@@ -498,11 +500,15 @@ final class HTTP1Connection: @unchecked Sendable {
         if !exchange.output.isPending { return true }
         guard !exchange.input.isDone else { return false }
         switch exchange.sink {
-        case .forward: return true
-        case .stream: return !channel.isPaused
-        case .collect, .discard: return false
+        case .forward, .stream:
+            // While it is held back, it flows if some of it was taken a moment ago.
+            return !channel.isPaused || loop.now &- bodyTakenAt < min(Self.flowGrace, configuration.deadlineHalf)
+        case .collect, .discard:
+            return false
         }
     }
+
+    private static let flowGrace: Nanoseconds = 1_000_000_000
 
     /// The request is whole. If that took longer than its deadline, the response has the deadline from now on.
     func restartDeadline(_ exchange: Exchange) {

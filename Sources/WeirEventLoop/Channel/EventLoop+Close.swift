@@ -109,6 +109,11 @@ extension EventLoop {
             let (slot, reason) = core.pointee.reaping[index]
             index += 1
             let state = core.pointee.channels.unchecked(slot)
+            // First, so that a place among limited connections that the call gives back is really free.
+            if state.pointee.descriptor >= 0 {
+                _ = Glibc.close(state.pointee.descriptor)
+                state.pointee.descriptor = -1
+            }
             state.pointee.events?.pointee.closed(self, Channel(state: state), reason)
             core.pointee.timers.cancel(Channel(state: state).timerNode)
             dropCarry(state)
@@ -116,7 +121,6 @@ extension EventLoop {
                 state.pointee.outputHead = buffer.pointee.next
                 core.pointee.buffers.give(buffer)
             }
-            if state.pointee.descriptor >= 0 { _ = Glibc.close(state.pointee.descriptor) }
             if !state.pointee.isOutbound { metrics.increment(.connectionsClosed) }
             core.pointee.channels.give(state)
             channelCountChanged()
