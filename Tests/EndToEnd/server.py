@@ -27,9 +27,12 @@ TEST_SETTINGS = {
 }
 
 
-def command(descriptors=None, binary=BINARY, arguments=()):
-    """The service dies with this process, however that ends."""
+def command(descriptors=None, binary=BINARY, arguments=(), hosts=None):
+    """The service dies with this process, however that ends. `hosts` is what it finds in place of /etc/hosts."""
     limit = ["prlimit", f"--nofile={descriptors}:{descriptors}"] if descriptors else []
+    if hosts:
+        own = f"mount --bind '{hosts}' /etc/hosts && exec \"$@\""
+        limit = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", own, "sh", *limit]
     return [*limit, "setpriv", "--pdeathsig", "KILL", binary, *arguments]
 
 
@@ -60,13 +63,20 @@ def run_gateway(*arguments, **settings):
 
 class Server:
     def __init__(
-        self, settings=None, descriptors=None, quiet=False, stdout=subprocess.DEVNULL, binary=BINARY, arguments=()
+        self,
+        settings=None,
+        descriptors=None,
+        quiet=False,
+        stdout=subprocess.DEVNULL,
+        binary=BINARY,
+        arguments=(),
+        hosts=None,
     ):
         self.settings = settings or {}
         self.lines = []
         self.changed = threading.Condition()
         self.process = subprocess.Popen(
-            command(descriptors, binary, arguments),
+            command(descriptors, binary, arguments, hosts),
             env=environment(self.settings),
             stdin=subprocess.DEVNULL,
             stdout=stdout,

@@ -17,7 +17,7 @@ from wire import request
 SIZE = 200 << 20
 BLOCK = b"x" * (1 << 20)
 # What may come on top of what it had before: windows and buffers of a few connections, and the allocator's slack.
-GROWTH_MAX = 12 << 20
+GROWTH_MAX = 24 << 20
 CHUNKED = ["Transfer-Encoding: chunked"]
 
 

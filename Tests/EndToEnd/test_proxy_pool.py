@@ -229,6 +229,22 @@ def test_a_body_comes_along_to_the_endpoint_that_is_there(upstream, gateway):
     assert [seen.body for seen in endpoint.requests] == [body] * 8
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("addresses", [["127.0.0.1"], ["127.0.0.2", "127.0.0.1"], ["127.0.0.2", "127.0.0.3", "127.0.0.1"]])
+def test_a_name_with_an_address_that_refuses_costs_no_request(upstream, gateway, tmp_path, method, addresses):
+    """The addresses of a name take turns, and only the last one here is listened on."""
+    (tmp_path / "hosts").write_text("".join(f"{address} orders.test\n" for address in addresses))
+    endpoint = upstream()
+    server = gateway(endpoint, hosts=tmp_path / "hosts", WEIR_UPSTREAM=f"http://orders.test:{endpoint.port}")
+    with server.connect() as wire:
+        for _ in range(10):
+            # Each needs a connection of its own.
+            assert wire.get(method=method).status == 200
+            endpoint.end_connections()
+    assert endpoint.requests[0].header("host") == "test"
+    assert len(endpoint.requests) == 10
+
+
 def test_where_no_endpoint_is_there_it_is_a_502_and_each_is_tried(gateway):
     server = gateway(*(f"http://127.0.0.1:{unused_port()}" for _ in range(3)))
     with server.connect() as wire:

@@ -268,12 +268,15 @@ class Upstream:
         self.listener.close()
         self.acceptor.join(PATIENCE_SECONDS)
 
-    def close(self):
-        """Ends the listener and all connections; fails if a script has failed."""
-        self.stop_listening()
+    def end_connections(self):
         for peer in self.connections:
             with contextlib.suppress(OSError):
                 peer.socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self):
+        """Ends the listener and all connections; fails if a script has failed."""
+        self.stop_listening()
+        self.end_connections()
         if self.faults:
             raise self.faults[0]
 
