@@ -336,8 +336,8 @@ final class ProxyExchange: @unchecked Sendable {
         guard attempts + 1 < Self.attemptsMax, !hasSentBody else { return false }
         switch fault {
         case .connect, .connectTimeout:
-            // Nothing was sent; another endpoint may be there.
-            return upstream.pool.upstream.endpoints.count > attempts + 1
+            // Nothing was sent; another endpoint may be there, or another address of this one.
+            return upstream.pool.upstream.addressCount > attempts + 1
         case .closed, .reset:
             // An unused connection's end has crossed the request (RFC 9112 section 9.3.1).
             return upstream.isReused && !upstream.hasReceived && exchange.parser.pointee.head.method.isIdempotent

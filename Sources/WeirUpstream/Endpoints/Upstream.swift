@@ -50,6 +50,9 @@ package final class Upstream: Sendable {
         turns = Self.schedule(urls.map(\.weight))
     }
 
+    /// How many places there are to connect to: an endpoint that is a name may have several addresses.
+    package var addressCount: Int { endpoints.reduce(0) { $0 + max(1, $1.knownAddresses.count) } }
+
     /// Whether some endpoint has taken a connection.
     package var hasAnswered: Bool { endpoints.contains { $0.hasAnswered } }
 
