@@ -10,8 +10,8 @@ public struct UpstreamReference: Sendable, Hashable {
     /// Nil for one of the settings.
     let endpoints: [String]?
 
-    /// The upstream of this name in the settings; `default` is the one of `WEIR_UPSTREAM`. A name that is not there
-    /// stops the start.
+    /// The upstream of this name in the settings, or that another route lists; `default` is the one of `WEIR_UPSTREAM`.
+    /// A name that is not there stops the start.
     public static func upstream(_ name: String) -> UpstreamReference { UpstreamReference(name: name, endpoints: nil) }
 
     /// Endpoints in the form of `WEIR_UPSTREAM`: `http://10.0.0.1:8080;weight=3`. One that is none stops the start.

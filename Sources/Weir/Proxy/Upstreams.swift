@@ -10,10 +10,15 @@ enum Upstreams {
     static let defaultName = "default"
 
     /// The one of the settings, if it has endpoints, and those that routes name, in the order in which they are made.
+    /// A name alone stands for the endpoints that are listed under it, if there are any.
     static func references(_ settings: Settings, _ routes: [UpstreamReference]) -> [UpstreamReference] {
-        guard !settings.upstream.endpoints.isEmpty else { return routes }
-        let own = UpstreamReference(name: defaultName, endpoints: settings.upstream.endpoints)
-        return [own] + routes.filter { $0 != .upstream(defaultName) }
+        var all = routes
+        if !settings.upstream.endpoints.isEmpty {
+            all.insert(UpstreamReference(name: defaultName, endpoints: settings.upstream.endpoints), at: 0)
+        }
+        return all.filter { reference in
+            reference.endpoints != nil || !all.contains { $0.name == reference.name && $0.endpoints != nil }
+        }
     }
 
     /// Makes them; each name once.
