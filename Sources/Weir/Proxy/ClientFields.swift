@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fields that say who the client is, for one connection: its address does not change from request to request.
 
-import WeirEventLoop
+package import WeirEventLoop
 import WeirHTTP
 
 /// What is written about a connection's peer into each request that it sends on. Plain memory of the connection's, so
 /// that using it counts no reference.
-struct ClientFields {
+package struct ClientFields {
     /// The most bytes that all three come to.
     static let bytesMax = 256
 
@@ -16,30 +16,30 @@ struct ClientFields {
     private var forwardedCount = 0
 
     /// Empty, until `write`.
-    init() {
+    package init() {
         memory = .allocate(byteCount: Self.bytesMax, alignment: 1)
     }
 
-    func deallocate() {
+    package func deallocate() {
         memory.deallocate()
     }
 
-    var isEmpty: Bool { addressCount == 0 }
+    package var isEmpty: Bool { addressCount == 0 }
 
     /// The address's text; `unknown` for a peer without one.
-    var address: UnsafeRawBufferPointer { slice(0, addressCount) }
+    package var address: UnsafeRawBufferPointer { slice(0, addressCount) }
 
     /// `X-Forwarded-Proto: http` CRLF, `X-Forwarded-For: ` and the address, without a line end.
-    var forwardedFor: UnsafeRawBufferPointer { slice(addressCount, forwardedForCount) }
+    package var forwardedFor: UnsafeRawBufferPointer { slice(addressCount, forwardedForCount) }
 
     /// `Forwarded: for=…;proto=http;host="`, to be followed by the host, `"` and CRLF.
-    var forwarded: UnsafeRawBufferPointer { slice(addressCount + forwardedForCount, forwardedCount) }
+    package var forwarded: UnsafeRawBufferPointer { slice(addressCount + forwardedForCount, forwardedCount) }
 
-    mutating func forget() {
+    package mutating func forget() {
         addressCount = 0
     }
 
-    mutating func write(_ peer: SocketAddress) {
+    package mutating func write(_ peer: SocketAddress) {
         let text = peer.numericText
         let isIPv6 = if case .ipv6 = peer { true } else { false }
         var writer = HeadWriter(memory)

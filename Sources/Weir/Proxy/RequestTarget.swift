@@ -5,10 +5,10 @@
 ///
 /// The route was chosen by the path without dot segments, so an endpoint must not see another one through them
 /// (`/public/../admin`). Everything else goes on as it came, because to the endpoint `%2C` and `,` may differ.
-enum RequestTarget {
+package enum RequestTarget {
     /// The path without dot segments (RFC 3986 section 5.2.4), `%2e` counting as a dot. Allocates; it is called only for
     /// the few paths that have an escape or a dot segment.
-    static func withoutDotSegments(_ path: UnsafeRawBufferPointer) -> [UInt8] {
+    package static func withoutDotSegments(_ path: UnsafeRawBufferPointer) -> [UInt8] {
         var kept: [UInt8] = []
         kept.reserveCapacity(path.count)
         var starts: [Int] = []
