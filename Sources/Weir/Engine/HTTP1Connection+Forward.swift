@@ -102,7 +102,8 @@ extension HTTP1Connection {
     }
 
     private func writeEnd(_ bytes: UnsafeRawBufferPointer, _ section: ByteRange) {
-        var writer = HeadWriter(loop.reserveOutput(channel, Int(section.count) + 16))
+        // A field that came without a space behind its colon gets one.
+        var writer = HeadWriter(loop.reserveOutput(channel, 2 * Int(section.count) + 16))
         if section.isEmpty {
             ChunkedEncoder.writeEnd(into: &writer)
         } else {
@@ -114,6 +115,7 @@ extension HTTP1Connection {
             }
             writer.end()
         }
+        precondition(!writer.overflowed, "the trailers' size was estimated too low")
         loop.commitOutput(channel, writer.count)
     }
 
