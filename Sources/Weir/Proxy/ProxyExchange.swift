@@ -196,6 +196,8 @@ final class ProxyExchange: @unchecked Sendable {
     /// Bytes of a tunnel, from the client.
     func tunnel(_ bytes: UnsafeRawBufferPointer) {
         guard let connection else { return }
+        exchange.bodyBytesIn &+= UInt64(bytes.count)
+        exchange.withConnection { $0.noteTunnelActivity() }
         loop.sendThrough(connection.channel, bytes)
         loop.flush(connection.channel)
         if connection.channel.queuedByteCount >= owner.configuration.outputWindowBytes {
