@@ -2,6 +2,7 @@
 # Endpoints that fail: before the head it is a 502 with its reason, after it the response is broken off, and in no case
 # does the client take a part for the whole.
 
+import contextlib
 import json
 import threading
 
@@ -370,3 +371,32 @@ def test_a_malformed_body_does_not_look_whole(upstream, gateway):
     if endpoint.connections:
         endpoint.wait_for_end(0)
         assert not seen or seen[0] in (b"", b"5\r\nhello\r\n")
+
+
+def test_without_descriptors_for_endpoints_requests_fail_and_later_ones_do_not(upstream, gateway):
+    """Each request at once needs a second descriptor, and there are not as many."""
+
+    def script(peer):
+        while True:
+            peer.request()
+            peer.wait(peer.upstream.go)
+            peer.send(answer())
+
+    endpoint = upstream(script)
+    endpoint.go = threading.Event()
+    server = gateway(endpoint, descriptors=80)
+    with contextlib.ExitStack() as stack:
+        wires = [stack.enter_context(server.connect()) for _ in range(60)]
+        for wire in wires:
+            wire.send(request())
+        endpoint.wait_for_requests(5)
+        # Those that cannot be served at all are told so, or are not accepted while there is no room.
+        endpoint.go.set()
+        statuses = []
+        for wire in wires:
+            with contextlib.suppress(OSError, AssertionError):
+                statuses.append(wire.reply().status)
+        assert set(statuses) <= {200, 502, 503} and statuses.count(200) >= 5
+    for _ in range(20):
+        with server.connect() as wire:
+            assert wire.get().status == 200
