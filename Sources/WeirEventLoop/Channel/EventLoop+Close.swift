@@ -154,11 +154,13 @@ extension EventLoop {
     func closeLongestIdle() {
         core.pointee.shedsIdle = false
         // Another loop's answer to the same need may have been enough.
-        guard let count = acceptPolicy?.shedCount(), count > 0 else { return }
+        guard let (count, clientsOnly) = acceptPolicy?.shedCount(), count > 0 else { return }
         var idle: [(since: Nanoseconds, slot: UInt32)] = []
         let settled = now > Self.settlingNanoseconds ? now - Self.settlingNanoseconds : 0
         core.pointee.channels.visitUsed { state in
-            if state.pointee.phase == .open, state.pointee.idleSince <= now {
+            if state.pointee.phase == .open, state.pointee.idleSince <= now,
+                !(clientsOnly && state.pointee.isOutbound)
+            {
                 idle.append((state.pointee.idleSince, state.pointee.slot))
             }
         }

@@ -35,6 +35,8 @@ package final class EventLoop: @unchecked Sendable {
     private let lastTurn: Atomic<UInt64>
     /// Connections of clients that are open, for the choice of the least-loaded loop; relaxed.
     private let openChannels = Atomic<Int>(0)
+    /// Connections that we made, for how many descriptors are in use; relaxed.
+    private let outboundChannels = Atomic<Int>(0)
     /// Connections that were handed over to this loop and have not arrived; relaxed.
     let incomingChannels = Atomic<Int>(0)
     /// Set when the thread has ended; released there, acquired by `hasEnded`.
@@ -83,6 +85,9 @@ package final class EventLoop: @unchecked Sendable {
     package var openChannelCount: Int {
         openChannels.load(ordering: .relaxed) + incomingChannels.load(ordering: .relaxed)
     }
+
+    /// Connections that this loop has made.
+    package var outboundChannelCount: Int { outboundChannels.load(ordering: .relaxed) }
 
     /// Whether the thread has ended.
     package var hasEnded: Bool { ended.load(ordering: .acquiring) }
@@ -297,8 +302,10 @@ package final class EventLoop: @unchecked Sendable {
     }
 
     func channelCountChanged() {
-        let count = core.pointee.channels.openCount - core.pointee.channels.outboundCount
+        let outboundCount = core.pointee.channels.outboundCount
+        let count = core.pointee.channels.openCount - outboundCount
         openChannels.store(count, ordering: .relaxed)
+        outboundChannels.store(outboundCount, ordering: .relaxed)
         metrics.set(.connectionsOpen, count)
     }
 }

@@ -40,12 +40,21 @@ package final class AcceptPolicy: Sendable {
 
     var otherDescriptors: Int { otherDescriptorCount.load(ordering: .relaxed) }
 
-    /// How many idle connections a loop should close so that new ones have room; 0 when nothing is short.
-    func shedCount() -> Int {
-        let open = openCount
+    /// How many idle connections a loop should close so that new ones have room; 0 when nothing is short. Where it is
+    /// descriptors that are short, those of connections that we made are as good as clients'.
+    func shedCount() -> (count: Int, clientsOnly: Bool) {
         let spare = min(32, max(1, min(connectionsMax, descriptorsHigh) / 16))
-        let beyond = max(open - connectionsMax, open + otherDescriptors - descriptorsHigh)
-        return beyond >= 0 ? beyond + spare : 0
+        let clients = openCount - connectionsMax
+        let descriptors = descriptorCount - descriptorsHigh
+        let beyond = max(clients, descriptors)
+        return (beyond >= 0 ? beyond + spare : 0, descriptors < 0)
+    }
+
+    /// Descriptors that are in use, near enough.
+    var descriptorCount: Int {
+        var sum = otherDescriptors
+        for member in members { sum += member.loop.openChannelCount + member.loop.outboundChannelCount }
+        return sum
     }
 
     var openCount: Int {
@@ -157,7 +166,7 @@ extension EventLoop {
             adopt(descriptor: descriptor, listener: listener, address: address)
             return
         }
-        if policy.openCount + policy.otherDescriptors >= policy.descriptorsHigh { shedIdleEverywhere() }
+        if policy.descriptorCount >= policy.descriptorsHigh { shedIdleEverywhere() }
         let target = policy.leastLoaded(self)
         if target === self {
             adopt(descriptor: descriptor, listener: listener, address: address)

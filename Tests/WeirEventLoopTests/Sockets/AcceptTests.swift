@@ -195,6 +195,40 @@ import WeirTestSupport
         withExtendedLifetime(peers) {}
     }
 
+    @Test(arguments: [true, false])
+    func `an idle connection that we made gives way to descriptors, not to clients`(isDescriptors: Bool) throws {
+        let test = try HandTurnedLoop()
+        // Of the three that are open, one of ours is the longest idle.
+        test.loop.acceptPolicy = AcceptPolicy(
+            loops: [test.loop],
+            connectionsMax: isDescriptors ? 100 : 2,
+            descriptorsHigh: isDescriptors ? 3 : 100,
+            descriptorsMax: .max
+        )
+        let address = try listen(on: test, Recorder.opener { Recorder() })
+        let backlog = try Backlog()
+        let outbound = Recorder()
+        try test.loop.connect(to: backlog.address, open: outbound.opener)
+        let ours = try backlog.accept()
+        let clients = [Recorder(), Recorder()]
+        let peers = try clients.map { try test.connect($0) }
+        test.turn()
+        outbound.channel.setIdle(since: 1)
+        clients[0].channel.setIdle(since: 2)
+        #expect(test.loop.openChannelCount == 2)
+        #expect(test.loop.outboundChannelCount == 1)
+        let waiting = try Peer.connected(to: address)
+        eventually("one is accepted") {
+            test.turn()
+            return test.metrics.value(.connectionsAccepted) == 1
+        }
+        test.turn(2)
+        #expect(outbound.closeReasons == (isDescriptors ? [.shed] : []))
+        #expect(clients[0].closeReasons == [.shed])
+        #expect(clients[1].closeReasons.isEmpty)
+        withExtendedLifetime((ours, peers, waiting)) {}
+    }
+
     @Test func `a connection is not idle that has just been opened, or has something to read`() throws {
         let test = try HandTurnedLoop()
         test.loop.acceptPolicy = AcceptPolicy(
