@@ -273,15 +273,7 @@ import WeirTestSupport
         alive.get("/") { _, _ in .text("alive") }
         let running = try await RunningApp(alive, log: log)
         let address = try #require(running.addresses.first)
-        // A port that was somebody's, and is nobody's now.
-        let deadLog = CapturedLog()
-        let dying = makeApp(log: deadLog) {
-            $0.listen = [.tcp(host: "127.0.0.1", port: 0)]
-            $0.drainDelay = .zero
-        }
-        let dead = try await RunningApp(dying, log: deadLog)
-        let deadAddress = try #require(dead.addresses.first)
-        try await dead.stop()
+        let deadAddress = try await Self.deadPort()
         let app = makeApp()
         app.proxy("/", to: .endpoints("http://\(deadAddress);weight=9", "http://\(address)", name: "up"))
         try await app.test { client async throws in
@@ -317,6 +309,102 @@ import WeirTestSupport
             #expect(try await client.get("/slow").status == 504)
             gate.open()
         }
+    }
+
+    @Test(arguments: ["Content-Length: 60000", "Transfer-Encoding: chunked"])
+    func `a body that nobody takes does not harm what comes behind it`(framing: String) async throws {
+        var body = String(repeating: "b", count: 60_000)
+        if framing.hasPrefix("Transfer") { body = "EA60\r\n\(body)\r\n0\r\n\r\n" }
+        let folder = try ScratchFolder()
+        let port = try await Self.deadPort()
+        let app = makeApp()
+        app.proxy("/socket", to: .endpoints("unix:\(folder.path)/nobody", name: "socket"))
+        app.proxy("/port", to: .endpoints("http://\(port)", name: "port"))
+        app.get("/own", on: .loop) { _, _ in .text("mine") }
+        try await app.test { client async throws in
+            for path in ["/socket", "/port"] {
+                let responses = try await client.exchange(
+                    "POST \(path) HTTP/1.1\r\nHost: h\r\n\(framing)\r\n\r\n\(body)GET /own HTTP/1.1\r\n\(Self.host)\r\n"
+                )
+                #expect(responses.map(\.status) == [502, 200], "\(path)")
+                #expect(responses.last?.text == "mine")
+            }
+        }
+    }
+
+    @Test func `who waits for a connection until its deadline is told, and does not come back`() async throws {
+        let gate = Gate()
+        let notes = Notes()
+        try await withUpstream { app in
+            app.get("/slow", on: .workers) { _, _ in
+                gate.pass()
+                return .text("slow")
+            }
+            app.get("/quick") { _, _ in
+                notes.add("quick")
+                return .text("quick")
+            }
+        } gateway: { app, upstream in
+            app.proxy("/slow", to: upstream)
+            app.proxy("/quick", to: upstream, .deadline(.milliseconds(100)))
+            app.proxy("/*path", to: upstream)
+        } settings: {
+            $0.upstream.connectionsMax = 1
+        } test: { client async throws in
+            async let slow = client.get("/slow")
+            #expect(await eventuallyTrue { gate.waitingCount == 1 })
+            for _ in 0..<3 { #expect(try await client.get("/quick").status == 504) }
+            gate.open()
+            #expect(try await slow.text == "slow")
+            #expect(notes.all.isEmpty, "nobody asked for it any more")
+            #expect(try await client.get("/other").status == 404)
+        }
+    }
+
+    @Test func `a client that leaves while it waits for a connection is forgotten`() async throws {
+        let gate = Gate()
+        let notes = Notes()
+        let folder = try ScratchFolder()
+        let upstreamLog = CapturedLog()
+        let upstream = makeApp(log: upstreamLog) {
+            $0.listen = [.unix(path: "\(folder.path)/up.sock", mode: 0o600)]
+            $0.drainDelay = .zero
+        }
+        upstream.get("/slow", on: .workers) { _, _ in
+            gate.pass()
+            return .text("slow")
+        }
+        upstream.get("/:name") { request, _ in
+            notes.add(try request.parameter("name"))
+            return .text("here")
+        }
+        let behind = try await RunningApp(upstream, log: upstreamLog)
+        let log = CapturedLog()
+        let app = makeApp(log: log) {
+            $0.listen = [.tcp(host: "127.0.0.1", port: 0)]
+            $0.drainDelay = .zero
+            $0.upstream.connectionsMax = 1
+        }
+        app.proxy("/*path", to: .endpoints("unix:\(folder.path)/up.sock", name: "up"))
+        let running = try await RunningApp(app, log: log)
+        let address = try #require(running.addresses.first)
+        let clients = try (0..<4).map { _ in try RawClient(address) }
+        clients[0].send("GET /slow HTTP/1.1\r\n\(Self.host)\r\n")
+        #expect(await eventuallyTrue { gate.waitingCount == 1 })
+        clients[1].send("GET /left HTTP/1.1\r\n\(Self.host)\r\n")
+        clients[2].send("POST /left HTTP/1.1\r\n\(Self.host)Content-Length: 10\r\n\r\nhalf")
+        clients[3].send("GET /stayed HTTP/1.1\r\n\(Self.host)\r\n")
+        for client in clients[1...2] { client.close() }
+        // Another connection of the same loop is answered: what was sent before has come.
+        let last = try RawClient(address)
+        last.send("GET / HTTP/1.1\r\nHost: h\r\nUpgrade-Insecure-Requests: 1\r\nContent-Length: x\r\n\r\n")
+        #expect(try await WireResponse.all(in: last.receiveToEnd()).map(\.status) == [400])
+        gate.open()
+        #expect(try await WireResponse.all(in: clients[0].receiveToEnd()).map(\.text) == ["slow"])
+        #expect(try await WireResponse.all(in: clients[3].receiveToEnd()).map(\.text) == ["here"])
+        #expect(notes.all == ["stayed"])
+        try await running.stop()
+        try await behind.stop()
     }
 
     // MARK: What stops the start
@@ -373,6 +461,19 @@ import WeirTestSupport
         let error = try #require(try await startError(app))
         #expect(error.hasPrefix("upstream \"up\": "))
         #expect(!error.contains("\n"))
+    }
+
+    /// A port that was somebody's, and is nobody's now.
+    private static func deadPort() async throws -> String {
+        let log = CapturedLog()
+        let dying = makeApp(log: log) {
+            $0.listen = [.tcp(host: "127.0.0.1", port: 0)]
+            $0.drainDelay = .zero
+        }
+        let running = try await RunningApp(dying, log: log)
+        let address = try #require(running.addresses.first)
+        try await running.stop()
+        return address
     }
 
     /// What the app says instead of starting.
