@@ -314,6 +314,45 @@ import WeirUpstream
         #expect(test[0].connectionCount == 0)
     }
 
+    @Test(arguments: 1...30)
+    func `in any rhythm of pieces, pauses and turns a response is what it is`(seed: Int) throws {
+        var random = SeededGenerator(seed: UInt64(seed))
+        let endpoint = try ScriptedEndpoint()
+        let test = try PoolInHand(endpoint)
+        let kept = ResponseCase.all.filter(\.keeps)
+        var peer: ScriptedPeer?
+        for _ in 0..<40 {
+            let response = kept[random.below(kept.count)]
+            let request = test.request(response.method)
+            // Whether each call pauses is settled beforehand: the generator is not for closures.
+            var pauses = (0..<64).map { _ in random.oneIn(2) }
+            let pause: (UpstreamConnection) -> Void = { if pauses.popLast() == true { $0.pause() } }
+            request.onHead = pause
+            request.onBody = pause
+            request.begin()
+            let present = try peer ?? endpoint.accept()
+            peer = present
+            var rest = Array(response.wire.utf8)[...]
+            for _ in 0..<10_000 where !request.isOver || !rest.isEmpty {
+                switch random.below(3) {
+                case 0:
+                    let count = min(rest.count, 1 + random.below(random.oneIn(4) ? 200 : 9))
+                    present.send(rest.prefix(count))
+                    rest = rest.dropFirst(count)
+                case 1: test.turn(1)
+                default: if !request.isOver { request.connection?.resume() }
+                }
+            }
+            #expect(request.endedCount == 1, "\(response.name), seed \(seed)")
+            #expect(request.interim == response.interim)
+            #expect(request.statuses == [response.status])
+            #expect(request.text == response.body)
+            #expect(request.trailers == response.trailers)
+        }
+        #expect(test[0].openedCount == 1, "seed \(seed)")
+        #expect(test[0].failureCounts.allSatisfy { $0.count == 0 })
+    }
+
     // MARK: Giving up
 
     @Test(arguments: [
