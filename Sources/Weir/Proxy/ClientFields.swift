@@ -10,18 +10,17 @@ package struct ClientFields {
     /// The most bytes that all three come to.
     static let bytesMax = 256
 
-    private let memory: UnsafeMutableRawBufferPointer
+    /// Nil until the first request that goes on: a connection without one pays nothing.
+    private var memory: UnsafeMutableRawBufferPointer?
     private var addressCount = 0
     private var forwardedForCount = 0
     private var forwardedCount = 0
 
     /// Empty, until `write`.
-    package init() {
-        memory = .allocate(byteCount: Self.bytesMax, alignment: 1)
-    }
+    package init() {}
 
     package func deallocate() {
-        memory.deallocate()
+        memory?.deallocate()
     }
 
     package var isEmpty: Bool { addressCount == 0 }
@@ -42,6 +41,8 @@ package struct ClientFields {
     package mutating func write(_ peer: SocketAddress) {
         let text = peer.numericText
         let isIPv6 = if case .ipv6 = peer { true } else { false }
+        let memory = self.memory ?? .allocate(byteCount: Self.bytesMax, alignment: 1)
+        self.memory = memory
         var writer = HeadWriter(memory)
         Self.writeAddress(text, &writer)
         addressCount = writer.count
@@ -61,6 +62,7 @@ package struct ClientFields {
     }
 
     private func slice(_ start: Int, _ count: Int) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(rebasing: memory[start..<(start + count)])
+        guard let memory else { return UnsafeRawBufferPointer(start: nil, count: 0) }
+        return UnsafeRawBufferPointer(rebasing: memory[start..<(start + count)])
     }
 }

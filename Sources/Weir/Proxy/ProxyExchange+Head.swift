@@ -13,7 +13,7 @@ extension ProxyExchange {
     private static let fixedBytesMax = 512
 
     /// Begins a connection that speaks for one client: says who it is (PROXY protocol).
-    func writeProxyHeader(_ version: ProxyProtocol.Version, to connection: UpstreamConnection) {
+    func writeProxyHeader(_ version: ProxyProtocol.Version, of exchange: Exchange, to connection: UpstreamConnection) {
         guard let client = exchange.connection else { return }
         let room = exchange.owner.loop.reserveOutput(connection.channel, ProxyProtocol.writtenBytesMax)
         let count = ProxyProtocol.write(
@@ -26,7 +26,7 @@ extension ProxyExchange {
     }
 
     /// Writes the head to the connection's output.
-    func writeHead(to connection: UpstreamConnection) {
+    func writeHead(of exchange: Exchange, to connection: UpstreamConnection) {
         guard let (fields, isPeerTrusted) = exchange.withConnection({ ($0.clientFields(), $0.isPeerTrusted) }) else {
             return
         }
@@ -52,13 +52,13 @@ extension ProxyExchange {
             writer.raw(exchange.bytes(query))
         }
         writer.raw(" HTTP/1.1\r\n")
-        writeFields(&writer, head, authority)
-        writeClient(&writer, fields, authority, isPeerTrusted)
+        writeFields(of: exchange, &writer, head, authority)
+        writeClient(of: exchange, &writer, fields, authority, isPeerTrusted)
         writer.raw(head.minorVersion == 0 ? "Via: 1.0 weir\r\n" : "Via: 1.1 weir\r\n")
         if head.isChunked { writer.raw("Transfer-Encoding: chunked\r\n") }
         if head.hasUpgrade {
             writer.raw("Connection: upgrade\r\n")
-            writeUpgrade(&writer)
+            writeLines(of: exchange, .upgrade, "Upgrade: ", &writer)
         } else if connection.pool.upstream.policy.proxyProtocol != nil {
             writer.raw("Connection: close\r\n")
         }
@@ -68,7 +68,12 @@ extension ProxyExchange {
     }
 
     /// The client's own fields, with request id and trace where it sent none.
-    private func writeFields(_ writer: inout HeadWriter, _ head: RequestHead, _ authority: UnsafeRawBufferPointer) {
+    private func writeFields(
+        of exchange: Exchange,
+        _ writer: inout HeadWriter,
+        _ head: RequestHead,
+        _ authority: UnsafeRawBufferPointer
+    ) {
         var omitted = Self.ownFields
         let seen = exchange.parser.pointee.fields.seen
         // The authority of an absolute target counts more than Host (RFC 9112 section 3.2.2).
@@ -81,7 +86,7 @@ extension ProxyExchange {
         if head.minorVersion == 0 { omitted.insert(.expect) }
         let id = exchange.givenRequestID
         if id == nil { omitted.insert(.xRequestID) }
-        let trace = traceParent(seen)
+        let trace = traceParent(of: exchange, seen)
         if trace.isNew { omitted.insert(.traceparent) }
         // The head is the exchange's own copy.
         let bytes = Span<UInt8>(_unsafeBytes: exchange.wholeHead)
@@ -94,11 +99,11 @@ extension ProxyExchange {
         if trace.isNew { trace.value.write(into: &writer) }
     }
 
-    private func traceParent(_ seen: HeaderNameSet) -> (value: TraceParent, isNew: Bool) {
+    private func traceParent(of exchange: Exchange, _ seen: HeaderNameSet) -> (value: TraceParent, isNew: Bool) {
         if seen.contains(.traceparent), let field = exchange.parser.pointee.fields.first(.traceparent),
             let given = TraceParent(Span<UInt8>(_unsafeBytes: exchange.bytes(field.value)))
         {
-            note(given)
+            note(given, exchange)
             return (given, false)
         }
         let new = TraceParent(
@@ -106,11 +111,11 @@ extension ProxyExchange {
             randomParentID: owner.random(),
             isSampled: false
         )
-        note(new)
+        note(new, exchange)
         return (new, true)
     }
 
-    private func note(_ trace: TraceParent) {
+    private func note(_ trace: TraceParent, _ exchange: Exchange) {
         exchange.traceHigh = trace.traceIDUpper
         exchange.traceLow = trace.traceIDLower
         exchange.spanID = trace.parentID
@@ -118,6 +123,7 @@ extension ProxyExchange {
 
     /// Who asks: what trusted proxies have said, and the peer.
     private func writeClient(
+        of exchange: Exchange,
         _ writer: inout HeadWriter,
         _ client: ClientFields,
         _ authority: UnsafeRawBufferPointer,
@@ -125,53 +131,54 @@ extension ProxyExchange {
     ) {
         let seen = exchange.parser.pointee.fields.seen
         if isPeerTrusted, seen.contains(.xForwardedProto) {
-            writeLines(.xForwardedProto, "X-Forwarded-Proto: ", &writer)
+            writeLines(of: exchange, .xForwardedProto, "X-Forwarded-Proto: ", &writer)
             writer.raw("X-Forwarded-For: ")
-            if seen.contains(.xForwardedFor) { writeValues(.xForwardedFor, &writer) }
+            if seen.contains(.xForwardedFor) { writeValues(of: exchange, .xForwardedFor, &writer) }
             writer.raw(client.address)
         } else if isPeerTrusted, seen.contains(.xForwardedFor) {
             writer.raw("X-Forwarded-Proto: http\r\nX-Forwarded-For: ")
-            writeValues(.xForwardedFor, &writer)
+            writeValues(of: exchange, .xForwardedFor, &writer)
             writer.raw(client.address)
         } else {
             writer.raw(client.forwardedFor)
         }
         writer.raw("\r\n")
         if isPeerTrusted, seen.contains(.xForwardedHost) {
-            writeLines(.xForwardedHost, "X-Forwarded-Host: ", &writer)
+            writeLines(of: exchange, .xForwardedHost, "X-Forwarded-Host: ", &writer)
         } else {
             writer.raw("X-Forwarded-Host: ")
             writer.raw(authority)
             writer.raw("\r\n")
         }
-        if isPeerTrusted, seen.contains(.forwarded) { writeLines(.forwarded, "Forwarded: ", &writer) }
+        if isPeerTrusted, seen.contains(.forwarded) { writeLines(of: exchange, .forwarded, "Forwarded: ", &writer) }
         writer.raw(client.forwarded)
         writer.raw(authority)
         writer.raw("\"\r\n")
     }
 
     /// The values of all lines of this name, each with a comma behind it.
-    private func writeValues(_ name: HeaderName, _ writer: inout HeadWriter) {
-        eachValue(name) { value in
+    private func writeValues(of exchange: Exchange, _ name: HeaderName, _ writer: inout HeadWriter) {
+        eachValue(of: exchange, name) { value in
             writer.raw(value)
             writer.raw(", ")
         }
     }
 
     /// All lines of this name, as they came.
-    private func writeLines(_ name: HeaderName, _ prefix: StaticString, _ writer: inout HeadWriter) {
-        eachValue(name) { value in
+    private func writeLines(
+        of exchange: Exchange,
+        _ name: HeaderName,
+        _ prefix: StaticString,
+        _ writer: inout HeadWriter
+    ) {
+        eachValue(of: exchange, name) { value in
             writer.raw(prefix)
             writer.raw(value)
             writer.raw("\r\n")
         }
     }
 
-    private func writeUpgrade(_ writer: inout HeadWriter) {
-        writeLines(.upgrade, "Upgrade: ", &writer)
-    }
-
-    private func eachValue(_ name: HeaderName, _ body: (UnsafeRawBufferPointer) -> Void) {
+    private func eachValue(of exchange: Exchange, _ name: HeaderName, _ body: (UnsafeRawBufferPointer) -> Void) {
         for index in 0..<exchange.parser.pointee.fieldCount {
             let field = exchange.parser.pointee.field(index)
             if field.known == name { body(exchange.bytes(field.value)) }

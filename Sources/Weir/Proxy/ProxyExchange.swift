@@ -30,7 +30,7 @@ final class ProxyExchange: @unchecked Sendable {
     private static let attemptsMax = 3
 
     // The exchange owns this object.
-    unowned(unsafe) let exchange: Exchange
+    private let exchangeReference: Unmanaged<Exchange>
     let owner: ServerLoop
     let loop: EventLoop
     private(set) var phase = Phase.idle
@@ -48,10 +48,13 @@ final class ProxyExchange: @unchecked Sendable {
     private var hasUpstreamEnded = false
 
     init(exchange: Exchange) {
-        self.exchange = exchange
+        exchangeReference = Unmanaged.passUnretained(exchange)
         owner = exchange.owner
         loop = exchange.owner.loop
     }
+
+    /// The exchange; reading it counts a reference, so what runs for every request has it passed.
+    private var exchange: Exchange { exchangeReference.takeUnretainedValue() }
 
     private var taker: UpstreamEvents.Taker { Unmanaged.passUnretained(self).toOpaque() }
 
@@ -77,13 +80,15 @@ final class ProxyExchange: @unchecked Sendable {
         hasSentBody = false
         hasClientEnded = false
         hasUpstreamEnded = false
-        exchange.isAnsweredAtOnce = false
-        exchange.sink = .forward
-        attempt()
+        exchangeReference._withUnsafeGuaranteedRef { exchange in
+            exchange.isAnsweredAtOnce = false
+            exchange.sink = .forward
+            attempt(exchange)
+        }
     }
 
     /// Leases a connection and writes the request to it, or answers that none can be had.
-    func attempt() {
+    func attempt(_ exchange: Exchange) {
         guard let pool else { return }
         let method = exchange.parser.pointee.head.method
         while true {
@@ -96,7 +101,7 @@ final class ProxyExchange: @unchecked Sendable {
                 }
                 leased = Unmanaged.passUnretained(connection)
                 phase = .leased
-                return send(to: connection)
+                return send(exchange, to: connection)
             case .wait:
                 phase = .waiting
                 return
@@ -109,15 +114,17 @@ final class ProxyExchange: @unchecked Sendable {
         }
     }
 
-    private func send(to connection: UpstreamConnection) {
+    private func send(_ exchange: Exchange, to connection: UpstreamConnection) {
         exchange.endpointIndex = owner.endpointName(connection)
-        if let version = connection.pool.upstream.policy.proxyProtocol { writeProxyHeader(version, to: connection) }
-        writeHead(to: connection)
+        if let version = connection.pool.upstream.policy.proxyProtocol {
+            writeProxyHeader(version, of: exchange, to: connection)
+        }
+        writeHead(of: exchange, to: connection)
         // What middleware has let come in before.
         while let piece = exchange.parts.pointee.pieces.popFirst() {
             piece.withUnsafeBytes { writeBody($0, connection) }
         }
-        if exchange.input.isDone { return endBody(connection) }
+        if exchange.input.isDone { return endBody(exchange, connection) }
         exchange.withConnection { client in
             guard !client.isReceiving else { return }
             loop.flush(connection.channel)
@@ -154,10 +161,10 @@ final class ProxyExchange: @unchecked Sendable {
     /// The body has come to its end.
     func bodyEnded() {
         guard let connection else { return }
-        endBody(connection)
+        endBody(exchange, connection)
     }
 
-    private func endBody(_ connection: UpstreamConnection) {
+    private func endBody(_ exchange: Exchange, _ connection: UpstreamConnection) {
         if exchange.parser.pointee.head.isChunked { writeTrailers(connection) }
         connection.endRequest()
         loop.flush(connection.channel)
@@ -234,15 +241,21 @@ final class ProxyExchange: @unchecked Sendable {
 
     static let events = UpstreamEvents(
         connected: { taker, connection in with(taker) { $0.connected(connection) } },
-        head: { taker, connection, bytes in with(taker) { $0.head(connection, bytes) } },
-        body: { taker, connection, bytes in with(taker) { $0.body(connection, bytes) } },
-        ended: { taker, connection, bytes, section in with(taker) { $0.ended(connection, bytes, section) } },
+        head: { taker, connection, bytes in withBoth(taker) { $0.head($1, connection, bytes) } },
+        body: { taker, connection, bytes in withBoth(taker) { $0.body($1, connection, bytes) } },
+        ended: { taker, connection, bytes, section in withBoth(taker) { $0.ended($1, connection, bytes, section) } },
         halfClosed: { taker, _ in with(taker) { $0.upstreamEnded() } },
-        settled: { taker, _ in with(taker) { $0.settled() } },
+        settled: { taker, _ in withBoth(taker) { $0.settled($1) } },
         drained: { taker, _ in with(taker) { $0.upstreamDrained() } },
         failed: { taker, connection, fault in with(taker) { $0.failed(connection, fault) } },
-        available: { taker in with(taker) { $0.attempt() } }
+        available: { taker in withBoth(taker) { $0.attempt($1) } }
     )
+
+    /// As `with`, with the exchange beside it: reading it from there would count references.
+    @inline(__always)
+    private static func withBoth(_ taker: UpstreamEvents.Taker, _ body: (ProxyExchange, Exchange) -> Void) {
+        with(taker) { proxy in proxy.exchangeReference._withUnsafeGuaranteedRef { body(proxy, $0) } }
+    }
 
     @inline(__always)
     private static func with(_ taker: UpstreamEvents.Taker, _ body: (ProxyExchange) -> Void) {
@@ -254,13 +267,14 @@ final class ProxyExchange: @unchecked Sendable {
         exchange.connection?.bodyWindowOpened(exchange)
     }
 
-    private func head(_ upstream: UpstreamConnection, _ bytes: UnsafeRawBufferPointer) {
+    private func head(_ exchange: Exchange, _ upstream: UpstreamConnection, _ bytes: UnsafeRawBufferPointer) {
         let head = upstream.parser.pointee.head
-        exchange.withConnection { connection in take(head, connection, upstream, bytes) }
+        exchange.withConnection { connection in take(head, exchange, connection, upstream, bytes) }
     }
 
     private func take(
         _ head: ResponseHead,
+        _ exchange: Exchange,
         _ connection: HTTP1Connection,
         _ upstream: UpstreamConnection,
         _ bytes: UnsafeRawBufferPointer
@@ -276,7 +290,7 @@ final class ProxyExchange: @unchecked Sendable {
         }
     }
 
-    private func body(_ upstream: UpstreamConnection, _ bytes: UnsafeRawBufferPointer) {
+    private func body(_ exchange: Exchange, _ upstream: UpstreamConnection, _ bytes: UnsafeRawBufferPointer) {
         exchange.withConnection { connection in
             if case .tunnel = phase {
                 connection.tunnel(bytes)
@@ -294,12 +308,17 @@ final class ProxyExchange: @unchecked Sendable {
         if connection.isOutputFull { upstream.pause() }
     }
 
-    private func ended(_ upstream: UpstreamConnection, _ bytes: UnsafeRawBufferPointer, _ section: ByteRange) {
+    private func ended(
+        _ exchange: Exchange,
+        _ upstream: UpstreamConnection,
+        _ bytes: UnsafeRawBufferPointer,
+        _ section: ByteRange
+    ) {
         end()
         exchange.withConnection { $0.endForward(exchange, bytes, section) }
     }
 
-    private func settled() {
+    private func settled(_ exchange: Exchange) {
         exchange.withConnection { $0.forwardSettled() }
     }
 
@@ -320,7 +339,7 @@ final class ProxyExchange: @unchecked Sendable {
             attempts += 1
             failedEndpoint = upstream.endpointIndex
             owner.metrics.increment(.upstreamRetries)
-            return attempt()
+            return attempt(exchange)
         }
         end()
         if exchange.output.isPending {

@@ -109,12 +109,11 @@ extension EventLoop {
             let (slot, reason) = core.pointee.reaping[index]
             index += 1
             let state = core.pointee.channels.unchecked(slot)
-            // First, so that a place among limited connections that the call gives back is really free.
-            if state.pointee.descriptor >= 0 {
-                _ = Glibc.close(state.pointee.descriptor)
-                state.pointee.descriptor = -1
-            }
+            // Ours first, so that the place among limited connections that the call gives back is really free; a
+            // client's after, so that what it sees in the metrics behind the end holds.
+            if state.pointee.isOutbound { closeDescriptor(state) }
             state.pointee.events?.pointee.closed(self, Channel(state: state), reason)
+            closeDescriptor(state)
             core.pointee.timers.cancel(Channel(state: state).timerNode)
             dropCarry(state)
             while let buffer = state.pointee.outputHead {
@@ -128,6 +127,12 @@ extension EventLoop {
         guard index > 0 else { return }
         core.pointee.reaping.removeAll(keepingCapacity: true)
         resumeAccepting()
+    }
+
+    private func closeDescriptor(_ state: UnsafeMutablePointer<ChannelState>) {
+        guard state.pointee.descriptor >= 0 else { return }
+        _ = Glibc.close(state.pointee.descriptor)
+        state.pointee.descriptor = -1
     }
 
     private func dropCarry(_ state: UnsafeMutablePointer<ChannelState>) {
