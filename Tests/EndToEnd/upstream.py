@@ -89,6 +89,11 @@ class Peer:
 
     def head(self):
         """Reads a head, and notes the request as arrived. The body is the script's to read."""
+        if not self.rest:
+            # An unused connection may be kept for as long as the test lasts.
+            self.socket.settimeout(None)
+            self.receive()
+            self.socket.settimeout(PATIENCE_SECONDS)
         head = self.take_until(b"\r\n\r\n")
         first, *lines = head[:-4].decode("latin-1").split("\r\n")
         method, target, version = first.split(" ")
