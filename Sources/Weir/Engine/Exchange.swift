@@ -203,21 +203,14 @@ final class Exchange: @unchecked Sendable {
 
     /// Makes ready for the next request; the memory stays.
     func reset() {
+        // A request without a body that was answered at once has touched nothing of the rest. Looked at before the head
+        // is forgotten.
+        if isAnsweredAtOnce, case .none = parser.pointee.head.framing {} else { resetBodies() }
         if keptVersion == 0 { forgetHead() }
         connectionReference = nil
-        input = .done
-        parts.pointee.reset()
-        owesContinue = false
         isBodyWhole = false
-        stream = .none
-        inputFailure = nil
         output = .pending
-        traceHigh = 0
-        traceLow = 0
-        spanID = 0
-        bodyBytesIn = 0
         bodyBytesOut = 0
-        endpointIndex = -1
         reason = .none
         if leftTheCodec {
             leftTheCodec = false
@@ -238,6 +231,19 @@ final class Exchange: @unchecked Sendable {
             headCapacity = 1024
             head = .allocate(byteCount: headCapacity, alignment: 16)
         }
+    }
+
+    private func resetBodies() {
+        input = .done
+        parts.pointee.reset()
+        owesContinue = false
+        stream = .none
+        inputFailure = nil
+        traceHigh = 0
+        traceLow = 0
+        spanID = 0
+        bodyBytesIn = 0
+        endpointIndex = -1
     }
 
     /// Whether `bytes` begin with the very head that this exchange had before, under the same snapshot: then what the

@@ -91,6 +91,17 @@ extension HTTP1Connection {
         let isInline = sendsBody && body.count <= Self.inlineBytesMax
         giveUpBody(exchange)
         let framing: Framing = hasNoContent ? .none : .length(body.count)
+        if isInline, code == 200, response.headers.isEmpty, !isLast, exchange.parser.pointee.head.minorVersion > 0,
+            let prefix = owner.prefix(of: response.contentType)
+        {
+            var writer = HeadWriter(loop.reserveOutput(channel, prefix.count + body.count + 32))
+            writer.response(prefix, body: body)
+            loop.commitOutput(channel, writer.count)
+            exchange.status = 200
+            exchange.bodyBytesOut = UInt64(body.count)
+            finishOutput(exchange)
+            return
+        }
         let inlineBody = isInline ? body : UnsafeRawBufferPointer(start: nil, count: 0)
         guard writeHead(exchange, response, framing, with: inlineBody) else { return }
         exchange.bodyBytesOut = UInt64(inlineBody.count)

@@ -28,6 +28,9 @@ final class ServerLoop: @unchecked Sendable {
     let events: UnsafeMutablePointer<ChannelEvents>
     /// The status line of 200 and the Date field, the start of most responses; written anew once a second.
     private let prefix: UnsafeMutableRawBufferPointer
+    /// The same with the content type and the name of Content-Length behind it.
+    private let textPrefix: UnsafeMutableRawBufferPointer
+    private let jsonPrefix: UnsafeMutableRawBufferPointer
     /// Memory for one normalized path.
     let scratch: UnsafeMutableRawPointer
     /// The loop's connections to each upstream, in the order of `ServerShared.upstreams`.
@@ -43,6 +46,10 @@ final class ServerLoop: @unchecked Sendable {
 
     private struct State {
         var dateUntil: Nanoseconds = 0
+        var textPrefixCount = 0
+        var jsonPrefixCount = 0
+        /// The exchange that was used last, which the next request of the turn finds in the cache.
+        var spare: Unmanaged<Exchange>?
         /// Each holds one reference, as does a lease.
         var exchanges: [Unmanaged<Exchange>] = []
         var retired: [Unmanaged<Exchange>] = []
@@ -72,6 +79,8 @@ final class ServerLoop: @unchecked Sendable {
         events = .allocate(capacity: 1)
         events.initialize(to: HTTP1Connection.events)
         prefix = .allocate(byteCount: Self.prefixByteCount, alignment: 16)
+        textPrefix = .allocate(byteCount: 2 * Self.prefixByteCount + 32, alignment: 16)
+        jsonPrefix = .allocate(byteCount: 2 * Self.prefixByteCount + 32, alignment: 16)
         scratch = .allocate(byteCount: configuration.http.requestLineBytesMax, alignment: 16)
         var generator = SystemRandomNumberGenerator()
         state = .allocate(capacity: 1)
@@ -97,6 +106,8 @@ final class ServerLoop: @unchecked Sendable {
         proxyEvents.deallocate()
         scratch.deallocate()
         prefix.deallocate()
+        textPrefix.deallocate()
+        jsonPrefix.deallocate()
     }
 
     /// Opens the connections of this server's listeners.
@@ -122,6 +133,10 @@ final class ServerLoop: @unchecked Sendable {
     /// An exchange, clean. Unmanaged with one reference that `recycle` or `retire` takes back: passing it on counts
     /// none.
     func lease() -> Unmanaged<Exchange> {
+        if let spare = state.pointee.spare {
+            state.pointee.spare = nil
+            return spare
+        }
         if let exchange = state.pointee.exchanges.popLast() { return exchange }
         return Unmanaged.passRetained(Exchange(owner: self, limits: configuration.http))
     }
@@ -145,7 +160,11 @@ final class ServerLoop: @unchecked Sendable {
     func recycle(_ lease: Unmanaged<Exchange>) {
         guard Self.isAlone(lease) else { return retire(lease) }
         lease._withUnsafeGuaranteedRef { $0.reset() }
-        state.pointee.exchanges.append(lease)
+        if state.pointee.spare == nil {
+            state.pointee.spare = lease
+        } else {
+            state.pointee.exchanges.append(lease)
+        }
     }
 
     /// Pools what nobody else holds. Of two engine parts that retired the same exchange, the second finds it alone.
@@ -182,6 +201,8 @@ final class ServerLoop: @unchecked Sendable {
         state.pointee.activeTasks = []
         state.pointee.idleTasks = []
         for exchange in state.pointee.exchanges { exchange.release() }
+        state.pointee.spare?.release()
+        state.pointee.spare = nil
         state.pointee.exchanges = []
         state.pointee.connections = []
     }
@@ -208,7 +229,27 @@ final class ServerLoop: @unchecked Sendable {
         writer.statusLine(200)
         writer.date(date.span)
         precondition(writer.count == Self.prefixByteCount, "a prefix of another size")
+        var text = HeadWriter(textPrefix)
+        text.raw(UnsafeRawBufferPointer(prefix))
+        text.contentType(.text)
+        text.raw("Content-Length: ")
+        var json = HeadWriter(jsonPrefix)
+        json.raw(UnsafeRawBufferPointer(prefix))
+        json.contentType(.json)
+        json.raw("Content-Length: ")
+        state.pointee.textPrefixCount = text.count
+        state.pointee.jsonPrefixCount = json.count
         state.pointee.dateUntil = loop.now &+ (1_000_000_000 &- Nanoseconds(time.tv_nsec))
+    }
+
+    /// The head of a 200 response with text or JSON up to the body's length; nil for other types.
+    func prefix(of type: ContentType) -> UnsafeRawBufferPointer? {
+        if loop.now >= state.pointee.dateUntil { refreshDate() }
+        switch type {
+        case .text: return UnsafeRawBufferPointer(rebasing: textPrefix[..<state.pointee.textPrefixCount])
+        case .json: return UnsafeRawBufferPointer(rebasing: jsonPrefix[..<state.pointee.jsonPrefixCount])
+        case .none, .problem, .octets, .html, .other: return nil
+        }
     }
 
     /// Writes the Date field.

@@ -65,6 +65,34 @@ package struct HeadWriter: ~Copyable {
         }
     }
 
+    /// The rest of a response whose head is `prefix`, the body's length, and an empty line: all in one step, for the
+    /// shape that most responses have. `prefix` ends with `Content-Length: `.
+    package mutating func response(_ prefix: UnsafeRawBufferPointer, body: UnsafeRawBufferPointer) {
+        guard prefix.count &+ 24 &+ body.count <= freeCount, !overflowed, let base = unsafe memory.baseAddress,
+            let start = prefix.baseAddress
+        else {
+            overflowed = true
+            return
+        }
+        // Everything fits: 24 bytes hold twenty digits and two line ends.
+        var place = unsafe base + count
+        unsafe place.copyMemory(from: start, byteCount: prefix.count)
+        unsafe place += prefix.count
+        var divisor: UInt64 = 1
+        let length = UInt64(body.count)
+        while length / divisor >= 10 { divisor &*= 10 }
+        while divisor > 0 {
+            let digit = UInt8(truncatingIfNeeded: length / divisor % 10)
+            unsafe place.storeBytes(of: UInt8(ascii: "0") &+ digit, as: UInt8.self)
+            unsafe place += 1
+            divisor /= 10
+        }
+        unsafe place.storeBytes(of: UInt32(0x0A0D_0A0D).littleEndian, as: UInt32.self)
+        unsafe place += 4
+        if let bytes = body.baseAddress { unsafe place.copyMemory(from: bytes, byteCount: body.count) }
+        count = unsafe place - base &+ body.count
+    }
+
     /// A field whose value comes from elsewhere. Writes nothing and answers false if the value could end the line
     /// (`FieldSyntax.isFieldValue`): response splitting.
     @discardableResult
