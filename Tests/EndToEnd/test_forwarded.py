@@ -49,8 +49,28 @@ def test_a_trusted_proxys_word_goes_on_with_its_own_address_behind(upstream, gat
         "x-forwarded-for": "203.0.113.7, 127.0.0.1",
         "x-forwarded-proto": "https",
         "x-forwarded-host": "shop.example",
-        "forwarded": 'for=203.0.113.7;proto=https;host=shop.example, for=127.0.0.1;proto=http;host="test"',
+        # The client was found by the other field; this one may be its own.
+        "forwarded": 'for=127.0.0.1;proto=http;host="test"',
     }
+
+
+def test_a_trusted_proxys_forwarded_goes_on_where_it_is_what_it_wrote(upstream, gateway):
+    lines = ["Forwarded: for=203.0.113.7;proto=https;host=shop.example"]
+    seen = seen_by(upstream, gateway, lines, WEIR_TRUSTED_PROXIES="loopback")
+    assert seen["forwarded"] == (
+        'for=203.0.113.7;proto=https;host=shop.example, for=127.0.0.1;proto=http;host="test"'
+    )
+
+
+@pytest.mark.parametrize("trusted", [None, "loopback"])
+def test_other_fields_that_name_the_client_are_a_trusted_proxys_only(upstream, gateway, trusted):
+    endpoint = upstream()
+    with gateway(endpoint, WEIR_TRUSTED_PROXIES=trusted).connect() as wire:
+        wire.send(request(headers=["X-Real-IP: 203.0.113.7", "X-Forwarded-Port: 443"]))
+        assert wire.reply().status == 200
+    (seen,) = endpoint.requests
+    wanted = ("203.0.113.7", "443") if trusted else (None, None)
+    assert (seen.header("x-real-ip"), seen.header("x-forwarded-port")) == wanted
 
 
 def test_several_lines_are_one_list(upstream, gateway):

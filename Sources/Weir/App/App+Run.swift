@@ -35,7 +35,11 @@ extension App: Service {
                 logger: Logger(label: "weir.lifecycle") { _ in SwiftLogNoOpLogHandler() }
             )
         )
-        try await group.run()
+        do {
+            try await group.run()
+        } catch let error as AppError {
+            error.exit.end("weir: \(error)")
+        }
     }
 
     /// What a `ServiceGroup` calls: runs the app until the group shuts down gracefully or cancels it.

@@ -176,6 +176,8 @@ final class AppEngine: Service {
             try server.start()
             try admin?.start()
         } catch {
+            // What has started must not run on without its owner.
+            stop()
             throw AppError(error)
         }
         health.begin(loops: server.loops)

@@ -57,7 +57,12 @@ final class Exchange: @unchecked Sendable {
 
     // Time
     var startedAt: Nanoseconds = 0
-    var deadline: Nanoseconds = .max
+    /// Relaxed: handlers elsewhere read it while the loop moves it on behind a body; each value stands for itself.
+    private let deadlineInstant = Atomic<UInt64>(.max)
+    var deadline: Nanoseconds {
+        get { deadlineInstant.load(ordering: .relaxed) }
+        set { deadlineInstant.store(newValue, ordering: .relaxed) }
+    }
 
     // The two halves
     var input = BodyInput.done
@@ -203,6 +208,11 @@ final class Exchange: @unchecked Sendable {
 
     /// Makes ready for the next request; the memory stays.
     func reset() {
+        // The endpoint's connection would go on to write into the next request's answer.
+        precondition(
+            proxyReference?._withUnsafeGuaranteedRef { $0.isIdle } ?? true,
+            "an exchange is used again while an endpoint answers it"
+        )
         // A request without a body that was answered at once has touched nothing of the rest. Looked at before the head
         // is forgotten.
         if isAnsweredAtOnce, case .none = parser.pointee.head.framing {} else { resetBodies() }
@@ -314,10 +324,11 @@ final class Exchange: @unchecked Sendable {
 
     /// The client no longer waits or may no longer: whoever works on the answer is told. On the loop's thread.
     func cancel() {
+        // Before the guard: it may have begun behind an earlier cancellation, and must never outlive the exchange's use.
+        proxy?.cancel()
         guard !isCancelled.exchange(true, ordering: .relaxed) else { return }
         handlerTask?.cancel()
         workerTask?.cancel()
-        proxy?.cancel()
         let handlers = extras.withLock { extras in
             extras.isCancelled = true
             noteExtras()

@@ -2,6 +2,7 @@
 // From a response to bytes: the head and short bodies in one piece, longer ones as the client takes them.
 
 import Logging
+import Synchronization
 import WeirEventLoop
 import WeirHTTP
 import WeirMetrics
@@ -48,6 +49,8 @@ extension HTTP1Connection {
                 [UInt8](text.utf8).withUnsafeBytes { respond(exchange, response, $0) }
             }
         case .upstream(let upstream):
+            // A client that is gone takes no answer, and an endpoint should not be asked for one.
+            if exchange.isCancelled.load(ordering: .relaxed) { return breakOff() }
             owner.forward(exchange, to: upstream, adding: response.headers)
         case .stream(let length, _):
             beginStream(exchange, response, length: length)
@@ -126,6 +129,8 @@ extension HTTP1Connection {
         if exchange.owesContinue { isLast = true }
         exchange.sink = .discard(byteCount: 0)
         exchange.parts.pointee.pieces.removeAll()
+        // One that waits for more will get none.
+        exchange.wakeReader()
         if readDeadline == .max {
             // A full window had stopped the clock of the body.
             bodyBytesInWindow = 0

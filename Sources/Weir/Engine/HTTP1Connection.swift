@@ -395,7 +395,7 @@ final class HTTP1Connection: @unchecked Sendable {
         case .exchange:
             // Until it the response's head must be there; what still flows then becomes a stream.
             if let lease = leased {
-                deadline = min(deadline, lease._withUnsafeGuaranteedRef { $0.stream == .none ? $0.deadline : .max })
+                deadline = min(deadline, lease._withUnsafeGuaranteedRef { headDeadline($0) })
             }
         case .tunnel:
             deadline = min(writeDeadline, loop.now &+ configuration.tunnelTimeout)
@@ -410,7 +410,7 @@ final class HTTP1Connection: @unchecked Sendable {
     /// A drain closes connections that wait for nothing. One that has not had an answer yet is given a moment to ask.
     func closeIfIdle() {
         guard phase == .idle else { return }
-        if requestCount == 0 || channel.hasInput(on: loop) {
+        if requestCount == 0 || channel.hasUntakenBytes || channel.hasInput(on: loop) {
             idleDeadline = loop.now &+ Self.idleGrace
             channel.setDeadline(idleDeadline, on: loop)
         } else {
@@ -459,7 +459,7 @@ final class HTTP1Connection: @unchecked Sendable {
             guard let exchange else { return }
             if exchange.stream == .none, exchange.deadline <= now, isFlowing(exchange) {
                 becomeStream(exchange)
-            } else if exchange.output.isPending, exchange.deadline <= now {
+            } else if exchange.output.isPending, headDeadline(exchange) <= now {
                 metrics.increment(.timeoutsDeadline)
                 metrics.increment(.rejectedDeadlineExceeded)
                 exchange.reason = .deadlineExceeded
@@ -493,6 +493,18 @@ final class HTTP1Connection: @unchecked Sendable {
         }
         exchange.stream = .response
         metrics.increment(.streamsActive)
+    }
+
+    /// Until when the response's head must be there. While a request's body flows beyond the deadline, that long after
+    /// its last piece was taken.
+    private func headDeadline(_ exchange: Exchange) -> Nanoseconds {
+        switch exchange.stream {
+        case .none: return exchange.deadline
+        case .response where exchange.output.isPending:
+            guard let route = exchange.routeReference else { return .max }
+            return bodyTakenAt &+ route._withUnsafeGuaranteedRef { $0.deadlineNanoseconds }
+        case .response, .tunnel: return .max
+        }
     }
 
     /// Whether a body is on its way: the response's, or the request's to somebody who takes it.

@@ -22,7 +22,7 @@ final class ServerShared: Sendable {
     let workers: WorkerPool
     let snapshots: SnapshotCell
     let upstreams: [Upstream]
-    /// Responses that still flow after their deadline, and tunnels: both share the first.
+    /// Bodies that still flow after their deadline.
     let streams: Quota
     let tunnels: Quota
     let accessLog: AccessLog?

@@ -9,6 +9,8 @@ import WeirUpstream
 extension ProxyExchange {
     /// Fields that the gateway writes itself.
     private static let ownFields = HeaderNameSet(.forwarded, .xForwardedFor, .xForwardedProto, .xForwardedHost)
+    /// Fields that say who the client is, and that nobody but a trusted proxy may write.
+    private static let clientFields = HeaderNameSet(.xRealIP, .xForwardedPort)
     /// Line ends, names, version, Via, request id and trace.
     private static let fixedBytesMax = 512
 
@@ -35,7 +37,8 @@ extension ProxyExchange {
         let path = exchange.match.pointee.usesScratch ? RequestTarget.withoutDotSegments(exchange.bytes(head.path)) : []
         let room = loop.reserveOutput(
             connection.channel,
-            Int(head.byteCount) + 2 * authority.count + ClientFields.bytesMax + Self.fixedBytesMax
+            Int(head.byteCount) + exchange.parser.pointee.fieldCount + 2 * authority.count + ClientFields.bytesMax
+                + Self.fixedBytesMax
         )
         var writer = HeadWriter(room)
         writer.raw(exchange.bytes(head.methodRange))
@@ -52,11 +55,11 @@ extension ProxyExchange {
             writer.raw(exchange.bytes(query))
         }
         writer.raw(" HTTP/1.1\r\n")
-        writeFields(of: exchange, &writer, head, authority)
+        writeFields(of: exchange, &writer, head, authority, isPeerTrusted)
         writeClient(of: exchange, &writer, fields, authority, isPeerTrusted)
         writer.raw(head.minorVersion == 0 ? "Via: 1.0 weir\r\n" : "Via: 1.1 weir\r\n")
         if head.isChunked { writer.raw("Transfer-Encoding: chunked\r\n") }
-        if head.hasUpgrade {
+        if head.hasUpgrade, !upgradesHTTP(exchange) {
             writer.raw("Connection: upgrade\r\n")
             writeLines(of: exchange, .upgrade, "Upgrade: ", &writer)
         } else if connection.pool.upstream.policy.proxyProtocol != nil {
@@ -72,9 +75,10 @@ extension ProxyExchange {
         of exchange: Exchange,
         _ writer: inout HeadWriter,
         _ head: RequestHead,
-        _ authority: UnsafeRawBufferPointer
+        _ authority: UnsafeRawBufferPointer,
+        _ isPeerTrusted: Bool
     ) {
-        var omitted = Self.ownFields
+        var omitted = isPeerTrusted ? Self.ownFields : Self.ownFields.union(Self.clientFields)
         let seen = exchange.parser.pointee.fields.seen
         // The authority of an absolute target counts more than Host (RFC 9112 section 3.2.2).
         if case .absolute = head.form { omitted.insert(.host) }
@@ -150,7 +154,10 @@ extension ProxyExchange {
             writer.raw(authority)
             writer.raw("\r\n")
         }
-        if isPeerTrusted, seen.contains(.forwarded) { writeLines(of: exchange, .forwarded, "Forwarded: ", &writer) }
+        // Of the two the one that the client was found by; the other may be the client's own.
+        if isPeerTrusted, seen.contains(.forwarded), !seen.contains(.xForwardedFor) {
+            writeLines(of: exchange, .forwarded, "Forwarded: ", &writer)
+        }
         writer.raw(client.forwarded)
         writer.raw(authority)
         writer.raw("\"\r\n")
@@ -176,6 +183,17 @@ extension ProxyExchange {
             writer.raw(value)
             writer.raw("\r\n")
         }
+    }
+
+    /// Whether another version of HTTP is among what the client asks to switch to (`h2c`, `HTTP/2.0`): through it
+    /// requests would pass that nobody here has looked at.
+    private func upgradesHTTP(_ exchange: Exchange) -> Bool {
+        var isHTTP = false
+        eachValue(of: exchange, .upgrade) { value in
+            let text = String(decoding: value, as: UTF8.self).lowercased()
+            if text.contains("h2c") || text.contains("http/") { isHTTP = true }
+        }
+        return isHTTP
     }
 
     private func eachValue(of exchange: Exchange, _ name: HeaderName, _ body: (UnsafeRawBufferPointer) -> Void) {

@@ -60,6 +60,10 @@ final class ProxyExchange: @unchecked Sendable {
 
     private var connection: UpstreamConnection? { leased?.takeUnretainedValue() }
 
+    var isIdle: Bool {
+        if case .idle = phase { true } else { false }
+    }
+
     /// Whether a piece of the request's body can be taken now.
     var takesBody: Bool {
         guard case .leased = phase else {
@@ -348,6 +352,8 @@ final class ProxyExchange: @unchecked Sendable {
             connection.endTunnel(exchange)
         } else {
             exchange.reason = fault.reason
+            // What came before the fault, and answers to earlier requests, are still the client's.
+            loop.flush(connection.channel)
             connection.breakOff()
         }
     }

@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a loop's requests find their upstream.
 
+import Synchronization
 import WeirEventLoop
 import WeirUpstream
+
+/// Middleware has read from the body of a request that it then let go on to an upstream.
+struct UpstreamBodyTaken: Error, CustomStringConvertible {
+    var description: String { "middleware has read the body of a request that is passed on to an upstream" }
+}
 
 extension ServerLoop {
     /// Passes a request on to the upstream at this place of the snapshot's, which is the place of its pool.
@@ -15,6 +21,11 @@ extension ServerLoop {
         guard let pool = pools.first(where: { $0.upstream.name == reference.name }) else {
             // The start has checked that each route's upstream is there.
             fail(exchange, HTTPError(.badGateway, "there is no such upstream"))
+            return
+        }
+        guard exchange.bodyBytesIn == UInt64(exchange.parts.pointee.pieces.byteCount) else {
+            // The head would go on with a length that nothing follows: the next request would be taken for the body.
+            fail(exchange, UpstreamBodyTaken())
             return
         }
         exchange.withProxyHalf { $0.begin(pool, adding: fields) }
@@ -43,6 +54,10 @@ extension ServerLoop {
     /// The endpoint's number in the access log; -1 without one.
     func endpointName(_ connection: UpstreamConnection) -> Int16 {
         guard let log = server.accessLog else { return -1 }
-        return Int16(clamping: log.endpoints.index(of: connection.endpoint.url.description))
+        let known = connection.endpoint.logIndex.load(ordering: .relaxed)
+        if known > -2 { return Int16(clamping: known) }
+        let index = log.endpoints.index(of: EndpointURL(place: connection.endpoint.url.place).description)
+        connection.endpoint.logIndex.store(index, ordering: .relaxed)
+        return Int16(clamping: index)
     }
 }

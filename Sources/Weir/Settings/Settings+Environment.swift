@@ -72,6 +72,9 @@ extension Settings {
         if loopStuck < loopStall {
             throw conflict("WEIR_LOOP_STUCK", "WEIR_LOOP_STALL", "a time for stuck loops not below that for stalls")
         }
+        if takesProxyProtocol, trustedProxies.isEmpty {
+            throw conflict("WEIR_PROXY_PROTOCOL", "WEIR_TRUSTED_PROXIES", "the proxies that send the header")
+        }
         // The kernel would let both bind (SO_REUSEPORT) and hand probes and requests to either at random.
         if adminListen.contains(where: { !$0.isChosenByKernel && listen.contains($0) }) {
             throw conflict("WEIR_ADMIN_LISTEN", "WEIR_LISTEN", "different addresses for probes and for requests")

@@ -174,7 +174,7 @@ extension Settings {
             "WEIR_DEADLINE",
             \.deadline,
             .duration(.milliseconds(1) ... .seconds(3600)),
-            "Within what time a response's head must be there; else 504",
+            "Within what time a response's head must be there, from the end of a body that took longer; else 504",
             seenIn: #"`weir_rejected_total{reason="deadline_exceeded"}`"#
         ),
         Setting(

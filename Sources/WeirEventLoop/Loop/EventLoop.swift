@@ -83,7 +83,9 @@ package final class EventLoop: @unchecked Sendable {
 
     /// Connections that are open on this loop or on their way to it.
     package var openChannelCount: Int {
-        openChannels.load(ordering: .relaxed) + incomingChannels.load(ordering: .relaxed)
+        // In this order: one that arrives in between is counted twice rather than not at all. Pairs with `takeOver`.
+        let incoming = incomingChannels.load(ordering: .acquiring)
+        return openChannels.load(ordering: .relaxed) + incoming
     }
 
     /// Connections that this loop has made.

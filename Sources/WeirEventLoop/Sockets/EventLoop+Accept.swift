@@ -50,11 +50,13 @@ package final class AcceptPolicy: Sendable {
         return (beyond >= 0 ? beyond + spare : 0, descriptors < 0)
     }
 
-    /// Descriptors that are in use, near enough.
+    /// Descriptors that are in use, near enough: connections and what was open at the start, or the lowest number that
+    /// is free where that is more, because files and what handlers open count too.
     var descriptorCount: Int {
         var sum = otherDescriptors
         for member in members { sum += member.loop.openChannelCount + member.loop.outboundChannelCount }
-        return sum
+        guard let loop = members.first?.loop else { return sum }
+        return max(sum, Int(weir_lowest_free_descriptor(loop.inbox.descriptor)))
     }
 
     var openCount: Int {
@@ -188,7 +190,8 @@ extension EventLoop {
     /// Opens a channel for a connection that another loop accepted for the listener with this index.
     func takeOver(descriptor: Int32, listener index: Int, address: SocketAddress) {
         adopt(descriptor: descriptor, listener: index, address: address)
-        incomingChannels.wrappingSubtract(1, ordering: .relaxed)
+        // Pairs with the acquire in `openChannelCount`: who sees it gone from here sees it among the open ones.
+        incomingChannels.wrappingSubtract(1, ordering: .releasing)
     }
 
     private func adopt(descriptor: Int32, listener index: Int, address: SocketAddress) {

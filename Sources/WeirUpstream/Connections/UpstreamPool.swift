@@ -20,6 +20,8 @@ package final class UpstreamPool: @unchecked Sendable {
     }
 
     package let upstream: Upstream
+    /// Requests of this loop wait; see `Upstream.setWaiting`.
+    let isWaiting = Atomic<Bool>(false)
     package let loop: EventLoop
     let events: UnsafePointer<UpstreamEvents>
     let channelEvents: UnsafeMutablePointer<ChannelEvents>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One endpoint of an upstream. Shared by all loops: what changes is atomics, and the addresses of a name.
 
-import Synchronization
+package import Synchronization
 package import WeirEventLoop
 
 /// Somewhere that requests can be sent to. Its connections belong to loops, its counts to the pod.
@@ -20,6 +20,8 @@ package final class Endpoint: @unchecked Sendable {
     private let requests = Atomic<UInt64>(0)
     private let failures = InlineArray<6, Atomic<UInt64>> { _ in Atomic(0) }
     private let answered = Atomic<Bool>(false)
+    /// Its number in the access log; -2 until it was asked for. Relaxed: whoever asks twice gets the same.
+    package let logIndex = Atomic<Int>(-2)
 
     package init(_ url: EndpointURL) {
         self.url = url

@@ -31,9 +31,9 @@ package final class Upstream: Sendable {
     /// Whose turn it is, endpoint by endpoint, as often as their weights say.
     private let turns: [UInt16]
     private let turn = Atomic<UInt64>(0)
-    /// Loops with requests that wait for a connection: bit `index % 64`. Set before the last look at the counts,
-    /// looked at after a count was lowered; sequentially consistent, so that one of the two sees the other.
-    private let waitingLoops = Atomic<UInt64>(0)
+    /// How many pools have requests that wait for a connection. Raised before the last look at the counts, looked at
+    /// after a count was lowered; sequentially consistent, so that one of the two sees the other.
+    private let waitingPools = Atomic<Int>(0)
     private let pools = Mutex<[PoolReference]>([])
 
     /// Pools outlive their upstream's use: the loops that own them are stopped first.
@@ -99,22 +99,19 @@ package final class Upstream: Sendable {
     }
 
     /// Whether requests of any loop wait for a connection.
-    var hasWaiting: Bool { waitingLoops.load(ordering: .sequentiallyConsistent) != 0 }
+    var hasWaiting: Bool { waitingPools.load(ordering: .sequentiallyConsistent) != 0 }
 
+    /// Notes that requests of a pool wait, or no longer do; on the pool's loop.
     func setWaiting(_ pool: UpstreamPool, _ isWaiting: Bool) {
-        let bit = UInt64(1) << UInt64(pool.loop.index % 64)
-        if isWaiting {
-            waitingLoops.bitwiseOr(bit, ordering: .sequentiallyConsistent)
-        } else {
-            waitingLoops.bitwiseAnd(~bit, ordering: .sequentiallyConsistent)
-        }
+        guard pool.isWaiting.exchange(isWaiting, ordering: .sequentiallyConsistent) != isWaiting else { return }
+        waitingPools.wrappingAdd(isWaiting ? 1 : -1, ordering: .sequentiallyConsistent)
     }
 
     /// A place for a connection has become free: the loops with requests that wait look again.
     func wakeWaiting() {
-        let waiting = waitingLoops.load(ordering: .sequentiallyConsistent)
-        guard waiting != 0 else { return }
-        for reference in pools.withLock({ $0 }) where waiting & (1 << UInt64(reference.pool.loop.index % 64)) != 0 {
+        guard hasWaiting else { return }
+        for reference in pools.withLock({ $0 })
+        where reference.pool.isWaiting.load(ordering: .sequentiallyConsistent) {
             reference.pool.wake()
         }
     }

@@ -232,6 +232,87 @@ import WeirTestSupport
         }
     }
 
+    private struct Reading: Middleware {
+        func handle(_ request: Request, _ context: RequestContext, next: NextHandler) async throws -> Response {
+            _ = try await request.body.collect()
+            return try await next(request, context)
+        }
+    }
+
+    @Test func `a request whose body middleware has read is not passed on without it`() async throws {
+        let notes = Notes()
+        try await withUpstream { app in
+            app.post("/x") { _, _ in
+                notes.add("asked")
+                return .text("x")
+            }
+        } gateway: { app, upstream in
+            app.use(Reading())
+            app.proxy("/*path", to: upstream)
+        } test: { client async throws in
+            #expect(try await client.post("/x", body: Array("body".utf8)).status == 500)
+            #expect(notes.all.isEmpty)
+            #expect(try await client.post("/x", body: []).text == "x")
+        }
+    }
+
+    private struct Holding: Middleware {
+        let gate: Gate
+
+        func handle(_ request: Request, _ context: RequestContext, next: NextHandler) async throws -> Response {
+            if request.path == "/left" {
+                // Not a sleep, which a cancelled task does not take.
+                while !gate.hasOpened { await context.yield() }
+            }
+            return try await next(request, context)
+        }
+    }
+
+    @Test func `a client that leaves while middleware works costs the endpoint nothing, and nobody gets its answer`()
+        async throws
+    {
+        let gate = Gate()
+        let notes = Notes()
+        let folder = try ScratchFolder()
+        let upstreamLog = CapturedLog()
+        let upstream = makeApp(log: upstreamLog) {
+            $0.listen = [.unix(path: "\(folder.path)/up.sock", mode: 0o600)]
+            $0.drainDelay = .zero
+        }
+        upstream.get("/:name", on: .loop) { request, _ in
+            let name = try request.parameter("name")
+            notes.add(name)
+            return .text(name)
+        }
+        let behind = try await RunningApp(upstream, log: upstreamLog)
+        let log = CapturedLog()
+        let app = makeApp(log: log) {
+            $0.listen = [.tcp(host: "127.0.0.1", port: 0)]
+            $0.drainDelay = .zero
+        }
+        app.use(Holding(gate: gate))
+        app.proxy("/*path", to: .endpoints("unix:\(folder.path)/up.sock", name: "up"))
+        let running = try await RunningApp(app, log: log)
+        let address = try #require(running.addresses.first)
+        let leaving = try RawClient(address)
+        leaving.send("GET /left HTTP/1.1\r\nHost: h\r\n\r\n")
+        leaving.endSending()
+        // Answered on the same loop: what the other has sent, and its end, have come.
+        for name in ["one", "two"] {
+            let other = try RawClient(address)
+            other.send("GET /\(name) HTTP/1.1\r\n\(Self.host)\r\n")
+            #expect(try await WireResponse.all(in: other.receiveToEnd()).map(\.text) == [name])
+        }
+        gate.open()
+        #expect(await leaving.receiveToEnd().isEmpty)
+        let last = try RawClient(address)
+        last.send("GET /three HTTP/1.1\r\n\(Self.host)\r\n")
+        #expect(try await WireResponse.all(in: last.receiveToEnd()).map(\.text) == ["three"])
+        #expect(notes.all == ["one", "two", "three"])
+        try await running.stop()
+        try await behind.stop()
+    }
+
     @Test func `middleware may answer instead of the endpoint`() async throws {
         let notes = Notes()
         try await withUpstream { app in

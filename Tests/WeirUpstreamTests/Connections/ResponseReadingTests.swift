@@ -49,7 +49,7 @@ import WeirUpstream
         #expect(request.settledCount > 0, what)
         #expect(test[0].requestsExecuting == 0, what)
         #expect(test[0].connectionCount == (response.keeps ? 1 : 0), what)
-        if !response.keeps, !response.closes { #expect(peer.receive().isEnd, what) }
+        if !response.keeps, !response.closes { #expect(peer.receivesEnd(), what) }
     }
 
     /// The one connection that serves them all.
@@ -201,7 +201,7 @@ import WeirUpstream
             #expect(request.endedCount == 0)
             #expect(test.failures("malformed") == 1)
             #expect(test[0].connectionCount == 0)
-            #expect(peer.receive().isEnd)
+            #expect(peer.receivesEnd())
         }
     }
 
@@ -382,7 +382,7 @@ import WeirUpstream
         #expect(test[0].requestsExecuting == 0)
         #expect(test[0].connectionCount == 0)
         #expect(test[0].failureCounts.allSatisfy { $0.count == 0 })
-        #expect(peer.receive().isEnd)
+        #expect(peer.receivesEnd())
     }
 
     @Test func `giving up twice is once, and after the end is nothing`() throws {

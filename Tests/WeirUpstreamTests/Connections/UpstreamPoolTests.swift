@@ -120,7 +120,7 @@ import WeirUpstream
         test.advance(by: .milliseconds(9999))
         #expect(!peer.receive().isEnd)
         test.advance(by: .milliseconds(1))
-        #expect(peer.receive().isEnd)
+        #expect(peer.receivesEnd())
         #expect(test[0].connectionCount == 0)
         #expect(test[0].failureCounts.allSatisfy { $0.count == 0 })
     }
@@ -320,7 +320,7 @@ import WeirUpstream
         #expect(request.faults == [.timeout])
         #expect(test.failures("timeout") == 1)
         #expect(test[0].connectionCount == 0)
-        #expect(peer.receive().isEnd)
+        #expect(peer.receivesEnd())
     }
 
     @Test func `an endpoint may not stop taking a body`() throws {
@@ -402,7 +402,7 @@ import WeirUpstream
         test.turn()
         test.pool.close()
         test.turn()
-        #expect(unused.receive().isEnd)
+        #expect(unused.receivesEnd())
         #expect(test[0].connectionCount == 1)
         let (late, latePeer) = try begin(test, endpoint)
         for peer in [peer, latePeer] { peer.send(Self.answer) }
@@ -419,7 +419,7 @@ import WeirUpstream
         test.pool.close()
         test.turn()
         #expect(test[0].connectionCount == 0)
-        #expect(try endpoint.accept().receive().isEnd)
+        #expect(try endpoint.accept().receivesEnd())
     }
 
     @Test func `the end of the loop ends the requests, and their connections' places are free`() throws {
@@ -435,7 +435,7 @@ import WeirUpstream
         test.end()
         #expect(first.faults.count == 1)
         #expect(first.answers == [.leased, .failed(.connect)])
-        #expect(firstPeer.receive().isEnd)
+        #expect(firstPeer.receivesEnd())
         #expect(test[0].connectionCount == 0)
         #expect(test[0].requestsExecuting == 0)
     }

@@ -82,6 +82,16 @@ final class ScriptedPeer {
 
     func send(_ text: String) { send(Array(text.utf8)) }
 
+    /// Whether the connection ends, which the kernel may report a moment after it was closed.
+    func receivesEnd() -> Bool {
+        for _ in 0..<50 {
+            if receive().isEnd { return true }
+            var wanted = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            _ = poll(&wanted, 1, 100)
+        }
+        return false
+    }
+
     /// What has come until now.
     func receive() -> (text: String, isEnd: Bool) {
         var bytes: [UInt8] = []

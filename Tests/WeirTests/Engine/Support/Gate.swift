@@ -18,6 +18,8 @@ final class Gate: Sendable {
         for _ in 0..<60_000 where !isOpen.load(ordering: .acquiring) { usleep(500) }
     }
 
+    var hasOpened: Bool { isOpen.load(ordering: .acquiring) }
+
     func open() { isOpen.store(true, ordering: .releasing) }
 }
 
