@@ -202,7 +202,7 @@ import WeirTestSupport
         test.loop.acceptPolicy = AcceptPolicy(
             loops: [test.loop],
             connectionsMax: isDescriptors ? 100 : 2,
-            descriptorsHigh: isDescriptors ? 3 : 100,
+            descriptorsHigh: isDescriptors ? 3 : .max,
             descriptorsMax: .max
         )
         let address = try listen(on: test, Recorder.opener { Recorder() })
