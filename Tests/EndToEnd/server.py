@@ -16,7 +16,7 @@ from wire import Wire
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("WEIR_HELLO", str(REPOSITORY / ".build/release/hello"))
-GATEWAY = os.environ.get("WEIR_GATEWAY", str(REPOSITORY / ".build/release/weir"))
+GATEWAY = os.path.abspath(os.environ.get("WEIR_GATEWAY", str(REPOSITORY / ".build/release/weir")))
 SAMPLE = re.compile(r"^([a-zA-Z_:][\w:]*(?:\{[^}]*\})?) (\S+)$")
 
 # Ports of the kernel's choice, and a drain that waits for nobody but requests in flight.
