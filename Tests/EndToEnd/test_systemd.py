@@ -16,10 +16,9 @@ import pytest
 import journal
 from manager import Manager
 from polling import PATIENCE_SECONDS, eventually
-from server import REPOSITORY, TEST_SETTINGS
+from server import GATEWAY, REPOSITORY, TEST_SETTINGS
 from wire import Wire
 
-GATEWAY = os.environ.get("WEIR_GATEWAY", str(REPOSITORY / ".build/release/weir"))
 UNITS = REPOSITORY / "manifests/systemd"
 
 
