@@ -7,7 +7,7 @@ package import WeirHTTP
 /// One finished request. In a ring, the bytes of a request id that the client gave follow it.
 package struct AccessRecord: BitwiseCopyable, Sendable {
     /// The most bytes of a request id (``RequestContext/requestID``).
-    package static let idBytesMax = 128
+    package static let idBytesMax = RequestIDSyntax.bytesMax
     /// Bytes of a record in a ring, without the id.
     package static let byteCount = MemoryLayout<AccessRecord>.stride
 

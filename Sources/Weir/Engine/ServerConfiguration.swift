@@ -21,7 +21,6 @@ struct ServerConfiguration: Sendable {
     let writeBytesPerTimeoutMin: UInt64
     let stallNanoseconds: Nanoseconds
     let tunnelTimeout: Nanoseconds
-    let deadlineHalf: Nanoseconds
     let trustedProxies: TrustedNetworks
     let takesProxyProtocol: Bool
 
@@ -46,7 +45,6 @@ struct ServerConfiguration: Sendable {
         bodyBytesPerTimeoutMin = UInt64(rate * Double(bodyTimeout) / 1e9)
         writeBytesPerTimeoutMin = UInt64(rate * Double(writeTimeout) / 1e9)
         stallNanoseconds = settings.loopStall.nanosecondsClamped
-        deadlineHalf = settings.deadline.nanosecondsClamped / 2
         tunnelTimeout = settings.tunnelTimeout.nanosecondsClamped
         // Validated with the settings.
         trustedProxies = TrustedNetworks(settings.trustedProxies.joined(separator: ",")) ?? TrustedNetworks()

@@ -93,10 +93,8 @@ extension Exchange {
         let isThere = parser.pointee.fields.seen.bits & (1 << UInt64(HeaderName.xRequestID.rawValue)) != 0
         guard isThere, headCount > 0, let field = parser.pointee.fields.first(.xRequestID) else { return nil }
         let given = bytes(field.value)
-        let isPlausible =
-            !given.isEmpty && given.count <= AccessRecord.idBytesMax
-            && given.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
-        return isPlausible ? given : nil
+        // The exchange's own copy of the head.
+        return RequestIDSyntax.isAcceptable(Span<UInt8>(_unsafeBytes: given)) ? given : nil
     }
 }
 

@@ -6,6 +6,7 @@ import Synchronization
 import Testing
 import WeirEventLoop
 import WeirMetrics
+import WeirTestSupport
 
 @Suite struct InboxTests {
     @Test func `messages run in the order in which they were sent`() throws {

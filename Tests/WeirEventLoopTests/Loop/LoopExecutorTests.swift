@@ -6,6 +6,7 @@ import Synchronization
 import Testing
 import WeirEventLoop
 import WeirMetrics
+import WeirTestSupport
 
 @Suite(.timeLimit(.minutes(2))) struct LoopExecutorTests {
     @Test func `a task stays on its loop from the first instruction on and after each suspension`() async throws {

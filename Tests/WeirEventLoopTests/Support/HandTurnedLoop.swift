@@ -5,6 +5,7 @@ import CWeirSystem
 import Testing
 import WeirEventLoop
 import WeirMetrics
+import WeirTestSupport
 
 /// An event loop in the test's hands.
 final class HandTurnedLoop {

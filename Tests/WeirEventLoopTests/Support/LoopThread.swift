@@ -5,6 +5,7 @@ import Synchronization
 import Testing
 import WeirEventLoop
 import WeirMetrics
+import WeirTestSupport
 
 /// A running event loop; ended and joined by `stop`.
 final class LoopThread: Sendable {

@@ -3,6 +3,7 @@
 import Synchronization
 import Testing
 import WeirEventLoop
+import WeirTestSupport
 
 @Suite struct WorkerPoolTests {
     /// Longer than any test lasts.

@@ -2,6 +2,7 @@
 
 import Testing
 import WeirEventLoop
+import WeirTestSupport
 import WeirUpstream
 
 @Suite struct NameResolverTests {

@@ -5,6 +5,7 @@ import Testing
 import WeirEventLoop
 import WeirHTTP
 import WeirMetrics
+import WeirTestSupport
 import WeirUpstream
 
 /// One loop's connections to an upstream, in the test's hands.

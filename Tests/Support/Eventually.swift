@@ -2,20 +2,19 @@
 // Waiting for what other threads do: for a condition, never for a time. The bound only ends a test that has failed.
 
 import Glibc
-import Testing
-import WeirEventLoop
+package import Testing
 
-private let patience: Nanoseconds = 30_000_000_000
+private let patience: Duration = .seconds(30)
 
 /// Waits until `condition` holds; records an issue if it does not within half a minute.
-func eventually(
+package func eventually(
     _ what: Comment,
     sourceLocation: SourceLocation = #_sourceLocation,
     _ condition: () -> Bool
 ) {
-    let end = LoopClock.monotonic.now + patience
+    let end = ContinuousClock.now.advanced(by: patience)
     while !condition() {
-        if LoopClock.monotonic.now > end {
+        if ContinuousClock.now > end {
             Issue.record(what, sourceLocation: sourceLocation)
             return
         }
