@@ -36,6 +36,7 @@ let package = Package(
         .target(name: "WeirMetrics", swiftSettings: leafSettings),
         .target(name: "WeirHTTP", swiftSettings: leafSettings),
         .target(name: "WeirRouting", swiftSettings: leafSettings),
+        .target(name: "WeirFlow", swiftSettings: leafSettings),
         .target(
             name: "WeirEventLoop",
             dependencies: ["CWeirSystem", "WeirMetrics"],
@@ -49,7 +50,8 @@ let package = Package(
         .target(
             name: "Weir",
             dependencies: [
-                "CWeirSystem", "WeirHost", "WeirMetrics", "WeirHTTP", "WeirRouting", "WeirEventLoop", "WeirUpstream",
+                "CWeirSystem", "WeirHost", "WeirMetrics", "WeirHTTP", "WeirRouting", "WeirFlow", "WeirEventLoop",
+                "WeirUpstream",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -110,6 +112,11 @@ let package = Package(
         .testTarget(
             name: "WeirRoutingTests",
             dependencies: ["WeirRouting", "WeirTestSupport"],
+            swiftSettings: strictSettings
+        ),
+        .testTarget(
+            name: "WeirFlowTests",
+            dependencies: ["WeirFlow", "WeirTestSupport"],
             swiftSettings: strictSettings
         ),
         .testTarget(
