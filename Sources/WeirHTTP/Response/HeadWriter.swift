@@ -78,15 +78,26 @@ package struct HeadWriter: ~Copyable {
         var place = unsafe base + count
         unsafe place.copyMemory(from: start, byteCount: prefix.count)
         unsafe place += prefix.count
-        var divisor: UInt64 = 1
+        // Backwards from the last digit: dividing by a constant is a multiplication, dividing by a variable is not.
         let length = UInt64(body.count)
-        while length / divisor >= 10 { divisor &*= 10 }
-        while divisor > 0 {
-            let digit = UInt8(truncatingIfNeeded: length / divisor % 10)
-            unsafe place.storeBytes(of: UInt8(ascii: "0") &+ digit, as: UInt8.self)
-            unsafe place += 1
-            divisor /= 10
+        var digitCount = 1
+        var bound: UInt64 = 10
+        while length >= bound, digitCount < 19 {
+            digitCount &+= 1
+            bound &*= 10
         }
+        var rest = length
+        var index = digitCount
+        repeat {
+            index &-= 1
+            unsafe place.storeBytes(
+                of: UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10),
+                toByteOffset: index,
+                as: UInt8.self
+            )
+            rest /= 10
+        } while index > 0
+        unsafe place += digitCount
         unsafe place.storeBytes(of: UInt32(0x0A0D_0A0D).littleEndian, as: UInt32.self)
         unsafe place += 4
         if let bytes = body.baseAddress { unsafe place.copyMemory(from: bytes, byteCount: body.count) }
