@@ -26,6 +26,9 @@ final class CellTable: @unchecked Sendable {
     // Cell numbers at the hash of their key or after it; 0 is a free slot. At most half are taken, so probing ends.
     private let slots: UnsafeMutablePointer<UInt16>
     private let published = Atomic<Int>(0)
+    // The key that was asked for last and its cell: most requests are like the one before. Writer's thread only.
+    private var lastKey: UInt64 = .max
+    private var lastCell = overflowCell
 
     init(cellsMax: Int, countersPerCell: Int) {
         precondition(cellsMax >= 2 && cellsMax <= Int(UInt16.max), "a table has 2 to 65535 cells")
@@ -54,6 +57,14 @@ final class CellTable: @unchecked Sendable {
 
     /// The cell of this key, a new one if it is new, the overflow cell if there is no room. Writer's thread only.
     func cell(_ key: UInt64) -> Int {
+        if key == lastKey { return lastCell }
+        let cell = lookUp(key)
+        lastKey = key
+        lastCell = cell
+        return cell
+    }
+
+    private func lookUp(_ key: UInt64) -> Int {
         // Fibonacci hashing: the product's upper half is well mixed where keys differ in a few bits only.
         var slot = Int(truncatingIfNeeded: (key &* 0x9E37_79B9_7F4A_7C15) >> 32) & slotMask
         while true {

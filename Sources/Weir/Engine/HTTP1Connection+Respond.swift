@@ -92,7 +92,7 @@ extension HTTP1Connection {
         let hasNoContent = code == 204 || code == 304
         let sendsBody = !hasNoContent && !body.isEmpty && !exchange.isHead
         let isInline = sendsBody && body.count <= Self.inlineBytesMax
-        giveUpBody(exchange)
+        if !exchange.input.isDone { giveUpBody(exchange) }
         let framing: Framing = hasNoContent ? .none : .length(body.count)
         if isInline, code == 200, response.headers.isEmpty, !isLast, exchange.parser.pointee.head.minorVersion > 0,
             let prefix = owner.prefix(of: response.contentType)
@@ -338,7 +338,7 @@ extension HTTP1Connection {
     /// Both halves are done, or the connection ends: the exchange is over.
     func complete(_ exchange: Exchange) {
         guard isAt(exchange), let lease = leased else { return }
-        leaveStream(exchange)
+        if exchange.stream != .none { leaveStream(exchange) }
         owner.record(exchange)
         leased = nil
         exchange.connection = nil

@@ -6,7 +6,7 @@ import WeirMetrics
 
 extension EventLoop: TaskExecutor {
     /// Takes a job from the concurrency runtime; from the loop's own thread without a lock.
-    package func enqueue(_ job: consuming ExecutorJob) {
+    @usableFromInline package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         if isCurrent {
             core.pointee.jobs.push(job)

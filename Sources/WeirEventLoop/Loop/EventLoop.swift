@@ -4,13 +4,14 @@
 
 import CWeirSystem
 import Glibc
-import Synchronization
+public import Synchronization
 package import WeirMetrics
 
 /// An event loop, which is also the executor of the tasks that belong to its connections.
 ///
 /// `@unchecked Sendable`: `core` is confined to the thread that calls `run`, from then on; the rest is atomics, the
 /// inbox's mutex, and constants.
+@usableFromInline
 package final class EventLoop: @unchecked Sendable {
     static let tickNanoseconds: Nanoseconds = 1_000_000
     static let eventsPerTurnMax = 256
@@ -31,8 +32,8 @@ package final class EventLoop: @unchecked Sendable {
     /// Set before the loop runs, constant from then on.
     package var acceptPolicy: AcceptPolicy?
 
-    /// The instant of the last turn, for the liveness check; relaxed, it publishes nothing.
-    private let lastTurn: Atomic<UInt64>
+    /// The instant of the present or last turn, which the liveness check reads as well; relaxed, it publishes nothing.
+    @usableFromInline let turnInstant: Atomic<UInt64>
     /// Connections of clients that are open, for the choice of the least-loaded loop; relaxed.
     private let openChannels = Atomic<Int>(0)
     /// Connections that we made, for how many descriptors are in use; relaxed.
@@ -61,7 +62,7 @@ package final class EventLoop: @unchecked Sendable {
         core = .allocate(capacity: 1)
         let now = clock.now
         core.initialize(to: LoopCore(poller: poller, now: now))
-        lastTurn = Atomic(now)
+        turnInstant = Atomic(now)
         try core.pointee.poller.add(inbox.descriptor, interest: .readable, token: Token.wake)
     }
 
@@ -96,7 +97,7 @@ package final class EventLoop: @unchecked Sendable {
 
     /// How long ago the loop turned for the last time.
     package var sinceLastTurn: Nanoseconds {
-        let last = lastTurn.load(ordering: .relaxed)
+        let last = now
         let present = clock.now
         return present > last ? present - last : 0
     }
@@ -114,8 +115,8 @@ package final class EventLoop: @unchecked Sendable {
 
     // MARK: On the loop's thread
 
-    /// The instant of the present turn.
-    package var now: Nanoseconds { core.pointee.now }
+    /// The instant of the present turn. Inlined elsewhere: a request asks for it ten times.
+    @inlinable package var now: Nanoseconds { turnInstant.load(ordering: .relaxed) }
 
     /// The instant of this call, later than `now`: for what must not wait for the next turn.
     package var instant: Nanoseconds { clock.now }
@@ -164,8 +165,7 @@ package final class EventLoop: @unchecked Sendable {
             timeoutMilliseconds: mayWait ? timeout : 0
         )
         inbox.endSleep()
-        core.pointee.now = clock.now
-        lastTurn.store(core.pointee.now, ordering: .relaxed)
+        turnInstant.store(clock.now, ordering: .relaxed)
         metrics.increment(.loopTurns)
         var index = 0
         while index < count {
@@ -196,7 +196,7 @@ package final class EventLoop: @unchecked Sendable {
         }
         let tick = core.pointee.timers.idleUntilTick
         if tick == .max { return Int32(Self.waitMillisecondsMax) }
-        let present = core.pointee.now / Self.tickNanoseconds
+        let present = now / Self.tickNanoseconds
         return tick <= present ? 0 : Int32(min(tick - present, Self.waitMillisecondsMax))
     }
 
@@ -234,7 +234,7 @@ package final class EventLoop: @unchecked Sendable {
     }
 
     private func fireTimers() {
-        let tick = core.pointee.now / Self.tickNanoseconds
+        let tick = now / Self.tickNanoseconds
         guard tick >= core.pointee.timers.idleUntilTick else { return }
         core.pointee.timers.advance(to: tick)
         while let node = core.pointee.timers.takeDue() {
@@ -245,7 +245,7 @@ package final class EventLoop: @unchecked Sendable {
             let state = UnsafeMutableRawPointer(node).assumingMemoryBound(to: ChannelState.self)
             let channel = Channel(state: state)
             let deadline = state.pointee.deadline
-            if deadline > core.pointee.now {
+            if deadline > now {
                 if deadline != .max { core.pointee.timers.schedule(node, at: Self.tick(notBefore: deadline)) }
                 continue
             }
@@ -262,7 +262,7 @@ package final class EventLoop: @unchecked Sendable {
     }
 
     private func fire(_ timer: LoopTimer) {
-        if timer.instant > core.pointee.now {
+        if timer.instant > now {
             schedule(timer, at: timer.instant)
         } else {
             timer.fire(self)

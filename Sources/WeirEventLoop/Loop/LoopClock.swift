@@ -5,7 +5,7 @@ import Glibc
 import Synchronization
 
 /// Nanoseconds of monotonic time.
-package typealias Nanoseconds = UInt64
+@usableFromInline package typealias Nanoseconds = UInt64
 
 /// Where a loop takes its time from.
 package enum LoopClock: Sendable {

@@ -17,8 +17,6 @@ package struct LoopCore: ~Copyable {
     var scheduled: [UInt32] = []
     var reading: [UInt32] = []
     var reaping: [(slot: UInt32, reason: CloseReason)] = []
-    /// The instant of this turn.
-    var now: Nanoseconds
     /// When the last round of jobs ended.
     var jobsEnded: Nanoseconds = 0
     /// The hook before the jobs has something to do.
@@ -35,7 +33,6 @@ package struct LoopCore: ~Copyable {
 
     init(poller: Poller, now: Nanoseconds) {
         self.poller = poller
-        self.now = now
         timers = TimerWheel(tick: now / EventLoop.tickNanoseconds)
         events = .allocate(capacity: EventLoop.eventsPerTurnMax)
         receiveBuffer = .allocate(byteCount: EventLoop.receiveBufferCount, alignment: 64)
