@@ -17,31 +17,25 @@ final class HTTP1Connection: @unchecked Sendable {
     let loop: EventLoop
     let metrics: MetricsShard
     private(set) var channel: Channel
-    private(set) var peer = PeerAddress()
-    var phase = ConnectionPhase.idle
     /// The exchange at hand with the one reference of its lease, see `ServerLoop.lease`.
     var leased: Unmanaged<Exchange>?
-    var requestCount = 0
-    /// When the connection is to be closed because of its age.
-    private(set) var retiresAt: Nanoseconds = .max
+    var phase = ConnectionPhase.idle
     /// No request follows the present one.
     var isLast = false
     /// A call of `received` is on the stack: output goes out when it returns, and it goes on with what follows.
     private(set) var isReceiving = false
-
-    /// Where the client connected to, if a trusted PROXY header has said so.
-    private var namedTarget: SocketAddress?
     /// The peer is a proxy whose word about the client counts.
     private(set) var isPeerTrusted = false
-    /// What requests that go on say of the peer; made for the first one.
-    // Changed in two places, neither of which calls anything that could change it too; the run-time check of that would
-    // cost each request 60 instructions, because the compiler makes it at the start of `received`.
-    @exclusivity(unchecked) private var ownClientFields = ClientFields()
+    var requestCount = 0
+    /// When the connection is to be closed because of its age.
+    private(set) var retiresAt: Nanoseconds = .max
 
     // Instants at which something has taken too long; `.max` when nothing is waited for.
     var readDeadline: Nanoseconds = .max
     var writeDeadline: Nanoseconds = .max
     var idleDeadline: Nanoseconds = .max
+
+    private(set) var peer = PeerAddress()
     /// Bytes of the body that came since, and bytes that the client had acknowledged when the present timeout began.
     var bodyBytesInWindow: UInt64 = 0
     var sentBytesAtWindow: UInt64 = 0
@@ -49,6 +43,12 @@ final class HTTP1Connection: @unchecked Sendable {
     var bodyTakenAt: Nanoseconds = 0
     /// When either side of a tunnel has sent something for the last time.
     var tunnelActiveAt: Nanoseconds = 0
+    /// Where the client connected to, if a trusted PROXY header has said so.
+    private var namedTarget: SocketAddress?
+    /// What requests that go on say of the peer; made for the first one.
+    // Changed in two places, neither of which calls anything that could change it too; the run-time check of that would
+    // cost each request 60 instructions, because the compiler makes it at the start of `received`.
+    @exclusivity(unchecked) private var ownClientFields = ClientFields()
 
     init(owner: ServerLoop) {
         self.owner = owner
