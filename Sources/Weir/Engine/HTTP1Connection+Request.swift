@@ -155,17 +155,13 @@ extension HTTP1Connection {
         switch route.handler {
         case .loop(let handler):
             exchange.isAnsweredAtOnce = true
-            let response: Response
             do {
-                response = try handler(Request(exchange: exchange), RequestContext(exchange: exchange))
-            } catch {
-                response = owner.response(for: error, exchange)
-            }
-            owner.noteHeld(by: route)
-            if case .stream = response.body {
-                owner.startStream(exchange, response)
-            } else {
+                let response = try handler(Request(exchange: exchange), RequestContext(exchange: exchange))
+                owner.noteHeld(by: route)
                 respond(exchange, response)
+            } catch {
+                owner.noteHeld(by: route)
+                respond(exchange, owner.response(for: error, exchange))
             }
         case .workers:
             if !owner.server.submit(exchange) { owner.fail(exchange, WorkerQueueFull()) }

@@ -52,6 +52,10 @@ extension HTTP1Connection {
             // A client that is gone takes no answer, and an endpoint should not be asked for one.
             if exchange.isCancelled.load(ordering: .relaxed) { return breakOff() }
             owner.forward(exchange, to: upstream, adding: response.headers)
+        case .stream where exchange.isAnsweredAtOnce:
+            // A handler on the loop returned it: a task produces it, and calls here again.
+            exchange.isAnsweredAtOnce = false
+            owner.startStream(exchange, response)
         case .stream(let length, _):
             beginStream(exchange, response, length: length)
         }

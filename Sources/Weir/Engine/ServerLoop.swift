@@ -28,9 +28,9 @@ final class ServerLoop: @unchecked Sendable {
     let events: UnsafeMutablePointer<ChannelEvents>
     /// The status line of 200 and the Date field, the start of most responses; written anew once a second.
     private let prefix: UnsafeMutableRawBufferPointer
-    /// The same with the content type and the name of Content-Length behind it.
-    private let textPrefix: UnsafeMutableRawBufferPointer
-    private let jsonPrefix: UnsafeMutableRawBufferPointer
+    /// Memory for the same with the content type and the name of Content-Length behind it.
+    private let textMemory: UnsafeMutableRawBufferPointer
+    private let jsonMemory: UnsafeMutableRawBufferPointer
     /// Memory for one normalized path.
     let scratch: UnsafeMutableRawPointer
     /// The loop's connections to each upstream, in the order of `ServerShared.upstreams`.
@@ -46,8 +46,9 @@ final class ServerLoop: @unchecked Sendable {
 
     private struct State {
         var dateUntil: Nanoseconds = 0
-        var textPrefixCount = 0
-        var jsonPrefixCount = 0
+        /// What of `textMemory` and `jsonMemory` is written.
+        var textPrefix = UnsafeRawBufferPointer(start: nil, count: 0)
+        var jsonPrefix = UnsafeRawBufferPointer(start: nil, count: 0)
         /// The exchange that was used last, which the next request of the turn finds in the cache.
         var spare: Unmanaged<Exchange>?
         /// Each holds one reference, as does a lease.
@@ -79,8 +80,8 @@ final class ServerLoop: @unchecked Sendable {
         events = .allocate(capacity: 1)
         events.initialize(to: HTTP1Connection.events)
         prefix = .allocate(byteCount: Self.prefixByteCount, alignment: 16)
-        textPrefix = .allocate(byteCount: 2 * Self.prefixByteCount + 32, alignment: 16)
-        jsonPrefix = .allocate(byteCount: 2 * Self.prefixByteCount + 32, alignment: 16)
+        textMemory = .allocate(byteCount: 2 * Self.prefixByteCount + 32, alignment: 16)
+        jsonMemory = .allocate(byteCount: 2 * Self.prefixByteCount + 32, alignment: 16)
         scratch = .allocate(byteCount: configuration.http.requestLineBytesMax, alignment: 16)
         var generator = SystemRandomNumberGenerator()
         state = .allocate(capacity: 1)
@@ -106,8 +107,8 @@ final class ServerLoop: @unchecked Sendable {
         proxyEvents.deallocate()
         scratch.deallocate()
         prefix.deallocate()
-        textPrefix.deallocate()
-        jsonPrefix.deallocate()
+        textMemory.deallocate()
+        jsonMemory.deallocate()
     }
 
     /// Opens the connections of this server's listeners.
@@ -229,16 +230,16 @@ final class ServerLoop: @unchecked Sendable {
         writer.statusLine(200)
         writer.date(date.span)
         precondition(writer.count == Self.prefixByteCount, "a prefix of another size")
-        var text = HeadWriter(textPrefix)
+        var text = HeadWriter(textMemory)
         text.raw(UnsafeRawBufferPointer(prefix))
         text.contentType(.text)
         text.raw("Content-Length: ")
-        var json = HeadWriter(jsonPrefix)
+        var json = HeadWriter(jsonMemory)
         json.raw(UnsafeRawBufferPointer(prefix))
         json.contentType(.json)
         json.raw("Content-Length: ")
-        state.pointee.textPrefixCount = text.count
-        state.pointee.jsonPrefixCount = json.count
+        state.pointee.textPrefix = UnsafeRawBufferPointer(rebasing: textMemory[..<text.count])
+        state.pointee.jsonPrefix = UnsafeRawBufferPointer(rebasing: jsonMemory[..<json.count])
         state.pointee.dateUntil = loop.now &+ (1_000_000_000 &- Nanoseconds(time.tv_nsec))
     }
 
@@ -246,8 +247,8 @@ final class ServerLoop: @unchecked Sendable {
     func prefix(of type: ContentType) -> UnsafeRawBufferPointer? {
         if loop.now >= state.pointee.dateUntil { refreshDate() }
         switch type {
-        case .text: return UnsafeRawBufferPointer(rebasing: textPrefix[..<state.pointee.textPrefixCount])
-        case .json: return UnsafeRawBufferPointer(rebasing: jsonPrefix[..<state.pointee.jsonPrefixCount])
+        case .text: return state.pointee.textPrefix
+        case .json: return state.pointee.jsonPrefix
         case .none, .problem, .octets, .html, .other: return nil
         }
     }
