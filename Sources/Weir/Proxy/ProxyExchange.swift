@@ -365,10 +365,11 @@ final class ProxyExchange: @unchecked Sendable {
         case .connect, .connectTimeout:
             // Nothing was sent; another endpoint may be there, or another address of this one.
             return upstream.pool.upstream.addressCount > attempts + 1
-        case .closed, .reset:
-            // An unused connection's end has crossed the request (RFC 9112 section 9.3.1).
+        case .closed, .reset, .malformed:
+            // An unused connection's end has crossed the request (RFC 9112 section 9.3.1), or bytes that nobody had
+            // asked for, which made the connection useless.
             return upstream.isReused && !upstream.hasReceived && exchange.parser.pointee.head.method.isIdempotent
-        case .malformed, .timeout:
+        case .timeout:
             return false
         }
     }
@@ -434,9 +435,4 @@ extension RequestHead {
     var isChunked: Bool {
         if case .chunked = framing { true } else { false }
     }
-}
-
-extension ResponseFault {
-    /// A switch of protocols that no request has asked for.
-    static var unasked: ResponseFault { ResponseFault(.upgradeMissing, at: 0) }
 }

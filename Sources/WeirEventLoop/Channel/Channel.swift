@@ -35,6 +35,15 @@ package struct Channel: Equatable {
         loop.core.pointee.poller.hasInput(state.pointee.descriptor)
     }
 
+    /// Whether all that has come was received and the peer has not ended: then the next bytes bring an event. A short
+    /// receive has told so; behind one that filled its buffer it costs one system call.
+    package func isDrained(on loop: EventLoop) -> Bool {
+        if state.pointee.input == .ready, !state.pointee.hasPeerEnded, !hasInput(on: loop) {
+            state.pointee.input = .drained
+        }
+        return state.pointee.input == .drained
+    }
+
     /// Whether received bytes are waiting that the protocol has not taken.
     package var hasUntakenBytes: Bool { state.pointee.carry != nil }
 

@@ -118,6 +118,9 @@ package final class EventLoop: @unchecked Sendable {
     /// The instant of the present turn. Inlined elsewhere: a request asks for it ten times.
     @inlinable package var now: Nanoseconds { turnInstant.load(ordering: .relaxed) }
 
+    /// The number of the present turn. Whatever an event of this turn reports has happened before the turn began.
+    package var turnNumber: UInt64 { core.pointee.turnNumber }
+
     /// The instant of this call, later than `now`: for what must not wait for the next turn.
     package var instant: Nanoseconds { clock.now }
 
@@ -165,6 +168,7 @@ package final class EventLoop: @unchecked Sendable {
             timeoutMilliseconds: mayWait ? timeout : 0
         )
         inbox.endSleep()
+        core.pointee.turnNumber &+= 1
         turnInstant.store(clock.now, ordering: .relaxed)
         metrics.increment(.loopTurns)
         var index = 0

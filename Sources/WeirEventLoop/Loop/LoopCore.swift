@@ -17,6 +17,8 @@ package struct LoopCore: ~Copyable {
     var scheduled: [UInt32] = []
     var reading: [UInt32] = []
     var reaping: [(slot: UInt32, reason: CloseReason)] = []
+    /// Counts the turns, from the end of one wait to the end of the next.
+    var turnNumber: UInt64 = 0
     /// When the last round of jobs ended.
     var jobsEnded: Nanoseconds = 0
     /// The hook before the jobs has something to do.

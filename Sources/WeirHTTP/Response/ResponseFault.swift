@@ -18,6 +18,9 @@ package struct ResponseFault: Equatable, Sendable {
         offset = fault.offset
     }
 
+    /// Nobody has asked for it: no byte of it is at fault.
+    package static var unasked: ResponseFault { ResponseFault(.unasked, at: 0) }
+
     /// The rule.
     package enum Kind: Equatable, Sendable {
         // Status line (RFC 9112 section 4)
@@ -30,6 +33,9 @@ package struct ResponseFault: Equatable, Sendable {
         case lengthNotAllowed
         case codingNotAllowed
         case upgradeMissing
+
+        // What does not go with the request, as far as its sender can tell (RFC 9112 section 9.2)
+        case unasked
 
         // Versions, line ends, fields, framing, chunked coding
         case common(RequestFault.Kind)
@@ -47,6 +53,7 @@ extension ResponseFault {
         case .lengthNotAllowed: "Content-Length other than 0 in a 1xx or 204 response"
         case .codingNotAllowed: "Transfer-Encoding in a 1xx or 204 response"
         case .upgradeMissing: "101 without an Upgrade field that Connection lists"
+        case .unasked: "a response that no request has asked for"
         case .common(let kind): kind.reason
         }
     }

@@ -31,6 +31,8 @@ package final class UpstreamConnection: @unchecked Sendable {
         fileprivate var hasSentRequest = false
         fileprivate var isReused = false
         fileprivate var hasReceived = false
+        /// The loop's turn in which the request could be sent at the earliest.
+        fileprivate var quietTurn: UInt64 = .max
         fileprivate var isOpen = true
         /// The neighbours among the unused ones of its endpoint, while it is one of them.
         var isIdle = false
@@ -92,6 +94,7 @@ package final class UpstreamConnection: @unchecked Sendable {
         state.pointee.input = .head
         state.pointee.hasSentRequest = false
         state.pointee.hasReceived = false
+        state.pointee.quietTurn = loop.turnNumber
         channel.setIdle(since: .max)
         if !channel.isConnecting { channel.setDeadline(.max, on: loop) }
         endpoint.noteRequest()
@@ -166,6 +169,7 @@ package final class UpstreamConnection: @unchecked Sendable {
         endpoint.noteOpened()
         channel.setDeadline(.max, on: loop)
         if let taker = state.pointee.taker {
+            state.pointee.quietTurn = loop.turnNumber
             pool.events.pointee.connected(taker, self)
         } else {
             state.pointee.isReused = true
@@ -178,6 +182,12 @@ package final class UpstreamConnection: @unchecked Sendable {
         guard let taker = state.pointee.taker else {
             // An idle connection has nothing to say.
             loop.close(channel)
+            return bytes.count
+        }
+        // The wait that reported these bytes was over before the request was sent: they do not answer it, and what
+        // does could be taken for the answer to the next (RFC 9112 section 9.2).
+        if state.pointee.quietTurn == loop.turnNumber {
+            fail(.malformed(.unasked))
             return bytes.count
         }
         state.pointee.hasReceived = true

@@ -140,6 +140,8 @@ package final class UpstreamPool: @unchecked Sendable {
             // Others wait for the place that it takes.
             return loop.close(connection.channel)
         }
+        // What came behind the response must not wait here for the next request.
+        guard connection.channel.isDrained(on: loop) else { return loop.close(connection.channel) }
         connection.channel.setIdle(since: loop.now)
         connection.channel.setDeadline(loop.now &+ upstream.policy.idleTimeout, on: loop)
         link(connection)

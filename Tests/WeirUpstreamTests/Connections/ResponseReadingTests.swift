@@ -330,8 +330,11 @@ import WeirUpstream
             request.onHead = pause
             request.onBody = pause
             request.begin()
+            let isNew = peer == nil
             let present = try peer ?? endpoint.accept()
             peer = present
+            // What comes before the request is no answer.
+            if isNew { test.turn() }
             var rest = Array(response.wire.utf8)[...]
             for _ in 0..<10_000 where !request.isOver || !rest.isEmpty {
                 switch random.below(3) {
