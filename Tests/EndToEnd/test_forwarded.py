@@ -73,6 +73,22 @@ def test_other_fields_that_name_the_client_are_a_trusted_proxys_only(upstream, g
     assert (seen.header("x-real-ip"), seen.header("x-forwarded-port")) == wanted
 
 
+LOOKALIKES = [
+    "X_Forwarded_For", "x_forwarded-for", "X-Forwarded_Proto", "X_FORWARDED_HOST", "X_Forwarded-Port", "X_Real_IP",
+    "X_Request_Id", "Content_Length", "Transfer_Encoding", "Proxy_Authorization", "Keep_Alive",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("trusted", [None, "loopback"])
+def test_names_that_a_service_may_take_for_the_gateways_words_do_not_go_on(upstream, gateway, trusted):
+    endpoint = upstream()
+    with gateway(endpoint, WEIR_TRUSTED_PROXIES=trusted).connect() as wire:
+        wire.send(request(headers=[f"{name}: 203.0.113.7" for name in LOOKALIKES] + ["X_Own: yes", "x_forwarded: no"]))
+        assert wire.reply().status == 200
+    (seen,) = endpoint.requests
+    assert [name for name, _ in seen.headers if "_" in name] == ["X_Own", "x_forwarded"]
+
+
 def test_several_lines_are_one_list(upstream, gateway):
     lines = ["X-Forwarded-For: 203.0.113.7", "X-Forwarded-For: 198.51.100.2, 10.0.0.1"]
     seen = seen_by(upstream, gateway, lines, WEIR_TRUSTED_PROXIES="loopback")

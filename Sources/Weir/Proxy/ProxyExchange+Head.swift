@@ -7,8 +7,14 @@ import WeirRouting
 import WeirUpstream
 
 extension ProxyExchange {
-    /// Fields that the gateway writes itself.
-    private static let ownFields = HeaderNameSet(.forwarded, .xForwardedFor, .xForwardedProto, .xForwardedHost)
+    /// Fields that the gateway writes itself, and what an endpoint might take for one of them.
+    private static let ownFields = HeaderNameSet(
+        .forwarded,
+        .xForwardedFor,
+        .xForwardedProto,
+        .xForwardedHost,
+        .lookalike
+    )
     /// Fields that say who the client is, and that nobody but a trusted proxy may write.
     private static let clientFields = HeaderNameSet(.xRealIP, .xForwardedPort)
     /// Line ends, names, version, Via, request id and trace.

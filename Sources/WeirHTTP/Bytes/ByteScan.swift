@@ -93,6 +93,25 @@ enum ByteScan {
         return true
     }
 
+    /// As above, where `_` counts as `-`. For the rare name that is not known: byte by byte, most end at the first.
+    static func tokenMatches(
+        _ bytes: Span<UInt8>,
+        _ start: Int,
+        _ count: Int,
+        withUnderscores literal: StaticString
+    ) -> Bool {
+        guard count == literal.utf8CodeUnitCount else { return false }
+        var index = 0
+        while index < count {
+            let byte = bytes[start &+ index]
+            let read = byte == UInt8(ascii: "_") ? UInt8(ascii: "-") : byte | 0x20
+            // A StaticString's bytes live as long as the process, and the index stays below its length.
+            if unsafe read != literal.utf8Start[index] { return false }
+            index &+= 1
+        }
+        return true
+    }
+
     /// Whether two runs of bytes are equal, ASCII letters in any case.
     static func equalIgnoringCase(
         _ bytes: Span<UInt8>,

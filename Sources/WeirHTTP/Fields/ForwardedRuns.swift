@@ -53,7 +53,7 @@ package struct ForwardedRuns: Sendable {
         _ omitted: HeaderNameSet
     ) -> Bool {
         if omitted.contains(field.known) { return false }
-        if field.known != .other || fields.connection.namedCount == 0 { return true }
+        if field.known.isOne || fields.connection.namedCount == 0 { return true }
         return !fields.connection.names(field.name, in: bytes)
     }
 }

@@ -7,6 +7,9 @@
 package enum HeaderName: UInt8, Sendable, CaseIterable {
     /// Any name that is not in this list.
     case other
+    /// A name with `_` that reads as one which a gateway writes or withholds, to whoever makes no difference between
+    /// `_` and `-`, as CGI and its heirs do (RFC 3875 section 4.1.18).
+    case lookalike
     case accept
     case acceptEncoding
     case acceptLanguage
@@ -55,10 +58,13 @@ package enum HeaderName: UInt8, Sendable, CaseIterable {
     case xRealIP
     case xRequestID
 
-    /// The name in lower case; empty for `.other`.
+    /// Whether it is one name, and not any of many.
+    var isOne: Bool { self != .other && self != .lookalike }
+
+    /// The name in lower case; empty where it is not one.
     package var text: StaticString {
         switch self {
-        case .other: ""
+        case .other, .lookalike: ""
         case .accept: "accept"
         case .acceptEncoding: "accept-encoding"
         case .acceptLanguage: "accept-language"
@@ -186,6 +192,27 @@ package enum HeaderName: UInt8, Sendable, CaseIterable {
         default:
             break
         }
-        return .other
+        return isLookalike(bytes, start, count) ? .lookalike : .other
+    }
+
+    /// Whether the name has `_` where one of these has `-`: what says who the client is or which request this is, and
+    /// what frames a message or is for one connection.
+    private static func isLookalike(_ bytes: Span<UInt8>, _ start: Int, _ count: Int) -> Bool {
+        func reads(_ literal: StaticString) -> Bool {
+            ByteScan.tokenMatches(bytes, start, count, withUnderscores: literal)
+        }
+        return switch count {
+        case 9: reads("x-real-ip")
+        case 10: reads("keep-alive")
+        case 12: reads("x-request-id")
+        case 14: reads("content-length")
+        case 15: reads("x-forwarded-for")
+        case 16: reads("x-forwarded-host") || reads("x-forwarded-port") || reads("proxy-connection")
+        case 17: reads("x-forwarded-proto") || reads("transfer-encoding")
+        case 18: reads("proxy-authenticate")
+        case 19: reads("proxy-authorization")
+        case 25: reads("proxy-authentication-info")
+        default: false
+        }
     }
 }

@@ -75,7 +75,7 @@ struct ConnectionOptions {
             hasKeepAlive = true
         } else if ByteScan.tokenMatches(bytes, start, count, "close") {
             hasClose = true
-        } else if count > 0, HeaderName.recognise(bytes, start, count) == .other {
+        } else if count > 0, !HeaderName.recognise(bytes, start, count).isOne {
             guard namedCount < Self.namedMax else { return false }
             named[namedCount] = ByteRange(start, start &+ count)
             namedCount &+= 1

@@ -57,6 +57,8 @@ struct ForwardCase: CustomTestStringConvertible, Sendable {
         ForwardCase(["A: b", "C: d"], omitting: [.other], []),
         ForwardCase(["A: b", "Accept: x"], omitting: [.other, .host], [["Accept: x"]]),
         ForwardCase(["A: b"], omitting: [.via, .expect], [["A: b"]]),
+        ForwardCase(["X_Forwarded_For: a", "x_one: b", "X-Forwarded_Host: c"], omitting: [.lookalike], [["x_one: b"]]),
+        ForwardCase(["X_Request_Id: a", "A: b", "Connection: x_request_id"], [["A: b"]]),
         // Hop-by-hop by name, whatever Connection says.
         ForwardCase(["A: b", "Connection: keep-alive", "C: d"], [["A: b"], ["C: d"]]),
         ForwardCase(["CONNECTION: close", "A: b", "connection:"], [["A: b"]]),

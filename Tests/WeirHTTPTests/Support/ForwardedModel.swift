@@ -24,7 +24,9 @@ enum ForwardedModel {
         var runs: [String] = []
         var isOpen = false
         for line in lines {
-            let stays = !gone.contains(name(line)) && !(omitted.contains(.other) && !known.contains(name(line)))
+            let name = name(line)
+            let kind: HeaderName = isLookalike(name) ? .lookalike : .other
+            let stays = !gone.contains(name) && (known.contains(name) || !omitted.contains(kind))
             if stays, isOpen {
                 runs[runs.count - 1] += line + "\r\n"
             } else if stays {
@@ -33,6 +35,11 @@ enum ForwardedModel {
             isOpen = stays
         }
         return runs
+    }
+
+    private static func isLookalike(_ name: String) -> Bool {
+        let read = String(name.map { $0 == "_" ? "-" : $0 })
+        return read != name && HeaderNameTests.guarded.contains { "\($0.text)" == read }
     }
 
     private static func name(_ line: String) -> String {
