@@ -203,7 +203,11 @@ def test_an_http_1_0_client_that_names_no_host_gets_the_endpoints(upstream, gate
     endpoint = upstream()
     with gateway(endpoint).connect() as wire:
         assert wire.get("/", version="1.0", host=None).status == 200
-    assert endpoint.requests[0].header("host") == f"127.0.0.1:{endpoint.port}"
+    (seen,) = endpoint.requests
+    assert seen.header("host") == f"127.0.0.1:{endpoint.port}"
+    # It is not what the client asked for, and nobody may believe so.
+    assert seen.header("x-forwarded-host") is None
+    assert seen.header("forwarded") == "for=127.0.0.1;proto=http"
 
 
 @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])

@@ -31,7 +31,7 @@ package struct ClientFields {
     /// `X-Forwarded-Proto: http` CRLF, `X-Forwarded-For: ` and the address, without a line end.
     package var forwardedFor: UnsafeRawBufferPointer { slice(addressCount, forwardedForCount) }
 
-    /// `Forwarded: for=…;proto=http;host="`, to be followed by the host, `"` and CRLF.
+    /// `Forwarded: for=…;proto=http`, without a line end.
     package var forwarded: UnsafeRawBufferPointer { slice(addressCount + forwardedForCount, forwardedCount) }
 
     package mutating func forget() {
@@ -52,7 +52,7 @@ package struct ClientFields {
         // Colons and brackets are no token's, so such an address stands in quotes (RFC 7239 section 6).
         writer.raw(isIPv6 ? "Forwarded: for=\"[" : "Forwarded: for=")
         Self.writeAddress(text, &writer)
-        writer.raw(isIPv6 ? "]\";proto=http;host=\"" : ";proto=http;host=\"")
+        writer.raw(isIPv6 ? "]\";proto=http" : ";proto=http")
         forwardedCount = writer.count - addressCount - forwardedForCount
         precondition(!writer.overflowed, "an address longer than addresses are")
     }

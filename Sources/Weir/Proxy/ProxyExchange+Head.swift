@@ -62,7 +62,7 @@ extension ProxyExchange {
         }
         writer.raw(" HTTP/1.1\r\n")
         writeFields(of: exchange, &writer, head, authority, isPeerTrusted)
-        writeClient(of: exchange, &writer, fields, authority, isPeerTrusted)
+        writeClient(of: exchange, &writer, fields, isPeerTrusted)
         writer.raw(head.minorVersion == 0 ? "Via: 1.0 weir\r\n" : "Via: 1.1 weir\r\n")
         if head.isChunked { writer.raw("Transfer-Encoding: chunked\r\n") }
         if head.hasUpgrade, !upgradesHTTP(exchange) {
@@ -136,9 +136,10 @@ extension ProxyExchange {
         of exchange: Exchange,
         _ writer: inout HeadWriter,
         _ client: ClientFields,
-        _ authority: UnsafeRawBufferPointer,
         _ isPeerTrusted: Bool
     ) {
+        // Empty where an HTTP/1.0 client named no host: then nothing is said of it.
+        let asked = exchange.bytes(exchange.parser.pointee.head.authority)
         let seen = exchange.parser.pointee.fields.seen
         if isPeerTrusted, seen.contains(.xForwardedProto) {
             writeLines(of: exchange, .xForwardedProto, "X-Forwarded-Proto: ", &writer)
@@ -155,9 +156,9 @@ extension ProxyExchange {
         writer.raw("\r\n")
         if isPeerTrusted, seen.contains(.xForwardedHost) {
             writeLines(of: exchange, .xForwardedHost, "X-Forwarded-Host: ", &writer)
-        } else {
+        } else if !asked.isEmpty {
             writer.raw("X-Forwarded-Host: ")
-            writer.raw(authority)
+            writer.raw(asked)
             writer.raw("\r\n")
         }
         // Of the two the one that the client was found by; the other may be the client's own.
@@ -165,7 +166,9 @@ extension ProxyExchange {
             writeLines(of: exchange, .forwarded, "Forwarded: ", &writer)
         }
         writer.raw(client.forwarded)
-        writer.raw(authority)
+        if asked.isEmpty { return writer.raw("\r\n") }
+        writer.raw(";host=\"")
+        writer.raw(asked)
         writer.raw("\"\r\n")
     }
 
