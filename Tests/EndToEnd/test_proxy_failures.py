@@ -214,6 +214,16 @@ def test_what_comes_while_nobody_has_asked_is_nobodys_answer(upstream, gateway):
         assert wire.get().header("x-smuggled") is None
 
 
+@pytest.mark.parametrize("body", [b"zz\r\nhello\r\n", b"5\r\nhello\r\n-1\r\n", b"5\r\nhelloworld\r\n0\r\n\r\n"])
+def test_a_body_that_is_none_right_behind_its_head_is_a_502(upstream, gateway, body):
+    def script(peer):
+        peer.request()
+        peer.send(answer(body, headers=[CHUNKED], length=False))
+        peer.wait_for_end()
+
+    expect_failure(upstream, gateway, script, "upstream_malformed")
+
+
 # After the head
 
 CUT = {

@@ -42,6 +42,10 @@ final class ProxyExchange: @unchecked Sendable {
     private var attempts = 0
     /// The endpoint of the last attempt, if that failed.
     private var failedEndpoint: Int?
+    /// Where it stands among those who wait, once it has waited.
+    private var place: UInt64?
+    /// Where in the client's output the response begins.
+    private var responseStart: UInt64 = 0
     /// Whether any of the request's body has been sent: then it cannot be sent again.
     private var hasSentBody = false
     private var hasClientEnded = false
@@ -290,6 +294,7 @@ final class ProxyExchange: @unchecked Sendable {
             beginTunnel(connection, upstream, bytes)
         } else {
             phase = .responding
+            responseStart = connection.channel.outputPosition
             connection.forwardHead(exchange, upstream, bytes, adding: added)
         }
     }
@@ -339,6 +344,10 @@ final class ProxyExchange: @unchecked Sendable {
         let wasTunnel = if case .tunnel = phase { true } else { false }
         leased = nil
         guard let connection = exchange.connection else { return end() }
+        if case .responding = phase, loop.takeBackOutput(connection.channel, to: responseStart) {
+            // Nothing of the response has gone out: the client can still be told what became of it.
+            exchange.output = .pending
+        }
         if exchange.output.isPending, mayTryAgain(upstream, fault) {
             attempts += 1
             failedEndpoint = upstream.endpointIndex

@@ -24,6 +24,9 @@ package struct Channel: Equatable {
     /// Bytes that were given to be sent and have not gone to the kernel.
     package var queuedByteCount: Int { state.pointee.queuedBytes }
 
+    /// Bytes that were given to be sent since the channel was opened.
+    package var outputPosition: UInt64 { state.pointee.sentBytes + UInt64(state.pointee.queuedBytes) }
+
     /// Bytes that the peer has acknowledged since the channel was opened; one system call.
     package func acknowledgedByteCount(on loop: EventLoop) -> UInt64 {
         let waiting = UInt64(loop.core.pointee.poller.unacknowledgedByteCount(state.pointee.descriptor))

@@ -33,6 +33,24 @@ extension EventLoop {
         channel.state.pointee.queuedBytes += count
     }
 
+    /// Takes back what was committed behind `position`, a former `Channel.outputPosition`; false, and nothing done, where
+    /// some of it has gone to the kernel.
+    package func takeBackOutput(_ channel: Channel, to position: UInt64) -> Bool {
+        let state = channel.state
+        guard state.pointee.sentBytes <= position else { return false }
+        var kept = Int(position - state.pointee.sentBytes)
+        state.pointee.queuedBytes = kept
+        var next = state.pointee.outputHead
+        while let buffer = next {
+            let count = min(kept, buffer.count)
+            // An empty buffer is passed over when the output is sent.
+            buffer.pointee.end = buffer.pointee.start + UInt32(count)
+            kept -= count
+            next = buffer.pointee.next
+        }
+        return true
+    }
+
     /// Copies `bytes` to the end of the output.
     package func send(_ channel: Channel, _ bytes: UnsafeRawBufferPointer) {
         var rest = bytes

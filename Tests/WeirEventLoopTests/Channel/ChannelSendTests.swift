@@ -55,6 +55,29 @@ import WeirTestSupport
         #expect(isEqual(got, expected))
     }
 
+    @Test(arguments: [0, 1, 100, 20_000, 40_000])
+    func `what has not gone out can be taken back to a position`(kept: Int) throws {
+        let test = try HandTurnedLoop()
+        let recorder = Recorder()
+        let peer = try test.connect(recorder)
+        test.turn()
+        test.loop.send(recorder.channel, "sent")
+        test.loop.flush(recorder.channel)
+        let before = [UInt8](repeating: 1, count: kept)
+        before.withUnsafeBytes { test.loop.send(recorder.channel, $0) }
+        let position = recorder.channel.outputPosition
+        #expect(position == UInt64(4 + kept))
+        [UInt8](repeating: 2, count: 50_000).withUnsafeBytes { test.loop.send(recorder.channel, $0) }
+        #expect(test.loop.takeBackOutput(recorder.channel, to: position))
+        #expect(recorder.channel.outputPosition == position)
+        #expect(recorder.channel.queuedByteCount == kept)
+        test.loop.send(recorder.channel, "after")
+        test.loop.flush(recorder.channel)
+        #expect(isEqual(peer.receive().bytes, Array("sent".utf8) + before + Array("after".utf8)))
+        #expect(!test.loop.takeBackOutput(recorder.channel, to: position), "it has gone out")
+        #expect(recorder.channel.queuedByteCount == 0)
+    }
+
     @Test func `large output is sent whole and in order, with one blocked and one drained`() throws {
         let test = try HandTurnedLoop()
         let recorder = Recorder()
