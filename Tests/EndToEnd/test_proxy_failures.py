@@ -350,6 +350,25 @@ def test_a_client_that_goes_away_cancels_the_request(upstream, gateway, how, whe
         assert wire.get().status == 200
 
 
+@pytest.mark.parametrize("how", ["close", "reset"])
+@pytest.mark.parametrize("behind", [b"G", request("/next") * 3])
+def test_a_client_that_goes_away_while_more_of_it_waits_cancels_the_request(upstream, gateway, how, behind):
+    def script(peer):
+        peer.head()
+        peer.wait_for_end()
+
+    endpoint = upstream(script)
+    server = gateway(endpoint, WEIR_DEADLINE="60s")
+    with server.connect() as wire:
+        wire.send(request() + behind)
+        endpoint.wait_for_requests(1)
+        getattr(wire, how)()
+        endpoint.wait_for_end(0)
+    eventually(lambda: server.metric("weir_requests_executing") == 0, "the request is over")
+    assert server.metric("weir_requests_cancelled_total") == 1
+    assert len(endpoint.requests) == 1
+
+
 def test_a_client_that_breaks_its_body_off_does_not_look_whole(upstream, gateway):
     """The endpoint must see the end of the connection within the body, never a last chunk."""
     seen = []

@@ -125,6 +125,15 @@ extension HTTP1Connection {
         if phase == .exchange { updateDeadline() }
     }
 
+    /// The client has gone while its next request waits, or the rest of this one: what an endpoint was to answer,
+    /// nobody answers now.
+    func endedWhilePaused() {
+        guard phase == .exchange, let exchange, case .forward = exchange.sink else { return }
+        noteCancelled(exchange)
+        exchange.cancel()
+        breakOff()
+    }
+
     // MARK: Tunnels
 
     /// Passes 101 on; from now on bytes go both ways.

@@ -139,6 +139,9 @@ final class HTTP1Connection: @unchecked Sendable {
         ended: { _, channel in
             withConnection(of: channel) { $0.ended() }
         },
+        endedWhilePaused: { _, channel in
+            withConnection(of: channel) { $0.endedWhilePaused() }
+        },
         blocked: { _, channel in
             withConnection(of: channel) { $0.blocked() }
         },
@@ -354,7 +357,7 @@ final class HTTP1Connection: @unchecked Sendable {
     }
 
     /// Counts a request whose client left before its response was whole.
-    private func noteCancelled(_ exchange: Exchange) {
+    func noteCancelled(_ exchange: Exchange) {
         if !exchange.isCancelled.load(ordering: .relaxed) { metrics.increment(.requestsCancelled) }
     }
 

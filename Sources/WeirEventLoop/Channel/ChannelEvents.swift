@@ -14,6 +14,8 @@ package struct ChannelEvents: Sendable {
     package var received: @Sendable (EventLoop, Channel, UnsafeRawBufferPointer) -> Int
     /// The peer has ended its side; nothing more is received. Sending still works.
     package var ended: @Sendable (EventLoop, Channel) -> Void
+    /// The peer has ended its side, which `ended` will tell behind what a pause keeps. May come more than once.
+    package var endedWhilePaused: @Sendable (EventLoop, Channel) -> Void
     /// The kernel took less than it was given: output waits for the peer to read. `drained` follows.
     package var blocked: @Sendable (EventLoop, Channel) -> Void
     /// The output that was queued has gone to the kernel, after it had been more than the kernel took at once.
@@ -27,6 +29,7 @@ package struct ChannelEvents: Sendable {
         connected: @escaping @Sendable (EventLoop, Channel) -> Void = { _, _ in },
         received: @escaping @Sendable (EventLoop, Channel, UnsafeRawBufferPointer) -> Int,
         ended: @escaping @Sendable (EventLoop, Channel) -> Void,
+        endedWhilePaused: @escaping @Sendable (EventLoop, Channel) -> Void = { _, _ in },
         blocked: @escaping @Sendable (EventLoop, Channel) -> Void,
         drained: @escaping @Sendable (EventLoop, Channel) -> Void,
         timedOut: @escaping @Sendable (EventLoop, Channel) -> Void,
@@ -35,6 +38,7 @@ package struct ChannelEvents: Sendable {
         self.connected = connected
         self.received = received
         self.ended = ended
+        self.endedWhilePaused = endedWhilePaused
         self.blocked = blocked
         self.drained = drained
         self.timedOut = timedOut

@@ -31,6 +31,9 @@ extension EventLoop {
             state.pointee.input = .ended
             state.pointee.events?.pointee.ended(self, channel)
         }
+        if state.pointee.hasPeerEnded, state.pointee.isPaused, state.pointee.phase == .open {
+            state.pointee.events?.pointee.endedWhilePaused(self, channel)
+        }
     }
 
     private func receiveOnce(_ channel: Channel) {

@@ -171,9 +171,42 @@ import WeirTestSupport
         peer.endSending()
         test.turn(2)
         #expect(recorder.endedCount == 0)
+        #expect(recorder.endedWhilePausedCount > 0)
         recorder.channel.resume(on: test.loop)
         test.turn(2)
         #expect(recorder.endedCount == 1)
+    }
+
+    @Test(arguments: [true, false])
+    func `the end of a peer that has said more than is taken is told during the pause`(comesTogether: Bool) throws {
+        let test = try HandTurnedLoop()
+        let recorder = Recorder()
+        recorder.onReceived = { _, channel, _ in
+            channel.pause()
+            return 2
+        }
+        let peer = try test.connect(recorder)
+        peer.send("abc")
+        if !comesTogether {
+            test.turn(2)
+            #expect(recorder.endedWhilePausedCount == 0)
+        }
+        peer.endSending()
+        test.turn(2)
+        #expect(recorder.endedWhilePausedCount == 1)
+        #expect(recorder.endedCount == 0)
+        #expect(recorder.taken == Array("ab".utf8))
+    }
+
+    @Test func `an end that no pause holds up is told once`() throws {
+        let test = try HandTurnedLoop()
+        let recorder = Recorder()
+        let peer = try test.connect(recorder)
+        peer.send("abc")
+        peer.endSending()
+        test.turn(2)
+        #expect(recorder.endedCount == 1)
+        #expect(recorder.endedWhilePausedCount == 0)
     }
 
     @Test func `bytes and end that came during a pause are both delivered`() throws {

@@ -15,6 +15,7 @@ final class Recorder: @unchecked Sendable {
     private(set) var taken: [UInt8] = []
     private(set) var connectedCount = 0
     private(set) var endedCount = 0
+    private(set) var endedWhilePausedCount = 0
     private(set) var blockedCount = 0
     private(set) var drainedCount = 0
     private(set) var timeouts: [Nanoseconds] = []
@@ -94,6 +95,7 @@ final class Recorder: @unchecked Sendable {
                     of(channel).endedCount += 1
                     of(channel).onEnded(loop, channel)
                 },
+                endedWhilePaused: { _, channel in of(channel).endedWhilePausedCount += 1 },
                 blocked: { _, channel in of(channel).blockedCount += 1 },
                 drained: { loop, channel in
                     of(channel).drainedCount += 1
