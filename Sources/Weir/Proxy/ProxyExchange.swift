@@ -85,6 +85,7 @@ final class ProxyExchange: @unchecked Sendable {
         if let fields { added = fields }
         attempts = 0
         failedEndpoint = nil
+        place = nil
         hasSentBody = false
         hasClientEnded = false
         hasUpstreamEnded = false
@@ -100,7 +101,7 @@ final class ProxyExchange: @unchecked Sendable {
         guard let pool else { return }
         let method = exchange.parser.pointee.head.method
         while true {
-            switch pool.lease(to: taker, method: method, after: failedEndpoint) {
+            switch pool.lease(to: taker, method: method, after: failedEndpoint, place: place) {
             case .connection(let connection):
                 // One that crosses a request that must not be sent twice, or once more, is looked at first.
                 if connection.isReused, !method.isIdempotent || attempts > 0, connection.isStale {
@@ -110,7 +111,8 @@ final class ProxyExchange: @unchecked Sendable {
                 leased = Unmanaged.passUnretained(connection)
                 phase = .leased
                 return send(exchange, to: connection)
-            case .wait:
+            case .wait(let place):
+                self.place = place
                 phase = .waiting
                 return
             case .full:

@@ -11,8 +11,9 @@ package final class UpstreamPool: @unchecked Sendable {
     package enum Lease {
         /// Write the request to it.
         case connection(UpstreamConnection)
-        /// Every endpoint has as many connections as it may; `available` is called when one can be had.
-        case wait
+        /// Every endpoint has as many connections as it may; `available` is called when one can be had. The place in the
+        /// queue is the request's for good: it stands there again if it has to wait again.
+        case wait(place: UInt64)
         /// No endpoint can be reached, and none is worth trying again now.
         case failed(UpstreamFault)
         /// Too many wait already.
@@ -31,7 +32,10 @@ package final class UpstreamPool: @unchecked Sendable {
     private struct State {
         /// Unused connections by endpoint: a list from the newest to the oldest. Their channels keep them.
         var newest: [Unmanaged<UpstreamConnection>?]
-        var waiting: [UpstreamEvents.Taker] = []
+        /// By place, the least first.
+        var waiting: [(taker: UpstreamEvents.Taker, place: UInt64)] = []
+        /// The place that was given last.
+        var lastPlace: UInt64 = 0
         /// By endpoint, while somebody waits: whether it had no place for one more connection, rather than that it could
         /// not be connected to. Whoever waits, waits for these.
         var wasFull: [Bool]
@@ -64,8 +68,15 @@ package final class UpstreamPool: @unchecked Sendable {
 
     /// A connection for one request: an unused one of the endpoint whose turn it is, or a new one.
     ///
-    /// - Parameter failed: the endpoint that this request has just tried in vain; the one behind it comes then.
-    package func lease(to taker: UpstreamEvents.Taker, method: HTTPMethod, after failed: Int? = nil) -> Lease {
+    /// - Parameters:
+    ///   - failed: the endpoint that this request has just tried in vain; the one behind it comes then.
+    ///   - place: where it stood in the queue, if it has waited before.
+    package func lease(
+        to taker: UpstreamEvents.Taker,
+        method: HTTPMethod,
+        after failed: Int? = nil,
+        place: UInt64? = nil
+    ) -> Lease {
         let count = upstream.endpoints.count
         let first = failed.map { $0 + 1 < count ? $0 + 1 : 0 } ?? upstream.endpointInTurn()
         var fault: UpstreamFault?
@@ -92,7 +103,7 @@ package final class UpstreamPool: @unchecked Sendable {
             connection.lease(to: taker, method: method)
             return .connection(connection)
         }
-        if isBusy { return wait(taker) }
+        if isBusy { return wait(taker, place) }
         return .failed(fault ?? .connect)
     }
 
@@ -206,19 +217,24 @@ package final class UpstreamPool: @unchecked Sendable {
 
     // MARK: Waiting
 
-    private func wait(_ taker: UpstreamEvents.Taker) -> Lease {
+    private func wait(_ taker: UpstreamEvents.Taker, _ former: UInt64?) -> Lease {
         guard state.pointee.waiting.count < upstream.policy.waitingMax else { return .full }
-        state.pointee.waiting.append(taker)
+        let place = former ?? state.pointee.lastPlace + 1
+        state.pointee.lastPlace = max(place, state.pointee.lastPlace)
+        let count = state.pointee.waiting.count
+        // One that waits again has been at the front before: little is ahead of it.
+        let index = former == nil ? count : state.pointee.waiting.firstIndex { $0.place > place } ?? count
+        state.pointee.waiting.insert((taker, place), at: index)
         upstream.setWaiting(self, true)
         upstream.reclaimIdle(for: self)
         // A place may have become free between the look at the counts and the note that somebody waits.
         if upstream.endpoints.indices.contains(where: { hasPlace($0) }) { wake() }
-        return .wait
+        return .wait(place: place)
     }
 
     /// Takes back a request that waits.
     package func stopWaiting(_ taker: UpstreamEvents.Taker) {
-        state.pointee.waiting.removeAll { $0 == taker }
+        state.pointee.waiting.removeAll { $0.taker == taker }
         if state.pointee.waiting.isEmpty { upstream.setWaiting(self, false) }
     }
 
@@ -233,13 +249,12 @@ package final class UpstreamPool: @unchecked Sendable {
     }
 
     private func serveWaiting() {
-        // Each that tries and has to wait again goes to the end, so a round is as long as the queue was.
-        var rounds = state.pointee.waiting.count
-        while rounds > 0, !state.pointee.waiting.isEmpty, canServe {
-            rounds -= 1
-            let taker = state.pointee.waiting.removeFirst()
+        while !state.pointee.waiting.isEmpty, canServe {
+            let (taker, place) = state.pointee.waiting.removeFirst()
             if state.pointee.waiting.isEmpty { upstream.setWaiting(self, false) }
             events.pointee.available(taker)
+            // What this one did not get, those behind it do not get either.
+            if state.pointee.waiting.first?.place == place { return }
         }
     }
 

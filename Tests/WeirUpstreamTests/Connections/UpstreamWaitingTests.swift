@@ -38,6 +38,62 @@ import WeirUpstream
         #expect(test.pool.waitingCount == 0)
     }
 
+    @Test func `who has to wait again keeps its place`() throws {
+        let endpoint = try ScriptedEndpoint()
+        let test = try PoolInHand(endpoint) { $0.connectionsMax = 1 }
+        let first = test.request()
+        first.begin()
+        let peer = try endpoint.accept()
+        test.turn()
+        let waiting = (0..<3).map { _ in test.request() }
+        for request in waiting { #expect(request.lease() == .waits) }
+        // Its connection fails once it has been served, as one that cannot be made does, and somebody else has the next.
+        let newcomer = test.request()
+        waiting[0].onAvailable = {
+            waiting[0].onAvailable = { waiting[0].begin() }
+            newcomer.begin()
+            #expect(waiting[0].lease() == .waits)
+        }
+        var served: [Int] = []
+        for (number, request) in waiting.enumerated().dropFirst() {
+            request.onAvailable = { [unowned request] in
+                served.append(number)
+                request.begin()
+            }
+        }
+        peer.send(Self.answer)
+        test.turn()
+        #expect(newcomer.answers == [.leased])
+        #expect(waiting.map(\.availableCount) == [1, 0, 0], "those behind it do not try in vain")
+        #expect(test.pool.waitingCount == 3)
+        peer.send(Self.answer)
+        test.turn()
+        #expect(waiting[0].answers == [.waits, .waits, .leased])
+        for count in 1...2 {
+            peer.send(Self.answer)
+            test.turn()
+            #expect(served == Array([1, 2].prefix(count)))
+        }
+        #expect(test.pool.waitingCount == 0)
+    }
+
+    @Test func `a request whose connection could not be made waits where it stood`() throws {
+        let endpoint = try ScriptedEndpoint(isTCP: true)
+        let test = try PoolInHand(endpoint) { $0.connectionsMax = 1 }
+        let requests = (0..<3).map { _ in test.request() }
+        #expect(requests.map { $0.lease() } == [.leased, .waits, .waits])
+        let rival = test.request()
+        requests[1].onFailed = { _ in
+            rival.lease()
+            requests[1].lease()
+        }
+        endpoint.close()
+        test.turn(until: "both have failed") { requests[1].faults.count == 1 }
+        #expect(requests[1].answers.last == .waits)
+        test.turn(until: "it has had its turn again") { requests[1].availableCount == 2 }
+        #expect(requests[2].availableCount == 0)
+    }
+
     @Test func `a connection that ends makes room for a new one`() throws {
         let endpoint = try ScriptedEndpoint()
         let test = try PoolInHand(endpoint) { $0.connectionsMax = 1 }

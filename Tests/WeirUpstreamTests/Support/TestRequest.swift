@@ -19,6 +19,7 @@ final class TestRequest: @unchecked Sendable {
     private let pool: UpstreamPool
     let method: HTTPMethod
     private(set) var answers: [Answer] = []
+    private var place: UInt64?
     /// The connection that it had last.
     private(set) var connection: UpstreamConnection?
     private(set) var connectedCount = 0
@@ -53,11 +54,13 @@ final class TestRequest: @unchecked Sendable {
     @discardableResult
     func lease(after failed: Int? = nil) -> Answer {
         let answer: Answer
-        switch pool.lease(to: taker, method: method, after: failed) {
+        switch pool.lease(to: taker, method: method, after: failed, place: place) {
         case .connection(let leased):
             connection = leased
             answer = .leased
-        case .wait: answer = .waits
+        case .wait(let place):
+            self.place = place
+            answer = .waits
         case .full: answer = .full
         case .failed(let fault): answer = .failed(fault)
         }
