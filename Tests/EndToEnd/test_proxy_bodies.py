@@ -316,6 +316,23 @@ def test_an_early_answer_arrives_though_the_body_is_not_over(upstream, gateway):
     assert "/smuggled" not in endpoint.targets
 
 
+@pytest.mark.parametrize("left, closes", [(256 << 10, False), ((256 << 10) + 1, True)])
+@pytest.mark.parametrize("status, body", [("413 Content Too Large", b"too much"), ("503 Busy", b""), ("204 No Content", None)])
+def test_an_early_answer_says_whether_the_connection_goes_on(upstream, gateway, left, closes, status, body):
+    def script(peer):
+        peer.head()
+        peer.take(10)
+        peer.send(answer(body or b"", status, length=body is not None))
+        peer.wait_for_end()
+
+    with gateway(upstream(script)).connect() as wire:
+        wire.send(request("/", "POST", [f"Content-Length: {10 + left}"], b"x" * 10))
+        reply = wire.reply("POST")
+        assert (str(reply.status), reply.body, reply.closes) == (status[:3], body or b"", closes)
+        if closes:
+            wire.expect_end()
+
+
 @pytest.mark.parametrize("size", [1 << 20, 30 << 20])
 def test_an_early_answer_to_a_long_body_arrives(upstream, gateway, size):
     """The client that goes on sending still gets the answer, not a reset."""

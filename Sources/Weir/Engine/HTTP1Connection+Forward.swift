@@ -50,7 +50,13 @@ extension HTTP1Connection {
             isChunked = !isOld
             output = isOld ? .untilClose : .chunked
         }
-        if case .untilClose = output { isLast = true }
+        switch output {
+        case .untilClose: isLast = true
+        // With so much of the request to come, the connection ends behind the response (`giveUpBody`): one that is a
+        // refusal, or all there already. Whether the endpoint reads on behind another one, only its end tells.
+        case .sized(remaining: 0) where exchange.hasMuchBodyLeft: isLast = true
+        default: if exchange.hasMuchBodyLeft, head.status >= 400 { isLast = true }
+        }
         var writer = HeadWriter(loop.reserveOutput(channel, bytes.count + Self.ownBytesMax + byteCount(added)))
         writer.status(of: head, bytes)
         if !upstream.parser.pointee.fields.seen.contains(.date) { owner.writeDate(into: &writer) }
@@ -188,6 +194,17 @@ extension HTTP1Connection {
         isLast = true
         exchange.output = .done
         complete(exchange)
+    }
+}
+
+extension Exchange {
+    /// Whether more of the request's body is to come than is thrown away for the sake of the connection.
+    var hasMuchBodyLeft: Bool {
+        if case .length(let remaining) = input {
+            remaining > UInt64(ServerConfiguration.discardBytesMax)
+        } else {
+            false
+        }
     }
 }
 

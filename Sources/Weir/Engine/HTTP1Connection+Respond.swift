@@ -126,9 +126,7 @@ extension HTTP1Connection {
     /// connection ends where that would be too much.
     func giveUpBody(_ exchange: Exchange) {
         guard !exchange.input.isDone else { return }
-        if case .length(let remaining) = exchange.input, remaining > UInt64(ServerConfiguration.discardBytesMax) {
-            isLast = true
-        }
+        if exchange.hasMuchBodyLeft { isLast = true }
         // The client waits for a 100 that it will not get; whether it sends the body now is unknown.
         if exchange.owesContinue { isLast = true }
         exchange.sink = .discard(byteCount: 0)
