@@ -30,6 +30,23 @@ int weir_epoll_remove(int epoll, int fd) {
     return epoll_ctl(epoll, EPOLL_CTL_DEL, fd, &event);
 }
 
+#if defined(WEIR_LIBC_CALLS)
+intptr_t weir_epoll_wait(int epoll, weir_event *events, int capacity, int timeout_milliseconds) {
+    int count = epoll_wait(epoll, (struct epoll_event *)events, capacity, timeout_milliseconds);
+    return count < 0 ? -errno : count;
+}
+
+intptr_t weir_receive(int fd, void *bytes, size_t capacity) {
+    ssize_t count = recv(fd, bytes, capacity, 0);
+    return count < 0 ? -errno : count;
+}
+
+intptr_t weir_send(int fd, const void *bytes, size_t count) {
+    ssize_t sent = send(fd, bytes, count, MSG_NOSIGNAL);
+    return sent < 0 ? -errno : sent;
+}
+#endif
+
 int weir_accept(int listener, void *address, uint32_t *length) {
     return accept4(listener, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }

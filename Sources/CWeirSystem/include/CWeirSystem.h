@@ -53,6 +53,15 @@ int weir_unacknowledged(int fd);
 // The calls of the hot path, inlined into their caller: with libc's functions between, each way out of the kernel costs
 // two more returns that the processor cannot predict (2 % of a short request, measured). They answer what the kernel
 // answers, a negative number being -errno, and are no cancellation points.
+//
+// A sanitizer knows what the kernel reads and writes from libc's functions only, so its builds call these
+// (scripts/sanitize).
+#if defined(WEIR_LIBC_CALLS)
+intptr_t weir_epoll_wait(int epoll, weir_event *events, int capacity, int timeout_milliseconds);
+intptr_t weir_receive(int fd, void *bytes, size_t capacity);
+/// With MSG_NOSIGNAL.
+intptr_t weir_send(int fd, const void *bytes, size_t count);
+#else
 static inline intptr_t weir_system_call(
     intptr_t number, intptr_t a, intptr_t b, intptr_t c, intptr_t d, intptr_t e, intptr_t f
 ) {
@@ -105,6 +114,7 @@ static inline intptr_t weir_receive(int fd, void *bytes, size_t capacity) {
 static inline intptr_t weir_send(int fd, const void *bytes, size_t count) {
     return weir_system_call(WEIR_SYS_SENDTO, fd, (intptr_t)bytes, (intptr_t)count, 0x4000, (intptr_t)NULL, 0);
 }
+#endif
 
 // Threads.
 int weir_thread_id(void);
