@@ -101,6 +101,13 @@ def test_a_wrong_secret_is_not_shown_in_the_error(name):
     assert len(errors) == 1 and name in errors[0] and "shortsecret" not in errors[0], errors
 
 
+@pytest.mark.parametrize("command", ["serve", "check"])
+def test_a_password_in_a_url_is_not_shown_in_the_error(command):
+    code, output, errors = run_gateway(command, WEIR_UPSTREAM="http://a.example,http://me:hidden@b.example")
+    assert (code, output) == (78, "")
+    assert len(errors) == 1 and "has a user name" in errors[0] and "hidden" not in errors[0], errors
+
+
 @pytest.mark.parametrize("command", ["serve", "demo"])
 @pytest.mark.parametrize("setting", ["WEIR_LISTEN", "WEIR_ADMIN_LISTEN"])
 def test_a_port_in_use_is_one_line_and_exit_code_69(command, setting):

@@ -21,6 +21,9 @@ package struct Setting: Sendable {
     /// What an error says is expected.
     package let expected: String
 
+    /// Why exactly a text cannot be read, where the form can tell.
+    package let reason: @Sendable (String) -> String?
+
     /// Whether the value must not be shown.
     package let isSecret: Bool
 
@@ -45,6 +48,7 @@ package struct Setting: Sendable {
         self.seenIn = seenIn
         self.isSecret = isSecret
         self.expected = form.expected
+        self.reason = form.reason
         self.text = { settings in form.format(settings[keyPath: path]) }
         self.apply = { text, settings in
             guard let value = form.parse(text) else { return false }

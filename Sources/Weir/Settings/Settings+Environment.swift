@@ -3,6 +3,7 @@
 
 import Configuration
 import FoundationEssentials
+import WeirUpstream
 
 extension Settings {
     /// Reads the `WEIR_*` variables of this process.
@@ -59,7 +60,7 @@ extension Settings {
         }
         // A mistyped name may well hold what the right one keeps secret.
         let isSecret = Self.table.contains { $0.name == nearest && $0.isSecret }
-        throw .unknown(name: name, value: isSecret ? Setting.mask : value, nearest: nearest)
+        throw .unknown(name: name, value: isSecret ? Setting.mask : value.withoutUserInfo, nearest: nearest)
     }
 
     private func checkPairs() throws(SettingsError) {
@@ -94,9 +95,13 @@ extension Settings {
 }
 
 extension Setting {
-    /// What is said of a value that is not of the form. A secret is not shown, wrong as it may be.
+    /// What is said of a value that is not of the form. A secret is not shown, wrong as it may be, nor a password that
+    /// stands in a URL.
     func refusal(of value: String) -> SettingsError {
-        .invalid(name: name, value: isSecret ? Self.mask : value, expected: expected)
+        if let reason = reason(String(value.trimmingBlanks)) {
+            return .refused(name: name, value: value.withoutUserInfo, reason: reason)
+        }
+        return .invalid(name: name, value: isSecret ? Self.mask : value.withoutUserInfo, expected: expected)
     }
 
     /// The dotted key that swift-configuration turns back into the variable: `weir.drain.delay`.

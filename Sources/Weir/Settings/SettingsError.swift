@@ -9,6 +9,9 @@ public enum SettingsError: Error, Equatable, CustomStringConvertible {
     /// A value that is not of the setting's form or outside its range.
     case invalid(name: String, value: String, expected: String)
 
+    /// As `invalid`, where it can be said what in the value is wrong, and what would be right.
+    case refused(name: String, value: String, reason: String)
+
     /// Two values that are fine alone and not together. `expected` completes "expected …".
     case conflict(name: String, value: String, otherName: String, otherValue: String, expected: String)
 
@@ -21,6 +24,8 @@ public enum SettingsError: Error, Equatable, CustomStringConvertible {
             "\(Self.oneLine(name))=\"\(Self.oneLine(value))\": not a setting; expected a name of docs/configuration.md"
         case .invalid(let name, let value, let expected):
             "\(name)=\"\(Self.oneLine(value))\": expected \(expected)"
+        case .refused(let name, let value, let reason):
+            "\(name)=\"\(Self.oneLine(value))\": \(reason)"
         case .conflict(let name, let value, let otherName, let otherValue, let expected):
             "\(name)=\"\(Self.oneLine(value))\" with \(otherName)=\"\(Self.oneLine(otherValue))\": expected \(expected)"
         }

@@ -28,6 +28,11 @@ extension EndpointURL {
     package static func list(_ text: some StringProtocol) throws(EndpointURLError) -> [EndpointURL] {
         let parts = text.split(separator: ",", omittingEmptySubsequences: false)
         guard parts.count <= endpointsMax else { throw .tooMany(count: parts.count, countMax: endpointsMax) }
+        // First of all and for the whole list, because a password may have a comma: the reason of another fault would
+        // show its half.
+        if parts.contains(where: { $0.contains("@") && !$0.drop { $0 == " " }.hasPrefix("unix:") }) {
+            throw .hasUserInfo(url: String(text))
+        }
         var endpoints: [EndpointURL] = []
         for (index, part) in parts.enumerated() {
             let front = part.drop { $0 == " " }

@@ -81,12 +81,6 @@ package enum EndpointURLError: Error, Equatable, CustomStringConvertible, Sendab
         return line + (isCut ? "…\"" : "\"")
     }
 
-    /// The endpoint without what stands before an "@": a password has no place in a log.
-    private func endpoint(_ url: String) -> String {
-        guard let scheme = url.firstRange(of: "://") else { return "endpoint \(quoted(url))" }
-        let rest = url[scheme.upperBound...]
-        let end = rest.firstIndex(of: "/") ?? rest.endIndex
-        guard let at = rest[..<end].lastIndex(of: "@") else { return "endpoint \(quoted(url))" }
-        return "endpoint \(quoted("\(url[..<scheme.upperBound])...\(url[at...])"))"
-    }
+    /// The endpoint as it may stand in a log.
+    private func endpoint(_ url: String) -> String { "endpoint \(quoted(url.withoutUserInfo))" }
 }

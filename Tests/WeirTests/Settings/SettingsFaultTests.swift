@@ -111,13 +111,15 @@ struct Bounds: Sendable, CustomTestStringConvertible {
         }
         for value in bounds.bad {
             let setting = try #require(Settings.table.first { $0.name == bounds.name })
-            let fault = SettingsError.invalid(
-                name: bounds.name,
-                value: setting.isSecret ? "***" : value,
-                expected: setting.expected
-            )
-            #expect(throws: fault, "\(value)") {
+            let fault = #expect(throws: SettingsError.self, "\(value)") {
                 try Settings(environment: [bounds.name: value])
+            }
+            if case .refused(bounds.name, value, let reason) = fault {
+                #expect(reason == setting.reason(value))
+            } else {
+                let shown = setting.isSecret ? "***" : value
+                #expect(setting.reason(value) == nil)
+                #expect(fault == .invalid(name: bounds.name, value: shown, expected: setting.expected))
             }
         }
     }
@@ -157,6 +159,18 @@ struct Bounds: Sendable, CustomTestStringConvertible {
         (["WEIR_DEADLNIE": ""], #"WEIR_DEADLNIE="": not a setting; did you mean WEIR_DEADLINE?"#),
         (["WEIR_PORT": "8080"], #"WEIR_PORT="8080": not a setting; did you mean WEIR_LISTEN?"#),
         (["WEIR_": "1"], #"WEIR_="1": not a setting; expected a name of docs/configuration.md"#),
+        (
+            ["WEIR_UPSTREAM": "http://a, http://b/c"],
+            #"WEIR_UPSTREAM="http://a, http://b/c": endpoint "http://b/c" has a path; leave "/c" out, requests keep their own"#
+        ),
+        (
+            ["WEIR_UPSTREAM": "http://me:secret@b"],
+            #"WEIR_UPSTREAM="http://***@b": endpoint "http://***@b" has a user name; write http://host:port alone"#
+        ),
+        (
+            ["WEIR_UPSTREM": "http://me:secret@b"],
+            #"WEIR_UPSTREM="http://***@b": not a setting; did you mean WEIR_UPSTREAM?"#
+        ),
         (
             ["WEIR_DRAIN_TIMEOUT": "4s"],
             #"WEIR_DRAIN_TIMEOUT="4s" with WEIR_DRAIN_DELAY="5s": expected a drain timeout not below the drain delay"#

@@ -140,12 +140,22 @@ import WeirUpstream
         #expect(long.utf8.count < 300)
     }
 
-    @Test("A password is not repeated", arguments: ["http", "https", "ftp"])
-    func password(scheme: String) throws {
-        let url = "\(scheme)://user:se@cret@a"
-        let error = #expect(throws: EndpointURLError.self) { try EndpointURL(parsing: url) }
+    static let secrets = [
+        "http://user:secret@a", "https://user:se@cret@a", "ftp://user:se/cret@a", "user:secret@a", "http://secret@a",
+        "http://user:secret,more-secret@a", "http://b,http://user:secret@a", "http://a;secret@b", "http://a:secret/@b",
+        "http://user:?secret#@a:80;weight=secret@", "secret:secret,secret:secret@a", "unix:/a@b,http://user:secret@a",
+    ]
+
+    @Test("A password is not repeated, wherever a comma or a slash cuts it", arguments: secrets)
+    func password(text: String) throws {
+        let error = #expect(throws: EndpointURLError.self) { try EndpointURL.list(text) }
         let line = try #require(error).description
-        #expect(line.contains("\"\(scheme)://...@a\""))
-        #expect(!line.contains("cret") && !line.contains("user:"))
+        #expect(!line.contains("cret"))
+        #expect(!text.withoutUserInfo.contains("cret"))
+    }
+
+    @Test("What has no password stays as it is", arguments: ["", "http://a:80", "unix:/run/a@b", "a@b", "@", "/a/b@c"])
+    func untouched(text: String) {
+        #expect(text.withoutUserInfo == text)
     }
 }

@@ -16,7 +16,15 @@ extension ValueForm where Value == [String] {
                 if text.isEmpty { return [] }
                 return (try? EndpointURL.list(text))?.map(\.description)
             },
-            format: { $0.joined(separator: ",") }
+            format: { $0.joined(separator: ",") },
+            reason: { text in
+                do throws(EndpointURLError) {
+                    _ = try EndpointURL.list(text)
+                    return nil
+                } catch {
+                    return error.description
+                }
+            }
         )
     }
 

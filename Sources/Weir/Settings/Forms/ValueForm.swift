@@ -17,6 +17,9 @@ struct ValueForm<Value>: Sendable {
 
     /// The text that `parse` reads as this value.
     let format: @Sendable (Value) -> String
+
+    /// Why exactly `parse` reads nothing from a text, where the form can tell.
+    var reason: @Sendable (String) -> String? = { _ in nil }
 }
 
 extension ValueForm where Value == Int {
