@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Heads on their way through the gateway: what goes on, what is the gateway's own, and what ends with the connection.
 
+import json
 import re
 
 import pytest
@@ -256,6 +257,25 @@ def test_heads_as_large_as_the_limits_go_through(passed):
     assert len(seen.target) == 7001
     for index in (0, 89):
         assert seen.header(f"x-{index}") == reply.header(f"x-{index}") == "v" * 300
+
+
+@pytest.mark.parametrize("count, size", [(199, 300), (20, 3200)])
+def test_the_limits_of_requests_do_not_bound_responses(passed, count, size):
+    lines = [f"X-{index}: {'v' * size}" for index in range(count)]
+    _, reply = passed(request("/"), repeating(answer(headers=lines)), WEIR_HEADER_BYTES="1KiB", WEIR_HEADER_FIELDS=8)
+    assert reply.status == 200
+    assert len([name for name, _ in reply.headers if name.startswith(b"x-")]) == count
+
+
+@pytest.mark.parametrize("setting, value, count, size", [
+    ("WEIR_UPSTREAM_HEADER_BYTES", None, 30, 3200), ("WEIR_UPSTREAM_HEADER_FIELDS", None, 200, 10),
+    ("WEIR_UPSTREAM_HEADER_BYTES", "2KiB", 2, 1100), ("WEIR_UPSTREAM_HEADER_FIELDS", 8, 8, 10),
+])  # fmt: skip
+def test_a_response_with_more_than_its_limits_is_a_502(passed, setting, value, count, size):
+    # Content-Length is one more.
+    lines = [f"X-{index}: {'v' * size}" for index in range(count)]
+    _, reply = passed(request("/"), repeating(answer(headers=lines)), **{setting: value})
+    assert (reply.status, json.loads(reply.body)["reason"]) == (502, "upstream_malformed")
 
 
 def test_a_head_that_comes_in_single_bytes_is_the_same(upstream, gateway):

@@ -2,6 +2,7 @@
 // From settings and routes to upstreams.
 
 import WeirEventLoop
+import WeirHTTP
 import WeirUpstream
 
 /// Makes the upstreams of an engine.
@@ -62,6 +63,7 @@ extension UpstreamPolicy {
             case .v1: .version1
             case .v2: .version2
             }
-        http = ServerConfiguration(settings).http
+        http.headerBytesMax = settings.upstream.headerBytes
+        http.headerFieldsMax = settings.upstream.headerFields
     }
 }

@@ -67,6 +67,20 @@ extension Settings {
             seenIn: #"`weir_upstream_failures_total{reason="timeout"}`"#
         ),
         Setting(
+            "WEIR_UPSTREAM_HEADER_BYTES",
+            \.upstream.headerBytes,
+            .size(1 << 10...256 << 10),
+            "The most bytes of header fields in a response of an endpoint; more is answered 502",
+            seenIn: #"`weir_upstream_failures_total{reason="malformed"}`"#
+        ),
+        Setting(
+            "WEIR_UPSTREAM_HEADER_FIELDS",
+            \.upstream.headerFields,
+            .number(8...1000),
+            "The most header fields in a response of an endpoint; more is answered 502",
+            seenIn: #"`weir_upstream_failures_total{reason="malformed"}`"#
+        ),
+        Setting(
             "WEIR_UPSTREAM_PROXY_PROTOCOL",
             \.upstream.proxyProtocol,
             .choice,

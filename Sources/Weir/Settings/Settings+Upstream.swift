@@ -29,6 +29,14 @@ extension Settings {
         /// `WEIR_UPSTREAM_TRANSFER_TIMEOUT`, default 60 s, 10 ms to 1 h.
         public var transferTimeout: Duration = .seconds(60)
 
+        /// The most bytes of header fields in a response; more is answered 502. `WEIR_UPSTREAM_HEADER_BYTES`, default
+        /// 64 KiB, 1 KiB to 256 KiB. Cookies and policies make a service's heads larger than those of its clients.
+        public var headerBytes = 64 << 10
+
+        /// The most header fields in a response; more is answered 502. `WEIR_UPSTREAM_HEADER_FIELDS`, default 200,
+        /// 8 to 1000.
+        public var headerFields = 200
+
         /// The PROXY protocol's version that begins each connection to an endpoint. `WEIR_UPSTREAM_PROXY_PROTOCOL`,
         /// default off. Such a connection serves one request, because it speaks for one client.
         public var proxyProtocol: ProxyProtocolVersion = .off

@@ -35,6 +35,8 @@ struct Bounds: Sendable, CustomTestStringConvertible {
         Bounds("WEIR_UPSTREAM_CONNECT_TIMEOUT", ["10ms", "1m"], ["9ms", "61s"]),
         Bounds("WEIR_UPSTREAM_IDLE_TIMEOUT", ["10ms", "1h"], ["9ms", "3601s"]),
         Bounds("WEIR_UPSTREAM_TRANSFER_TIMEOUT", ["10ms", "1h"], ["9ms", "3601s"]),
+        Bounds("WEIR_UPSTREAM_HEADER_BYTES", ["1KiB", "256KiB"], ["1023", "262145"]),
+        Bounds("WEIR_UPSTREAM_HEADER_FIELDS", ["8", "1000"], ["7", "1001"]),
         Bounds("WEIR_UPSTREAM_PROXY_PROTOCOL", ["off", "v1", "V2"], ["1", "v3", "true"]),
         Bounds("WEIR_STREAMS", ["1", "10000000", "auto"], ["0", "10000001"]),
         Bounds("WEIR_TUNNELS", ["0", "10000000", "auto"], ["-1", "10000001"]),
