@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+// Admission: so many requests run at once, so many wait, the rest are turned away. Any thread may call a pool.
+//
+// The protocol:
+//
+//  1. The word (AdmissionWord.swift) holds how many run, how many wait and how many may run. All three change together.
+//  2. While nobody waits, anybody changes the word, by compare-and-swap. While somebody waits, only the holder of the
+//     mutex does. A request begins to wait by a compare-and-swap, under the mutex, from a word in which all slots are
+//     taken: a slot that is given back before it makes the swap fail, and one that is given back after it is seen to be
+//     somebody's.
+//  3. So whenever the mutex is free: if somebody waits, no slot is. No wake-up can be lost.
+//  4. A slot is passed on, not given back and taken again. `executing` does not change, and nobody can come between.
+//  5. A ticket is its owner's while it is idle, and the pool's from `queued` on. The owner touches it again when a
+//     message has come (`reclaim`), or when `cancel` has answered `removed`. Only `cancel` may be called in between.
+//  6. Whoever is handed a ticket (to wake, or displaced) sends its owner one message. The message is what orders the
+//     ticket's memory between the two threads. It carries the ticket or what `owner` points to, so the owner keeps both
+//     alive until it has come.
+//  7. A ticket leaves the queue once, and the mutex decides how: `granted` or `displaced` by another thread, then one
+//     message follows; `expired` by another thread, then none does, and the owner's timer for the deadline calls
+//     `cancel`; or by the owner's `cancel`.
+//  8. A `cancel` that finds the ticket granted passes the slot on; the message that comes is of no account. After the
+//     message the owner calls `leave`, and `cancel` no more.
+//
+// Time is a parameter: an instant of one monotonic clock.
+
+import Synchronization
+
+package final class AdmissionPool: Sendable {
+    /// What a `Retry-After` says at most.
+    package static let retryAfterSecondsMax = 60
+
+    /// What the mutex guards.
+    struct Waiting {
+        var queue: AdmissionQueue
+        var queueLimit: Int
+    }
+
+    // The word and the estimate, which leaving writes, share a cache line that nothing else is on.
+    private let paddingBefore = InlineArray<7, UInt64>(repeating: 0)
+    private let word: Atomic<UInt64>
+    private let execution = ExecutionEstimate()
+    private let paddingAfter = InlineArray<7, UInt64>(repeating: 0)
+
+    private let waiting: Mutex<Waiting>
+
+    /// `limit` may run at once (at least 1), `queueLimit` may wait. Both at most `AdmissionWord.countMax`.
+    package init(
+        limit: Int,
+        queueLimit: Int,
+        peakWindow: Nanoseconds = 60_000_000_000,
+        now: Nanoseconds
+    ) {
+        word = Atomic(AdmissionWord(executing: 0, queued: 0, limit: Self.clamped(limit, least: 1)).bits)
+        waiting = Mutex(
+            Waiting(
+                queue: AdmissionQueue(peakWindow: peakWindow, now: now),
+                queueLimit: Self.clamped(queueLimit, least: 0)
+            )
+        )
+    }
+
+    // MARK: Entering and leaving
+
+    /// A request asks for a slot. The ticket is idle, and the pool's if the answer is `queued`.
+    package func enter(
+        _ ticket: AdmissionTicket,
+        priority: Priority,
+        deadline: Nanoseconds,
+        now: Nanoseconds
+    ) -> AdmissionOutcome {
+        if deadline <= now { return .refused(.deadlineExceeded, retryAfterSeconds: 1) }
+        var observed = load()
+        while let admitting = observed.admitting {
+            if swap(&observed, for: admitting) { return .admitted }
+        }
+        return waiting.withLock { waiting in
+            enter(ticket, priority: priority, deadline: deadline, now: now, &waiting)
+        }
+    }
+
+    /// A request gives its slot back. Answers whose it is now, who is to be sent a message.
+    package func leave(executionNanoseconds: Nanoseconds, now: Nanoseconds) -> AdmissionTicket? {
+        execution.record(executionNanoseconds)
+        var observed = load()
+        while let leaving = observed.leaving {
+            if swap(&observed, for: leaving) { return nil }
+        }
+        return waiting.withLock { waiting in passOn(now: now, &waiting) }
+    }
+
+    /// The owner gives up a ticket that waits: its client has gone, or its deadline has passed. Before its message has
+    /// come; the mutex decides whether it was sooner than the grant.
+    package func cancel(_ ticket: AdmissionTicket, now: Nanoseconds) -> AdmissionCancellation {
+        waiting.withLock { waiting in
+            switch ticket.state {
+            case .waiting:
+                waiting.queue.cancel(ticket, now: now)
+                store(load().waiting(waiting.queue.count))
+                return .removed
+            case .expired:
+                ticket.state = .idle
+                return .removed
+            case .granted:
+                ticket.state = .abandoned
+                return .abandoned(wake: passOn(now: now, &waiting))
+            case .displaced:
+                ticket.state = .abandoned
+                return .abandoned(wake: nil)
+            case .idle, .abandoned:
+                preconditionFailure("a ticket is cancelled that does not wait")
+            }
+        }
+    }
+
+    // MARK: Settings and signals
+
+    /// Changes how many may run, and answers those that may now; each is to be sent a message. Where more run than may,
+    /// they finish.
+    package func setLimit(_ limit: Int, now: Nanoseconds) -> AdmissionTicketList {
+        waiting.withLock { waiting in
+            var granted = AdmissionTicketList()
+            var observed = load()
+            var limited: AdmissionWord
+            repeat {
+                limited = observed.limited(to: Self.clamped(limit, least: 1))
+            } while !swap(&observed, for: limited)
+            guard limited.queued > 0 else { return granted }
+            while limited.executing + granted.count < limited.limit,
+                let next = waiting.queue.popNext(mean: execution.mean, now: now)
+            {
+                granted.append(next)
+            }
+            store(limited.granting(granted.count).waiting(waiting.queue.count))
+            return granted
+        }
+    }
+
+    /// Changes how many may wait. Where more do, they stay.
+    package func setQueueLimit(_ queueLimit: Int) {
+        waiting.withLock { $0.queueLimit = Self.clamped(queueLimit, least: 0) }
+    }
+
+    /// Seconds until those that wait now have left, from 1 to `retryAfterSecondsMax`.
+    package func retryAfterSeconds(now: Nanoseconds) -> Int {
+        waiting.withLock { retryAfterSeconds(now: now, $0) }
+    }
+
+    package func signals(now: Nanoseconds) -> AdmissionSignals {
+        waiting.withLock { waiting in
+            waiting.queue.advance(to: now)
+            let word = load()
+            let history = waiting.queue.history
+            return AdmissionSignals(
+                executing: word.executing,
+                queued: word.queued,
+                limit: word.limit,
+                queueLimit: waiting.queueLimit,
+                queueIntegral: history.integral,
+                instant: history.now,
+                queuedPeak: history.queuedPeak,
+                oldestAge: waiting.queue.oldestAge(now: history.now),
+                meanExecution: execution.mean,
+                counts: waiting.queue.counts
+            )
+        }
+    }
+
+    // MARK: Under the mutex
+
+    private func enter(
+        _ ticket: AdmissionTicket,
+        priority: Priority,
+        deadline: Nanoseconds,
+        now: Nanoseconds,
+        _ waiting: inout Waiting
+    ) -> AdmissionOutcome {
+        var observed = load()
+        while true {
+            if let admitting = observed.admitting {
+                if swap(&observed, for: admitting) { return .admitted }
+                continue
+            }
+            if waiting.queue.count >= waiting.queueLimit {
+                return displace(for: ticket, priority: priority, deadline: deadline, now: now, &waiting)
+            }
+            if !isMeetable(deadline, priority: priority, now: now, waiting) {
+                return .refused(.deadlineUnmeetable, retryAfterSeconds: retryAfterSeconds(now: now, waiting))
+            }
+            if swap(&observed, for: observed.queueing) {
+                waiting.queue.append(ticket, priority: priority, deadline: deadline, now: now)
+                return .queued(displaced: nil)
+            }
+        }
+    }
+
+    /// The queue is full: the newest of a lower class makes room, or this request is turned away.
+    private func displace(
+        for ticket: AdmissionTicket,
+        priority: Priority,
+        deadline: Nanoseconds,
+        now: Nanoseconds,
+        _ waiting: inout Waiting
+    ) -> AdmissionOutcome {
+        guard let displaced = waiting.queue.displaceable(for: priority) else {
+            return .refused(.queueFull, retryAfterSeconds: retryAfterSeconds(now: now, waiting))
+        }
+        guard isMeetable(deadline, priority: priority, now: now, waiting) else {
+            return .refused(.deadlineUnmeetable, retryAfterSeconds: retryAfterSeconds(now: now, waiting))
+        }
+        // One for one: the word stays as it is.
+        waiting.queue.displace(displaced, now: now)
+        waiting.queue.append(ticket, priority: priority, deadline: deadline, now: now)
+        return .queued(displaced: displaced)
+    }
+
+    /// The caller's slot goes to whoever is next, or is given back.
+    private func passOn(now: Nanoseconds, _ waiting: inout Waiting) -> AdmissionTicket? {
+        var observed = load()
+        while let leaving = observed.leaving {
+            if swap(&observed, for: leaving) { return nil }
+        }
+        // More run than may, since the limit was lowered.
+        if observed.executing > observed.limit {
+            store(observed.released)
+            return nil
+        }
+        let next = waiting.queue.popNext(mean: execution.mean, now: now)
+        let passed = next == nil ? observed.released : observed
+        store(passed.waiting(waiting.queue.count))
+        return next
+    }
+
+    /// Whether a request of this class that begins to wait now would be served before its deadline.
+    private func isMeetable(
+        _ deadline: Nanoseconds,
+        priority: Priority,
+        now: Nanoseconds,
+        _ waiting: borrowing Waiting
+    ) -> Bool {
+        let mean = execution.mean
+        let expectedWait = waiting.queue.drainTime(
+            of: waiting.queue.ahead(of: priority),
+            limit: load().limit,
+            mean: mean,
+            now: now
+        )
+        let left = deadline - now
+        return expectedWait <= left - executionReserve(budget: left, mean: mean)
+    }
+
+    private func retryAfterSeconds(now: Nanoseconds, _ waiting: borrowing Waiting) -> Int {
+        let drained = waiting.queue.drainTime(
+            of: waiting.queue.count,
+            limit: load().limit,
+            mean: execution.mean,
+            now: now
+        )
+        let seconds = (drained + 999_999_999) / 1_000_000_000
+        return max(1, Int(min(seconds, Nanoseconds(Self.retryAfterSecondsMax))))
+    }
+
+    // MARK: The word
+
+    /// Relaxed: a word that is only read decides nothing, the swap of it does.
+    private func load() -> AdmissionWord { AdmissionWord(bits: word.load(ordering: .relaxed)) }
+
+    /// Acquire and release, each pairing with the other of another thread's swap or store: what a request did before it
+    /// gave its slot back has happened for the request that takes it. Answers false, and the word as it is, if it was
+    /// not `expected`.
+    private func swap(_ expected: inout AdmissionWord, for desired: AdmissionWord) -> Bool {
+        let (exchanged, original) = word.weakCompareExchange(
+            expected: expected.bits,
+            desired: desired.bits,
+            successOrdering: .acquiringAndReleasing,
+            failureOrdering: .relaxed
+        )
+        if !exchanged { expected = AdmissionWord(bits: original) }
+        return exchanged
+    }
+
+    /// By the mutex's holder while somebody waits, when nobody else changes the word. Release: pairs with the acquire
+    /// of the swap that takes a slot given back here.
+    private func store(_ desired: AdmissionWord) { word.store(desired.bits, ordering: .releasing) }
+
+    private static func clamped(_ count: Int, least: Int) -> Int { max(least, min(count, AdmissionWord.countMax)) }
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// Those that wait in a pool: who goes next, who has to go, and how long it takes. Pure; guarded by the pool's mutex.
+
+/// A list for each class; first in, first out within it.
+struct AdmissionQueue {
+    /// How many requests that cannot be served in time are passed over, at most, to find one that can.
+    static let passedOverMax = 32
+
+    private var lists = InlineArray<3, AdmissionTicketList>(repeating: AdmissionTicketList())
+    private(set) var count = 0
+    private(set) var history: QueueHistory
+    private(set) var counts = AdmissionCounts()
+    /// When the head of the queue last moved, or the queue began. Whatever executes now is at least as old as that,
+    /// for while somebody waits a slot that comes free is passed on at once.
+    private var movedAt: Nanoseconds = 0
+
+    init(peakWindow: Nanoseconds, now: Nanoseconds) {
+        history = QueueHistory(peakWindow: peakWindow, now: now)
+    }
+
+    // MARK: In and out
+
+    mutating func append(_ ticket: AdmissionTicket, priority: Priority, deadline: Nanoseconds, now: Nanoseconds) {
+        precondition(ticket.state == .idle, "a ticket enters that is still in use")
+        if count == 0 { movedAt = max(now, history.now) }
+        change(by: 1, now: now)
+        ticket.state = .waiting
+        ticket.priority = priority
+        ticket.deadline = deadline
+        ticket.enqueuedAt = history.now
+        lists[Int(priority.rawValue)].append(ticket)
+        counts.waited += 1
+    }
+
+    /// Whoever is to have the slot that came free; nil if nobody is left that can still run.
+    mutating func popNext(mean: Nanoseconds, now: Nanoseconds) -> AdmissionTicket? {
+        for index in lists.indices {
+            while let first = lists[index].first, first.deadline <= now { expire(first, now: now) }
+            guard let ticket = next(in: lists[index], mean: mean, now: now) else { continue }
+            while let passedOver = lists[index].first, passedOver !== ticket {
+                expire(passedOver, now: now)
+            }
+            remove(ticket, becoming: .granted, now: now)
+            counts.granted += 1
+            movedAt = history.now
+            return ticket
+        }
+        return nil
+    }
+
+    /// The owner does not want it any more.
+    mutating func cancel(_ ticket: AdmissionTicket, now: Nanoseconds) {
+        let hasExpired = ticket.deadline <= now
+        remove(ticket, becoming: .idle, now: now)
+        if hasExpired { counts.expired += 1 } else { counts.cancelled += 1 }
+    }
+
+    /// The newest of the lowest class, if that is lower than `priority`.
+    func displaceable(for priority: Priority) -> AdmissionTicket? {
+        for lower in stride(from: Priority.sheddable.rawValue, to: priority.rawValue, by: -1) {
+            if let newest = lists[Int(lower)].last { return newest }
+        }
+        return nil
+    }
+
+    mutating func displace(_ ticket: AdmissionTicket, now: Nanoseconds) {
+        remove(ticket, becoming: .displaced, now: now)
+        counts.displaced += 1
+    }
+
+    // MARK: How long it takes
+
+    /// How many are served before a request of this class that comes now.
+    func ahead(of priority: Priority) -> Int {
+        var ahead = 0
+        for index in 0...Int(priority.rawValue) { ahead += lists[index].count }
+        return ahead
+    }
+
+    /// How long until so many have left, by Little's law: `limit` requests leave in a mean execution time. 0 before
+    /// anything was measured.
+    ///
+    /// A service that has stalled records nothing, so its mean stays what it was. But all that executes is at least as
+    /// old as the last move of the queue, so the mean is taken to be no less than that.
+    func drainTime(of requests: Int, limit: Int, mean: Nanoseconds, now: Nanoseconds) -> Nanoseconds {
+        guard mean > 0, requests > 0 else { return 0 }
+        let stalled = min(max(now, movedAt) - movedAt, ExecutionEstimate.executionMax)
+        return Nanoseconds(requests) * max(mean, stalled) / Nanoseconds(limit)
+    }
+
+    func oldestAge(now: Nanoseconds) -> Nanoseconds {
+        var oldest = now
+        for index in lists.indices {
+            if let first = lists[index].first { oldest = min(oldest, first.enqueuedAt) }
+        }
+        return now - oldest
+    }
+
+    /// Brings the history up to `now`.
+    mutating func advance(to now: Nanoseconds) { change(by: 0, now: now) }
+
+    // MARK: Order
+
+    /// First in, first out, but those that can no longer be served in time are passed over for one that can. If there
+    /// is none among the first few, the first has its chance: a slot is not left idle on the word of an average.
+    ///
+    /// Simulated against newest-first under standing overload and against CoDel (AdmissionOverloadTests): neither serves
+    /// more in time at three or ten times the capacity, and both serve fewer at one.
+    private func next(in list: AdmissionTicketList, mean: Nanoseconds, now: Nanoseconds) -> AdmissionTicket? {
+        var candidate = list.first
+        for _ in 0...Self.passedOverMax {
+            guard let ticket = candidate else { break }
+            if !isTooLate(ticket, mean: mean, now: now) { return ticket }
+            candidate = ticket.next
+        }
+        return list.first
+    }
+
+    /// Whether less is left of the deadline than an execution takes.
+    private func isTooLate(_ ticket: AdmissionTicket, mean: Nanoseconds, now: Nanoseconds) -> Bool {
+        let budget = ticket.deadline - min(ticket.enqueuedAt, ticket.deadline)
+        let left = ticket.deadline - min(now, ticket.deadline)
+        return left < executionReserve(budget: budget, mean: mean) || left == 0
+    }
+
+    private mutating func expire(_ ticket: AdmissionTicket, now: Nanoseconds) {
+        remove(ticket, becoming: .expired, now: now)
+        counts.expired += 1
+    }
+
+    private mutating func remove(_ ticket: AdmissionTicket, becoming state: AdmissionTicket.State, now: Nanoseconds) {
+        change(by: -1, now: now)
+        lists[Int(ticket.priority.rawValue)].remove(ticket)
+        ticket.state = state
+    }
+
+    private mutating func change(by difference: Int, now: Nanoseconds) {
+        count += difference
+        history.record(length: count, at: now)
+    }
+}
+
+/// What has to be left of a deadline so that the request can still execute.
+///
+/// A request that came with less than the mean is not judged by the mean: it is of a quicker kind than most.
+func executionReserve(budget: Nanoseconds, mean: Nanoseconds) -> Nanoseconds {
+    budget >= mean ? mean : 0
+}
