@@ -187,7 +187,7 @@ package final class AdmissionPool: Sendable {
                 return .refused(.deadlineUnmeetable, retryAfterSeconds: retryAfterSeconds(now: now, waiting))
             }
             if swap(&observed, for: observed.queueing) {
-                waiting.queue.append(ticket, priority: priority, deadline: deadline, now: now)
+                waiting.queue.append(ticket, priority: priority, deadline: deadline, displacing: nil, now: now)
                 return .queued(displaced: nil)
             }
         }
@@ -208,8 +208,7 @@ package final class AdmissionPool: Sendable {
             return .refused(.deadlineUnmeetable, retryAfterSeconds: retryAfterSeconds(now: now, waiting))
         }
         // One for one: the word stays as it is.
-        waiting.queue.displace(displaced, now: now)
-        waiting.queue.append(ticket, priority: priority, deadline: deadline, now: now)
+        waiting.queue.append(ticket, priority: priority, deadline: deadline, displacing: displaced, now: now)
         return .queued(displaced: displaced)
     }
 

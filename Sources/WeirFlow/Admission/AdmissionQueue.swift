@@ -20,9 +20,20 @@ struct AdmissionQueue {
 
     // MARK: In and out
 
-    mutating func append(_ ticket: AdmissionTicket, priority: Priority, deadline: Nanoseconds, now: Nanoseconds) {
+    /// One more waits, in the place of `displaced` if that is given.
+    mutating func append(
+        _ ticket: AdmissionTicket,
+        priority: Priority,
+        deadline: Nanoseconds,
+        displacing displaced: AdmissionTicket?,
+        now: Nanoseconds
+    ) {
         precondition(ticket.state == .idle, "a ticket enters that is still in use")
         if count == 0 { movedAt = max(now, history.now) }
+        if let displaced {
+            remove(displaced, becoming: .displaced, now: now)
+            counts.displaced += 1
+        }
         change(by: 1, now: now)
         ticket.state = .waiting
         ticket.priority = priority
@@ -61,11 +72,6 @@ struct AdmissionQueue {
             if let newest = lists[Int(lower)].last { return newest }
         }
         return nil
-    }
-
-    mutating func displace(_ ticket: AdmissionTicket, now: Nanoseconds) {
-        remove(ticket, becoming: .displaced, now: now)
-        counts.displaced += 1
     }
 
     // MARK: How long it takes
