@@ -35,7 +35,7 @@ package final class AdmissionPool: Sendable {
         var queueLimit: Int
     }
 
-    // The word and the estimate, which leaving writes, share a cache line that nothing else is on.
+    // Nothing else is on the cache lines of the word and of the estimate: each request writes both.
     private let paddingBefore = InlineArray<7, UInt64>(repeating: 0)
     private let word: Atomic<UInt64>
     private let execution = ExecutionEstimate()
@@ -78,7 +78,8 @@ package final class AdmissionPool: Sendable {
         }
     }
 
-    /// A request gives its slot back. Answers whose it is now, who is to be sent a message.
+    /// A request gives its slot back, however it ended; the time for which it held the slot is what counts. Answers
+    /// whose slot it is now, who is to be sent a message.
     package func leave(executionNanoseconds: Nanoseconds, now: Nanoseconds) -> AdmissionTicket? {
         execution.record(executionNanoseconds)
         var observed = load()
