@@ -38,10 +38,10 @@ package final class AdmissionPool: Sendable {
     // Nothing else is on the cache lines of the word and of the estimate: each request writes both.
     private let paddingBefore = InlineArray<7, UInt64>(repeating: 0)
     private let word: Atomic<UInt64>
-    private let execution = ExecutionEstimate()
+    let execution = ExecutionEstimate()
     private let paddingAfter = InlineArray<7, UInt64>(repeating: 0)
 
-    private let waiting: Mutex<Waiting>
+    let waiting: Mutex<Waiting>
 
     /// `limit` may run at once (at least 1), `queueLimit` may wait. Both at most `AdmissionWord.countMax`.
     package init(
@@ -110,59 +110,6 @@ package final class AdmissionPool: Sendable {
             case .idle, .abandoned:
                 preconditionFailure("a ticket is cancelled that does not wait")
             }
-        }
-    }
-
-    // MARK: Settings and signals
-
-    /// Changes how many may run, and answers those that may now; each is to be sent a message. Where more run than may,
-    /// they finish.
-    package func setLimit(_ limit: Int, now: Nanoseconds) -> AdmissionTicketList {
-        waiting.withLock { waiting in
-            var granted = AdmissionTicketList()
-            var observed = load()
-            var limited: AdmissionWord
-            repeat {
-                limited = observed.limited(to: Self.clamped(limit, least: 1))
-            } while !swap(&observed, for: limited)
-            guard limited.queued > 0 else { return granted }
-            while limited.executing + granted.count < limited.limit,
-                let next = waiting.queue.popNext(mean: execution.mean, now: now)
-            {
-                granted.append(next)
-            }
-            store(limited.granting(granted.count).waiting(waiting.queue.count))
-            return granted
-        }
-    }
-
-    /// Changes how many may wait. Where more do, they stay.
-    package func setQueueLimit(_ queueLimit: Int) {
-        waiting.withLock { $0.queueLimit = Self.clamped(queueLimit, least: 0) }
-    }
-
-    /// Seconds until those that wait now have left, from 1 to `retryAfterSecondsMax`.
-    package func retryAfterSeconds(now: Nanoseconds) -> Int {
-        waiting.withLock { retryAfterSeconds(now: now, $0) }
-    }
-
-    package func signals(now: Nanoseconds) -> AdmissionSignals {
-        waiting.withLock { waiting in
-            waiting.queue.advance(to: now)
-            let word = load()
-            let history = waiting.queue.history
-            return AdmissionSignals(
-                executing: word.executing,
-                queued: word.queued,
-                limit: word.limit,
-                queueLimit: waiting.queueLimit,
-                queueIntegral: history.integral,
-                instant: history.now,
-                queuedPeak: history.queuedPeak,
-                oldestAge: waiting.queue.oldestAge(now: history.now),
-                meanExecution: execution.mean,
-                counts: waiting.queue.counts
-            )
         }
     }
 
@@ -248,7 +195,7 @@ package final class AdmissionPool: Sendable {
         return expectedWait <= left - executionReserve(budget: left, mean: mean)
     }
 
-    private func retryAfterSeconds(now: Nanoseconds, _ waiting: borrowing Waiting) -> Int {
+    func retryAfterSeconds(now: Nanoseconds, _ waiting: borrowing Waiting) -> Int {
         let drained = waiting.queue.drainTime(
             of: waiting.queue.count,
             limit: load().limit,
@@ -262,12 +209,12 @@ package final class AdmissionPool: Sendable {
     // MARK: The word
 
     /// Relaxed: a word that is only read decides nothing, the swap of it does.
-    private func load() -> AdmissionWord { AdmissionWord(bits: word.load(ordering: .relaxed)) }
+    func load() -> AdmissionWord { AdmissionWord(bits: word.load(ordering: .relaxed)) }
 
     /// Acquire and release, each pairing with the other of another thread's swap or store: what a request did before it
     /// gave its slot back has happened for the request that takes it. Answers false, and the word as it is, if it was
     /// not `expected`.
-    private func swap(_ expected: inout AdmissionWord, for desired: AdmissionWord) -> Bool {
+    func swap(_ expected: inout AdmissionWord, for desired: AdmissionWord) -> Bool {
         let (exchanged, original) = word.weakCompareExchange(
             expected: expected.bits,
             desired: desired.bits,
@@ -280,7 +227,7 @@ package final class AdmissionPool: Sendable {
 
     /// By the mutex's holder while somebody waits, when nobody else changes the word. Release: pairs with the acquire
     /// of the swap that takes a slot given back here.
-    private func store(_ desired: AdmissionWord) { word.store(desired.bits, ordering: .releasing) }
+    func store(_ desired: AdmissionWord) { word.store(desired.bits, ordering: .releasing) }
 
-    private static func clamped(_ count: Int, least: Int) -> Int { max(least, min(count, AdmissionWord.countMax)) }
+    static func clamped(_ count: Int, least: Int) -> Int { max(least, min(count, AdmissionWord.countMax)) }
 }

@@ -10,11 +10,12 @@ import WeirTestSupport
 /// What the threads share: the pool, the messages to each of them, and what they count.
 private final class Contest: Sendable {
     static let threadCount = 5
-    static let turns = 20_000
-    static let limitMax = 3
+    static let turns = 5_000
     /// Turns of waiting after which a message is taken to be lost: many more than any run takes.
     static let patience = 200_000_000
 
+    /// Above 2, the limit changes all the time between 1 and this.
+    let limitMax: Int
     let pool = AdmissionPool(limit: 2, queueLimit: 2, now: 0)
     let clock = Atomic<Nanoseconds>(1)
     let running = Atomic<Int>(0)
@@ -23,7 +24,8 @@ private final class Contest: Sendable {
     let served = Atomic<Int>(0)
     private let mailboxes: [Mailbox]
 
-    init() {
+    init(limitMax: Int) {
+        self.limitMax = limitMax
         mailboxes = (0..<Self.threadCount).map { _ in .init() }
     }
 
@@ -41,7 +43,7 @@ private final class Contest: Sendable {
         let ticket = AdmissionTicket(owner: UnsafeMutableRawPointer(bitPattern: thread))
         for _ in 0..<Self.turns {
             let now = clock.wrappingAdd(1, ordering: .relaxed).newValue
-            if random.oneIn(50) { raise(to: 1 + random.below(Self.limitMax), now: now) }
+            if limitMax > 2, random.oneIn(50) { change(limit: 1 + random.below(limitMax), now: now) }
             let priority = Priority(rawValue: UInt8(random.below(3))) ?? .default
             let deadline = random.oneIn(4) ? now + Nanoseconds(1 + random.below(20)) : .max
             switch pool.enter(ticket, priority: priority, deadline: deadline, now: now) {
@@ -58,14 +60,13 @@ private final class Contest: Sendable {
         }
     }
 
-    private func raise(to limit: Int, now: Nanoseconds) {
+    private func change(limit: Int, now: Nanoseconds) {
         var granted = pool.setLimit(limit, now: now)
         while let next = granted.popFirst() { send(next) }
     }
 
     private func run() {
-        // Limits change while requests run, so only the greatest is a bound from outside.
-        if running.wrappingAdd(1, ordering: .relaxed).newValue > Self.limitMax {
+        if running.wrappingAdd(1, ordering: .relaxed).newValue > limitMax {
             overLimit.wrappingAdd(1, ordering: .relaxed)
         }
         served.wrappingAdd(1, ordering: .relaxed)
@@ -114,9 +115,12 @@ private final class Competitor: Sendable {
 
 @Suite("An admission pool under real threads")
 struct AdmissionThreadsTests {
-    @Test("keeps its limit, loses no message and no slot, and answers each request once")
-    func contest() {
-        let contest = Contest()
+    @Test(
+        "keeps its limit, loses no message and no slot, and answers each request once",
+        arguments: [2, 3]
+    )
+    func contest(limitMax: Int) {
+        let contest = Contest(limitMax: limitMax)
         var threads: [pthread_t] = []
         for number in 0..<Contest.threadCount {
             var thread = pthread_t()

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// What changes a pool while it runs, and what it publishes. Any thread; all of it takes the mutex.
+
+import Synchronization
+
+extension AdmissionPool {
+    /// Changes how many may run, and answers those that may now; each is to be sent a message. Where more run than may,
+    /// they finish.
+    package func setLimit(_ limit: Int, now: Nanoseconds) -> AdmissionTicketList {
+        waiting.withLock { waiting in
+            var granted = AdmissionTicketList()
+            var observed = load()
+            var limited: AdmissionWord
+            repeat {
+                limited = observed.limited(to: Self.clamped(limit, least: 1))
+            } while !swap(&observed, for: limited)
+            guard limited.queued > 0 else { return granted }
+            while limited.executing + granted.count < limited.limit,
+                let next = waiting.queue.popNext(mean: execution.mean, now: now)
+            {
+                granted.append(next)
+            }
+            store(limited.granting(granted.count).waiting(waiting.queue.count))
+            return granted
+        }
+    }
+
+    /// Changes how many may wait. Where more do, they stay.
+    package func setQueueLimit(_ queueLimit: Int) {
+        waiting.withLock { $0.queueLimit = Self.clamped(queueLimit, least: 0) }
+    }
+
+    /// Seconds until those that wait now have left, from 1 to `retryAfterSecondsMax`.
+    package func retryAfterSeconds(now: Nanoseconds) -> Int {
+        waiting.withLock { retryAfterSeconds(now: now, $0) }
+    }
+
+    package func signals(now: Nanoseconds) -> AdmissionSignals {
+        waiting.withLock { waiting in
+            waiting.queue.advance(to: now)
+            let word = load()
+            let history = waiting.queue.history
+            return AdmissionSignals(
+                executing: word.executing,
+                queued: word.queued,
+                limit: word.limit,
+                queueLimit: waiting.queueLimit,
+                queueIntegral: history.integral,
+                instant: history.now,
+                queuedPeak: history.queuedPeak,
+                oldestAge: waiting.queue.oldestAge(now: history.now),
+                meanExecution: execution.mean,
+                counts: waiting.queue.counts
+            )
+        }
+    }
+}
