@@ -96,6 +96,12 @@ let package = Package(
             path: "Benchmarks/Replay",
             swiftSettings: strictSettings
         ),
+        .executableTarget(
+            name: "Micro",
+            dependencies: ["WeirFlow"],
+            path: "Benchmarks/Micro",
+            swiftSettings: strictSettings
+        ),
         // What several test targets share; part of no product.
         .target(name: "WeirTestSupport", path: "Tests/Support", swiftSettings: strictSettings),
         .testTarget(name: "WeirHostTests", dependencies: ["WeirHost"], swiftSettings: strictSettings),

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// The memory of a limiter: fixed, shared by all threads, no lock. Each limiter has its own.
+
+import Synchronization
+
+/// A table of buckets, one cache line each, of four entries: a key's fingerprint and its word of state.
+///
+/// A key has one bucket. Where that is full, the key with the least word is forgotten, which is the one with the most
+/// left (see `LimitRule.inherited`), and a newcomer starts with the state that was there. Entries without a key have
+/// the word 0 and are therefore taken first. So a key that was forgotten and returns finds no more than it left:
+/// a flood of keys costs strangers their burst, and never gives anyone a second one.
+///
+/// **The guarantee.** A key is granted no more than its limit alone would grant, whatever other keys come, from however
+/// many threads. It rests on three rules:
+/// 1. Words only grow, and an entry changes as a whole, by one compare-and-swap of its 16 bytes. So a take on an entry
+///    whose key has just been replaced fails, and looks again.
+/// 2. Only the entry with the least word is replaced, and ties go to the lower place. The others were not less when
+///    they were read, so they are not when the swap succeeds. The least word of a bucket never falls.
+/// 3. No key is twice in a bucket. Had two threads put it into two places m and n, each replaced the least word it
+///    saw: m's was not above n's, and n's not above m's, words that had not yet been raised by the other. With ties
+///    going to the lower place that cannot be. It needs that a word is read before its fingerprint (`least`).
+///
+/// **The bound on `giveBack`**, which lowers a word: it does nothing where the word would become the least of a full
+/// bucket, but the four words are not read in one moment. One that is under way while the same bucket replaces a key
+/// can add at most the costs of these two requests to what a key is granted. It happens only where two limits apply
+/// and another thread takes the last of the second between the look and the take.
+///
+/// One table per limit and not one for all: words of different limits cannot stand for one another.
+@safe
+struct KeyTable: ~Copyable, @unchecked Sendable {
+    static let bucketBytes = 64
+    static let slotsPerBucket = 4
+    private static let slotBytes = 16
+    /// Where the fingerprint and the word of an entry lie: as `WordPair` has them.
+    private static let fingerprintOffset = 0
+    private static let wordOffset = 8
+    /// A table as large as this lies on large pages where the kernel gives them.
+    private static let largePageBytes = 2 << 20
+
+    let bucketCount: Int
+    // Invariant: `bucketCount` zeroed lines. All access is atomic, so it is Sendable.
+    private let memory: UnsafeMutableRawPointer
+
+    /// Where an entry lies, and what was read of it.
+    struct Entry {
+        let offset: Int
+        let fingerprint: UInt64
+        let word: UInt64
+    }
+
+    init(bytes: Int) {
+        bucketCount = max(1, bytes / Self.bucketBytes)
+        let byteCount = bucketCount * Self.bucketBytes
+        let alignment = byteCount < Self.largePageBytes ? Self.bucketBytes : Self.largePageBytes
+        unsafe memory = .allocate(byteCount: byteCount, alignment: alignment)
+        unsafe memory.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+    }
+
+    deinit { unsafe memory.deallocate() }
+
+    /// The offset of the key's bucket. The hash is even, so its upper bits choose, and all of it is the fingerprint.
+    @inline(__always)
+    func bucket(of key: UInt64) -> Int {
+        Int(key.multipliedFullWidth(by: UInt64(bucketCount)).high) &* Self.bucketBytes
+    }
+
+    /// The entry of this key, unless it has none.
+    @inline(__always)
+    func find(_ key: UInt64, in bucket: Int) -> Entry? {
+        var offset = bucket
+        let end = bucket &+ Self.bucketBytes
+        while offset < end {
+            // Relaxed: what is read here is verified by the swap that follows, and a miss is looked at again.
+            if unsafe half(offset &+ Self.fingerprintOffset).pointee.load(ordering: .relaxed) == key {
+                let word = unsafe half(offset &+ Self.wordOffset).pointee.load(ordering: .relaxed)
+                return Entry(offset: offset, fingerprint: key, word: word)
+            }
+            offset &+= Self.slotBytes
+        }
+        return nil
+    }
+
+    /// The entry of this key, or else the one with the least word, and all four words.
+    func least(_ key: UInt64, in bucket: Int) -> (entry: Entry, words: InlineArray<4, UInt64>) {
+        var words = InlineArray<4, UInt64>(repeating: 0)
+        var least = entry(at: bucket)
+        words[0] = least.word
+        if least.fingerprint == key { return (least, words) }
+        for slot in 1..<Self.slotsPerBucket {
+            let entry = entry(at: bucket + slot * Self.slotBytes)
+            words[slot] = entry.word
+            if entry.fingerprint == key { return (entry, words) }
+            if entry.word < least.word { least = entry }
+        }
+        return (least, words)
+    }
+
+    /// The least word of the others in an entry's bucket.
+    func leastBeside(_ entry: Entry, in bucket: Int) -> UInt64 {
+        var least = UInt64.max
+        for slot in 0..<Self.slotsPerBucket {
+            let other = bucket + slot * Self.slotBytes
+            if other != entry.offset { least = min(least, self.entry(at: other).word) }
+        }
+        return least
+    }
+
+    /// An entry by its place in the table.
+    func entry(at offset: Int) -> Entry {
+        // Acquire, with the release in `replace`: the fingerprint read next is at least as new as the word. The other
+        // way round an old fingerprint with a new word would hide a key that has just come (rule 3).
+        let word = unsafe half(offset &+ Self.wordOffset).pointee.load(ordering: .acquiring)
+        let fingerprint = unsafe half(offset &+ Self.fingerprintOffset).pointee.load(ordering: .relaxed)
+        return Entry(offset: offset, fingerprint: fingerprint, word: word)
+    }
+
+    /// Puts a key and its word in the place of an entry, if that is still as it was read.
+    @inline(__always)
+    func replace(_ entry: Entry, key: UInt64, word: UInt64) -> Bool {
+        // Release: pairs with the acquire in `entry(at:)`. What was read is not needed, so a failure is relaxed.
+        unsafe pair(entry.offset).pointee.weakCompareExchange(
+            expected: WordPair(first: UInt(entry.fingerprint), second: UInt(entry.word)),
+            desired: WordPair(first: UInt(key), second: UInt(word)),
+            successOrdering: .releasing,
+            failureOrdering: .relaxed
+        ).exchanged
+    }
+
+    /// The offsets of all entries.
+    var offsets: StrideTo<Int> { stride(from: 0, to: bucketCount * Self.bucketBytes, by: Self.slotBytes) }
+
+    /// Half of an entry, read by itself: aligned, so it is whole on every machine that swaps 16 bytes.
+    @inline(__always)
+    private func half(_ offset: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
+        unsafe (memory + offset).assumingMemoryBound(to: Atomic<UInt64>.self)
+    }
+
+    // In bounds: an offset is that of a bucket plus that of one of its slots.
+    @inline(__always)
+    private func pair(_ offset: Int) -> UnsafeMutablePointer<Atomic<WordPair>> {
+        unsafe (memory + offset).assumingMemoryBound(to: Atomic<WordPair>.self)
+    }
+}
