@@ -13,7 +13,7 @@ enum LimiterBenchmark {
 
     /// A million keys in a table that holds them.
     private static let keyCount = 1 << 20
-    private static let tableBytes = 64 << 20
+    private static let tableBytes = 32 << 20
 
     private static func limit(_ algorithm: RateLimitAlgorithm, _ key: RateLimitKey) -> RateLimit {
         let amount: UInt64 = algorithm == .slidingWindow ? 131_071 : 1_000_000_000
