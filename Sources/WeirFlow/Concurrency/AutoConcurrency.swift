@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finds the concurrency limit from latency. Owned by the one thread that calls `update`; reads no clock.
+
+/// The concurrency limit that a service's own latency asks for.
+///
+/// A service that works on C requests at once queues the others inside itself. With a limit of L that is used up,
+/// Little's law (L = throughput × latency) makes the latency R = R0 × L / C where L is above C, and R = R0 below. So
+/// the gradient R0 / R tells the knee, C = L × R0 / R, as in Netflix' concurrency-limits (`Gradient2Limit`). The weak
+/// point there is R0: a long-term mean learns the queue's own latency, and the limit drifts up. Envoy's adaptive
+/// concurrency measures it, and stops nearly all traffic to do so.
+///
+/// Here R0 comes from a *probe*: now and then the limit goes a little below the knee, to 0.8 × C, for as long as some
+/// hundred requests take. What latency is left is not the queue's. Where the estimate was right, a probe costs a fifth
+/// of the throughput for a ninth of the time; where it was too high, nothing, and the estimate falls. (BBR looks for
+/// the bandwidth of a path by such small steps to both sides.)
+///
+/// ```
+///  at L ─┬─ few requests met the limit ──────────────> L stays: nothing was learnt about it
+///        ├─ many failed ─────────────────────────────> L falls by their share
+///        ├─ R is about R0 ───────────────────────────> L × growth, and look again soon
+///        └─ R is not as foretold, or a probe is due ─> probe for R0 ─> L = headroom × L × R0 / R
+/// ```
+package struct AutoConcurrency {
+    /// The limit that holds now.
+    package private(set) var limit: Int
+
+    private let samples: LatencySamples
+    private let range: ClosedRange<Int>
+    private var phase = Phase.climb
+    private var window: Window?
+
+    // What is known of the service; nil until then, and the knee also while the limit climbs.
+    private var baseline: LatencySum?
+    private var knee: Double?
+
+    private var foretoldLatency = Double.infinity
+    private var probeDue: Nanoseconds = 0
+    private var isQueueBelowProbe = false
+    private var cautiousUntil: Nanoseconds = 0
+
+    private enum Phase {
+        /// Until a queue shows. The next step puts a mistake right, so a rough look is enough.
+        case climb
+        case cruise
+        /// With the limit and the latency of the cruise before.
+        case probe(cruiseLimit: Int, cruised: LatencySum, since: Nanoseconds)
+    }
+
+    /// What has been recorded since the limit changed.
+    private struct Window {
+        var start: Nanoseconds
+        var totals: LatencyTotals
+        /// As many have to end first as may have begun under the old limit. Nil once they have.
+        var settling: UInt64?
+    }
+
+    /// - Parameters:
+    ///   - samples: where the loops record.
+    ///   - start: the limit to begin with; it is brought into the range. From below, the knee is found soonest.
+    ///   - least: what the limit never falls below, at least 1; the number of CPUs is a good one.
+    ///   - most: what the limit never rises above; ``mostPerCPU`` for each CPU is a good one.
+    package init(samples: LatencySamples, start: Int, least: Int, most: Int) {
+        precondition(least >= 1 && least <= most, "a limit is at least 1, and the least not above the most")
+        self.samples = samples
+        range = least...most
+        limit = min(max(start, least), most)
+        samples.publish(limit: limit)
+    }
+
+    /// Takes in what has been recorded, and answers the limit that holds from now on.
+    ///
+    /// To be called every ``updateInterval`` or so; if it is called less often, the same limit is found later.
+    package mutating func update(now: Nanoseconds) -> Int {
+        let totals = samples.totals
+        guard let window = settledWindow(totals, now: now) else { return limit }
+        let seen = totals - window.totals
+        let elapsed = now &- window.start
+        guard seen.endedCount >= max(Self.samplesLeast, 2 * UInt64(limit)) else { return limit }
+        if seen.failureCount * Self.failureShare > seen.endedCount {
+            retreat(seen, totals, now: now)
+        } else if case .probe(let cruiseLimit, let cruised, let since) = phase {
+            guard isExact(seen.all, elapsed: elapsed) else { return limit }
+            endProbe(of: cruiseLimit, cruised, took: now &- since, found: seen.all, totals, now: now)
+        } else if seen.bound.count * Self.boundShare >= seen.endedCount {
+            judge(seen.bound, isExact: isExact(seen.bound, elapsed: elapsed), totals, now: now)
+        } else if isExact(seen.all, elapsed: elapsed) {
+            // A lower latency is always true; a higher one may be a queue's, which only a probe can tell.
+            if let baseline, seen.all.mean < baseline.mean { self.baseline = seen.all }
+            self.window = Window(start: now, totals: totals)
+        }
+        return limit
+    }
+
+    /// The window, once those that began before it have ended.
+    private mutating func settledWindow(_ totals: LatencyTotals, now: Nanoseconds) -> Window? {
+        guard let current = window else {
+            window = Window(start: now, totals: totals)
+            return nil
+        }
+        guard let settling = current.settling else { return current }
+        if (totals - current.totals).endedCount >= settling { window = Window(start: now, totals: totals) }
+        return nil
+    }
+
+    private func isExact(_ seen: LatencySum, elapsed: Nanoseconds) -> Bool {
+        seen.error <= Self.errorEnough || seen.count >= Self.samplesEnough || elapsed >= Self.windowLong
+    }
+
+    /// Judges the latency at the limit. Its mean gets better for as long as nothing comes of it.
+    private mutating func judge(_ latency: LatencySum, isExact: Bool, _ totals: LatencyTotals, now: Nanoseconds) {
+        guard isClimbing || isExact else { return }
+        if let baseline, limit < range.upperBound {
+            let tolerance = Self.tolerance(latency, baseline)
+            if latency.mean <= baseline.mean * tolerance {
+                let isFaster = latency.mean * tolerance < baseline.mean
+                self.baseline = isFaster ? latency : baseline + latency
+                return grow(from: limit, totals, now: now)
+            }
+        }
+        phase = .cruise
+        let isNews = latency.mean > foretoldLatency * Self.surprise
+        if isExact && (isNews || now >= probeDue) { probe(latency, isNews: isNews, totals, now: now) }
+    }
+
+    private mutating func probe(_ latency: LatencySum, isNews: Bool, _ totals: LatencyTotals, now: Nanoseconds) {
+        let cruiseLimit = limit
+        let gradient = min(1, (baseline?.mean ?? latency.mean) / latency.mean)
+        let kneeNow = Double(limit) * gradient
+        let center = isNews ? kneeNow : knee ?? kneeNow
+        let target = (center * (isQueueBelowProbe ? Self.probeShareDeep : Self.probeShare)).rounded()
+        move(to: min(max(target, Double(limit) * Self.probeLeast), Double(limit - 1)), totals, now: now)
+        guard limit < cruiseLimit else {
+            // The limit is at its least: there is nothing below to compare with.
+            baseline = latency
+            return grow(from: limit, totals, now: now)
+        }
+        phase = .probe(cruiseLimit: cruiseLimit, cruised: latency, since: now)
+    }
+
+    private mutating func endProbe(
+        of cruiseLimit: Int,
+        _ cruised: LatencySum,
+        took: Nanoseconds,
+        found: LatencySum,
+        _ totals: LatencyTotals,
+        now: Nanoseconds
+    ) {
+        baseline = found
+        let ratio = cruised.mean / found.mean
+        guard ratio > Self.tolerance(cruised, found) else {
+            isQueueBelowProbe = false
+            return grow(from: cruiseLimit, totals, now: now)
+        }
+        var knee = Double(cruiseLimit) / ratio
+        // The same throughput at both limits: the probe was still above the knee.
+        isQueueBelowProbe = knee < Double(limit) * Self.sameThroughput
+        // As long as the service stays as it is, several probes know more than one.
+        if let known = self.knee, !isQueueBelowProbe, knee > known / Self.surprise, knee < known * Self.surprise {
+            knee = known + (knee - known) * Self.probeWeight
+        }
+        self.knee = knee
+        move(to: (knee * Self.headroom).rounded(.up), totals, now: now)
+        phase = .cruise
+        foretoldLatency = found.mean * max(1, Double(limit) / knee)
+        let change = Double(limit) / Double(cruiseLimit)
+        let isSettled = change >= Self.probeShare && change <= 1 / Self.probeShare
+        probeDue = isSettled ? now &+ took &* Self.cruisesPerProbe : now
+    }
+
+    private mutating func grow(from cruiseLimit: Int, _ totals: LatencyTotals, now: Nanoseconds) {
+        let factor = now < cautiousUntil ? 1 : isClimbing ? Self.growth : Self.headroom
+        move(to: max(Double(cruiseLimit) * factor, Double(cruiseLimit + 1)), totals, now: now)
+        phase = .climb
+        knee = nil
+        probeDue = now
+    }
+
+    private mutating func retreat(_ seen: LatencyTotals, _ totals: LatencyTotals, now: Nanoseconds) {
+        let failed = Double(seen.failureCount) / Double(seen.endedCount)
+        move(to: Double(limit) * (1 - min(failed, Self.retreatMost)), totals, now: now)
+        phase = .cruise
+        cautiousUntil = now &+ Self.caution
+    }
+
+    private mutating func move(to target: Double, _ totals: LatencyTotals, now: Nanoseconds) {
+        let before = limit
+        // Within `Int`: the target is at most a few times a limit.
+        limit = min(max(Int(min(target, Double(range.upperBound))), range.lowerBound), range.upperBound)
+        samples.publish(limit: limit)
+        window = Window(start: now, totals: totals, settling: UInt64(max(before, limit)))
+    }
+
+    private var isClimbing: Bool {
+        if case .climb = phase { true } else { false }
+    }
+}
