@@ -21,6 +21,8 @@ struct ServiceStage: Sendable {
     var time = Time.fixed
     /// Requests for each second. Above `servers / meanSeconds` it is overload.
     var offered: Double
+    /// Whether they come in equal distances, and not at random.
+    var isEven = false
     /// Requests that the service turns away itself while it works on as many as it can.
     var refuses = false
 
@@ -38,12 +40,17 @@ struct ServiceStage: Sendable {
 
 /// Poisson arrivals wait in a bounded queue for the limit, and in the service for a server, both first come, first
 /// served. What ends is recorded; every `interval` the limit is found anew.
-struct ServiceModel {
+struct ServiceModel: ~Copyable {
     static let queueLimit = 1000
 
     private(set) var seconds = 0.0
     private(set) var limit: Int
+    private(set) var arrived = 0
     private(set) var completed = 0
+    private(set) var inFlight = 0
+
+    /// What executes by the service's own clock.
+    let execution = ExecutionIntegral(now: 0)
 
     private let stages: [ServiceStage]
     private let interval: Double
@@ -54,7 +61,6 @@ struct ServiceModel {
     private var nextArrival = 0.0
     private var nextUpdate = 0.0
     private var queued = 0
-    private var inFlight = 0
     private var ending = EndingHeap()
     private var waiting: [Double] = []
     private var waitingHead = 0
@@ -94,7 +100,9 @@ struct ServiceModel {
     }
 
     private mutating func arrive() {
-        nextArrival = seconds - log(Double.random(in: 1e-12..<1, using: &random)) / stage.offered
+        let gap = stage.isEven ? 1 : -log(Double.random(in: 1e-12..<1, using: &random))
+        nextArrival = seconds + gap / stage.offered
+        arrived += 1
         if queued < Self.queueLimit { queued += 1 }
         admit()
     }
@@ -103,6 +111,7 @@ struct ServiceModel {
         while queued > 0 && inFlight < limit {
             queued -= 1
             inFlight += 1
+            execution.begin(now: Nanoseconds(seconds * 1e9))
             if ending.count < stage.servers {
                 ending.insert(Ending(at: seconds + stage.seconds(&random), begun: seconds))
             } else if stage.refuses {
@@ -122,6 +131,7 @@ struct ServiceModel {
             samples.record(loop: completed & 1, latency: latency, inFlight: inFlight)
         }
         inFlight -= 1
+        execution.end(begun: Nanoseconds(request.begun * 1e9), now: Nanoseconds(seconds * 1e9))
         while ending.count < stage.servers && waitingHead < waiting.count {
             ending.insert(Ending(at: seconds + stage.seconds(&random), begun: waiting[waitingHead]))
             waitingHead += 1
