@@ -41,46 +41,21 @@ package struct CPUBudget: Sendable, Equatable {
     private static let affinityName = "affinity"
 
     private static func quotas(root: String) -> [Source] {
-        let groupFile = HostFile("/proc/self/cgroup", root: root)
-        let mountFile = HostFile("/proc/self/mountinfo", root: root)
-        let groups = lines(groupFile, as: ControlGroupMembership.init(line:))
-        let mounts = lines(mountFile, as: ControlGroupMount.init(line:))
-        var sources = groups.faults + mounts.faults
-        for group in groups.found where group.isUnified || group.controllers.contains("cpu") {
-            let matching = mounts.found.filter { mount in
-                group.isUnified ? mount.isUnified : mount.controllers.contains("cpu")
-            }
-            for directory in directories(of: group, in: matching) {
-                let read = group.isUnified ? CPUQuota.readUnified : CPUQuota.readLegacy
-                sources.append(read(directory, root))
-            }
+        let groups = ControlGroupFolders(controller: "cpu", root: root)
+        let faults = groups.faults.map { fault in
+            let reading: Reading =
+                switch fault.content {
+                case .text(let text): .malformed(String(text.prefix(80)))
+                case .missing: .missing
+                case .unreadable(let code): .unreadable(errno: code)
+                }
+            return Source(name: fault.file, reading: reading)
         }
-        return sources
-    }
-
-    /// The group and its ancestors in every mount that shows it. Where none does, as with a group outside of the
-    /// namespace, the mount points themselves: a container's own limit is there.
-    private static func directories(of group: ControlGroupMembership, in mounts: [ControlGroupMount]) -> [String] {
-        let shown = mounts.compactMap { $0.directories(of: group.path) }
-        return shown.isEmpty ? mounts.map(\.mountPoint) : shown.flatMap { $0 }
-    }
-
-    private static func lines<Line>(_ file: HostFile, as parse: (Substring) -> Line?) -> (
-        found: [Line], faults: [Source]
-    ) {
-        switch file.read() {
-        case .text(let text):
-            let lines = text.split(separator: "\n")
-            let found = lines.compactMap(parse)
-            // Most mounts are none of ours, so a line that does not parse says nothing; none at all does.
-            let isEmpty = found.isEmpty
-            let fault = Source(name: file.path, reading: .malformed(String(text.prefix(80))))
-            return (found, isEmpty ? [fault] : [])
-        case .missing:
-            return ([], [Source(name: file.path, reading: .missing)])
-        case .unreadable(let code):
-            return ([], [Source(name: file.path, reading: .unreadable(errno: code))])
-        }
+        return faults
+            + groups.folders.map { folder in
+                let read = folder.isUnified ? CPUQuota.readUnified : CPUQuota.readLegacy
+                return read(folder.path, root)
+            }
     }
 }
 
