@@ -116,6 +116,12 @@ extension EventLoop {
         flush(channel.state)
     }
 
+    /// Sends the output at the end of this turn, in one call with what else is queued until then: for one connection
+    /// that many share.
+    package func flushAtTurnEnd(_ channel: Channel) {
+        if channel.isOpen { scheduleReading(channel.state) }
+    }
+
     /// Gives the output to the kernel as far as it takes it, and ends a channel that was only waiting for that.
     func flush(_ state: UnsafeMutablePointer<ChannelState>) {
         guard state.pointee.phase == .open || state.pointee.phase == .finishing else { return }

@@ -29,6 +29,24 @@ import WeirTestSupport
         #expect(recorder.channel.acknowledgedByteCount(on: test.loop) == 3)
     }
 
+    @Test func `what is to go out at the end of the turn waits for what is queued until then`() throws {
+        let test = try HandTurnedLoop()
+        let recorder = Recorder()
+        let peer = try test.connect(recorder)
+        test.turn()
+        for text in ["one ", "two"] {
+            test.loop.send(recorder.channel, text)
+            test.loop.flushAtTurnEnd(recorder.channel)
+            #expect(peer.receive().bytes.isEmpty)
+        }
+        test.turn()
+        #expect(peer.receive().bytes == Array("one two".utf8))
+        test.loop.close(recorder.channel)
+        test.loop.flushAtTurnEnd(recorder.channel)
+        test.turn()
+        #expect(recorder.closeReasons == [.requested])
+    }
+
     @Test(arguments: [1, 4064, 16_000, 16_352, 16_353, 70_000])
     func `reserved memory has the room that was asked for, and sends what was committed`(count: Int) throws {
         let test = try HandTurnedLoop()
