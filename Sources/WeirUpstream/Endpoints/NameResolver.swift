@@ -44,23 +44,8 @@ package final class NameResolver: Sendable {
         }
     }
 
-    /// All addresses of a name, IPv4 and IPv6, in the resolver's order; empty where it has none now.
     private static func addresses(of endpoint: Endpoint) -> [SocketAddress] {
         guard case .name(let name, let port) = endpoint.url.place else { return [] }
-        var hints = addrinfo()
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        hints.ai_flags = AI_ADDRCONFIG
-        var first: UnsafeMutablePointer<addrinfo>?
-        guard getaddrinfo(name, nil, &hints, &first) == 0 else { return [] }
-        defer { freeaddrinfo(first) }
-        var found: [SocketAddress] = []
-        var entry = first
-        while let present = entry {
-            if let address = SocketAddress(present.pointee.ai_addr)?.withPort(port), !found.contains(address) {
-                found.append(address)
-            }
-            entry = present.pointee.ai_next
-        }
-        return found
+        return SocketAddress.resolve(name, port: port)
     }
 }
