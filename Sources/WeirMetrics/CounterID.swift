@@ -35,6 +35,11 @@ package enum CounterID: UInt8, CaseIterable, Sendable {
     case rejectedTunnels
     case streamsCut
     case upstreamRetries
+    case redisChecks
+    case redisFallbacksAway
+    case redisFallbacksSlow
+    case redisFallbacksFull
+    case redisConnects
     case handlerErrors
     case jobsRun
     case loopTurns

@@ -9,4 +9,5 @@ package enum GaugeID: UInt8, CaseIterable, Sendable {
     case bufferBytes
     case streamsActive
     case tunnelsActive
+    case redisConnected
 }

@@ -33,6 +33,8 @@ extension GaugeID {
             MetricDescriptor("weir_streams_active", "Tunnels, and responses that still flow after their deadline.")
         case .tunnelsActive:
             MetricDescriptor("weir_tunnels_active", "Tunnels: connections that a request has upgraded.")
+        case .redisConnected:
+            MetricDescriptor("weir_redis_connected", "Loops whose connection to Redis is ready.")
         }
     }
 }
@@ -92,6 +94,13 @@ extension CounterID {
             )
         case .upstreamRetries:
             MetricDescriptor("weir_upstream_retries_total", "Requests sent to an endpoint again, or to another one.")
+        case .redisChecks:
+            MetricDescriptor("weir_redis_checks_total", "Rate limit checks sent to Redis.")
+        case .redisFallbacksAway: redisFallback("away")
+        case .redisFallbacksSlow: redisFallback("slow")
+        case .redisFallbacksFull: redisFallback("full")
+        case .redisConnects:
+            MetricDescriptor("weir_redis_connects_total", "Connections to Redis that were made.")
         case .handlerErrors:
             MetricDescriptor("weir_handler_errors_total", "Errors that handlers threw and no response was made of.")
         case .jobsRun:
@@ -114,6 +123,14 @@ extension CounterID {
             "weir_timeouts_total",
             "Timeouts that ran out, by what was waited for; a deadline is also in weir_rejected_total.",
             label: MetricLabel("kind", kind)
+        )
+    }
+
+    private func redisFallback(_ reason: String) -> MetricDescriptor {
+        MetricDescriptor(
+            "weir_redis_fallbacks_total",
+            "Rate limit checks that Redis did not answer and the local share did, by reason.",
+            label: MetricLabel("reason", reason)
         )
     }
 
