@@ -66,6 +66,14 @@ let package = Package(
             dependencies: ["CSystemd", "Weir", "WeirEventLoop", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strictSettings
         ),
+        // Only who asks for it, as for libsystemd. Without pkgConfig: the package's flags hold a -D, which SwiftPM refuses with
+        // a warning, and none of the others is needed.
+        .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
+        .target(
+            name: "WeirRedis",
+            dependencies: ["CHiredis", "WeirEventLoop", "WeirMetrics"],
+            swiftSettings: strictSettings
+        ),
         // The service that the gateway stands in front of when it is told of no other.
         .target(name: "WeirDemo", dependencies: ["Weir"], swiftSettings: strictSettings),
         .executableTarget(
@@ -157,6 +165,11 @@ let package = Package(
             dependencies: [
                 "WeirSystemd", "Weir", "WeirEventLoop", .product(name: "Logging", package: "swift-log"),
             ],
+            swiftSettings: strictSettings
+        ),
+        .testTarget(
+            name: "WeirRedisTests",
+            dependencies: ["WeirRedis", "WeirEventLoop", "WeirMetrics", "CHiredis", "WeirTestSupport"],
             swiftSettings: strictSettings
         ),
     ]
