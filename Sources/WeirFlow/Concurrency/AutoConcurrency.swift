@@ -20,6 +20,11 @@
 ///        ├─ R is about R0 ───────────────────────────> L × growth, and look again soon
 ///        └─ R is not as foretold, or a probe is due ─> probe for R0 ─> L = headroom × L × R0 / R
 /// ```
+///
+/// In simulation (`AutoConcurrencyTests`) the limit is near the knee within 25 s for services of 1 × 1 ms to
+/// 100 × 200 ms, rests at 1.25 × the knee (rounded up), and serves 96 to 98 % of the capacity; 93 % at worst where
+/// latencies have a heavy tail, when it goes back and forth between 0.5 and 2 × the knee. What nobody meets is not
+/// judged: a limit that starts too high is found too high once it is used up.
 package struct AutoConcurrency {
     /// The limit that holds now.
     package private(set) var limit: Int

@@ -132,6 +132,23 @@ struct ConcurrencyScenario: Sendable, CustomTestStringConvertible {
         #expect(idle.limit == 4)
     }
 
+    @Test(arguments: [(1.0, 4.0), (0.3, 0.7), (5.0, 5.0)])
+    func `bursts with quiet between them are as good as constant load`(burst: Double, quiet: Double) {
+        let period = burst + quiet
+        let stages = (0..<Int(120 / period)).flatMap { index in
+            let start = Double(index) * period
+            return [
+                ConcurrencyScenario.stage(from: start, 20, 0.05, load: 5),
+                ConcurrencyScenario.stage(from: start + burst, 20, 0.05, load: 0.05),
+            ]
+        }
+        var model = ServiceModel(stages, start: 4, seed: 1)
+        for second in 30..<120 {
+            model.run(until: Double(second))
+            #expect(model.limit >= 15 && model.limit <= 30)
+        }
+    }
+
     @Test func `the queue's latency is not learnt in an hour of overload`() {
         var model = ServiceModel([ConcurrencyScenario.stage(4, 0.05, load: 2)], start: 4, seed: 1)
         model.run(until: 3600)
