@@ -16,12 +16,6 @@ extension LimitRule {
         guard case .slidingWindow(let rule) = self else { return least }
         return rule.inherited(words, least: least, time: time)
     }
-
-    /// The word that stands for both in a table that keeps one: it allows no more than either.
-    func covering(_ word: UInt64, _ other: UInt64) -> UInt64 {
-        guard case .slidingWindow(let rule) = self else { return max(word, other) }
-        return rule.covering(word, other)
-    }
 }
 
 extension SlidingWindow {
@@ -34,17 +28,5 @@ extension SlidingWindow {
             heir.previous = max(heir.previous, advance(unpack(words[slot]), to: index).previous)
         }
         return pack(heir)
-    }
-
-    func covering(_ word: UInt64, _ other: UInt64) -> UInt64 {
-        let index = max(unpack(word).index, unpack(other).index)
-        let (left, right) = (advance(unpack(word), to: index), advance(unpack(other), to: index))
-        return pack(
-            Counts(
-                index: index,
-                current: max(left.current, right.current),
-                previous: max(left.previous, right.previous)
-            )
-        )
     }
 }

@@ -21,15 +21,14 @@ extension Limiter {
         }
     }
 
-    /// Keeps the greatest words of a bucket, and sees to it that the least of them stands for what had to go.
+    /// Keeps the greatest words of a bucket: what has to go is not above the least that stays, which a key that returns
+    /// inherits. That holds for sliding windows too, as a rescaled word counts in the current window only.
     private func insert(_ key: UInt64, _ word: UInt64) {
         let bucket = table.bucket(of: key)
         while true {
             let least = table.least(key, in: bucket).entry
-            let hasRoom = least.fingerprint == 0
-            let stays = hasRoom || word > least.word
-            let kept = hasRoom ? word : rule.covering(word, least.word)
-            if table.replace(least, key: stays ? key : least.fingerprint, word: kept) { return }
+            guard least.fingerprint == 0 || word > least.word else { return }
+            if table.replace(least, key: key, word: word) { return }
         }
     }
 }
