@@ -7,7 +7,6 @@ import WeirEventLoop
 /// Collects the arguments of one command, and queues it on a channel.
 struct CommandWriter: ~Copyable {
     private static let argumentsMax = 8
-    private static let hexadecimal = Array("0123456789abcdef".utf8)
 
     /// The arguments' bytes one behind the other; the memory stays from command to command.
     private var bytes: [UInt8] = []
@@ -33,13 +32,12 @@ struct CommandWriter: ~Copyable {
     /// A number in decimal digits.
     mutating func add(_ number: UInt64) {
         add { bytes in
-            let start = bytes.count
-            var rest = number
-            repeat {
-                bytes.append(UInt8(ascii: "0") + UInt8(rest % 10))
-                rest /= 10
-            } while rest > 0
-            bytes[start...].reverse()
+            var power: UInt64 = 1
+            while number / power >= 10 { power *= 10 }
+            while power > 0 {
+                bytes.append(UInt8(ascii: "0") + UInt8(number / power % 10))
+                power /= 10
+            }
         }
     }
 
@@ -47,12 +45,15 @@ struct CommandWriter: ~Copyable {
     mutating func add(_ prefix: [UInt8], _ key: RedisKey) {
         add { bytes in
             bytes.append(contentsOf: prefix)
-            for word in [key.high, key.low] {
-                for shift in stride(from: 60, through: 0, by: -4) {
-                    bytes.append(Self.hexadecimal[Int(word >> UInt64(shift) & 15)])
-                }
-            }
+            for shift in stride(from: 60, through: 0, by: -4) { bytes.append(Self.digit(key.high >> UInt64(shift))) }
+            for shift in stride(from: 60, through: 0, by: -4) { bytes.append(Self.digit(key.low >> UInt64(shift))) }
         }
+    }
+
+    /// The lowest four bits as a hexadecimal digit.
+    private static func digit(_ word: UInt64) -> UInt8 {
+        let value = UInt8(word & 15)
+        return value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
     }
 
     private mutating func add(_ append: (inout [UInt8]) -> Void) {

@@ -2,7 +2,6 @@
 // Limits that hold for the whole cluster: one loop's connection to Redis, and the checks that it sends there. Confined
 // to its loop's thread.
 
-import CHiredis
 package import WeirEventLoop
 import WeirMetrics
 
