@@ -15,6 +15,7 @@ package enum CounterID: UInt8, CaseIterable, Sendable {
     case receivedBytes
     case sentBytes
     case requests
+    case requestsArrived
     case requestsCancelled
     case parseFault400
     case parseFault413
@@ -29,7 +30,10 @@ package enum CounterID: UInt8, CaseIterable, Sendable {
     case timeoutsWrite
     case timeoutsDeadline
     case timeoutsTunnel
+    case rejectedRateLimited
     case rejectedQueueFull
+    case rejectedDeadlineUnmeetable
+    case rejectedMemory
     case rejectedDeadlineExceeded
     case rejectedNoEndpoint
     case rejectedTunnels

@@ -5,7 +5,6 @@
 @usableFromInline
 package enum GaugeID: UInt8, CaseIterable, Sendable {
     case connectionsOpen
-    case requestsExecuting
     case bufferBytes
     case streamsActive
     case tunnelsActive

@@ -25,8 +25,6 @@ extension GaugeID {
         switch self {
         case .connectionsOpen:
             MetricDescriptor("weir_connections_open", "Open client connections.")
-        case .requestsExecuting:
-            MetricDescriptor("weir_requests_executing", "Requests whose head was read and that are not over.")
         case .bufferBytes:
             MetricDescriptor("weir_buffer_bytes", "Memory held in buffers for connections.")
         case .streamsActive:
@@ -68,6 +66,11 @@ extension CounterID {
             MetricDescriptor("weir_sent_bytes_total", "Bytes sent to clients.")
         case .requests:
             MetricDescriptor("weir_requests_total", "Requests whose head was read.")
+        case .requestsArrived:
+            MetricDescriptor(
+                "weir_requests_arrived_total",
+                "Requests that asked to run: all but those that a rate limit refused."
+            )
         case .requestsCancelled:
             MetricDescriptor("weir_requests_cancelled_total", "Requests whose client left before the response.")
         case .parseFault400: parseFault("400")
@@ -83,7 +86,10 @@ extension CounterID {
         case .timeoutsWrite: timeout("write")
         case .timeoutsDeadline: timeout("deadline")
         case .timeoutsTunnel: timeout("tunnel")
+        case .rejectedRateLimited: rejected("rate_limited")
         case .rejectedQueueFull: rejected("queue_full")
+        case .rejectedDeadlineUnmeetable: rejected("deadline_unmeetable")
+        case .rejectedMemory: rejected("memory")
         case .rejectedDeadlineExceeded: rejected("deadline_exceeded")
         case .rejectedNoEndpoint: rejected("no_endpoint")
         case .rejectedTunnels: rejected("tunnels")

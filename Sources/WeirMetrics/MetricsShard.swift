@@ -25,6 +25,9 @@ package final class MetricsShard: Sendable {
     /// `weir_handler_stalls_total`.
     package let stalls: RouteCounters
 
+    /// `weir_queue_wait_seconds`.
+    package let waits = WaitHistogram()
+
     /// Creates a shard with all values 0.
     ///
     /// - Parameter cellsMax: the most histograms, one for each method, route and status that occurs, 2 to 65535; what
@@ -77,6 +80,11 @@ package final class MetricsShard: Sendable {
     /// so that callers from other modules need not retain the histograms. Writer's thread only.
     package func recordDuration(route: Int32, method: UInt8, status: UInt16, nanoseconds: UInt64) {
         durations.record(route: route, method: method, status: status, nanoseconds: nanoseconds)
+    }
+
+    /// Counts one request that waited, as `recordDuration` does. Writer's thread only.
+    package func recordWait(nanoseconds: UInt64) {
+        waits.record(nanoseconds: nanoseconds)
     }
 
     /// What a counter stands at. Any thread.

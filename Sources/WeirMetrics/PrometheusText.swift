@@ -25,6 +25,7 @@ package struct PrometheusText: Sendable {
         }
         writeStalls(MergedCells(shards.map(\.stalls.cells)) { labels.route($0.route) })
         writeDurations(MergedCells(shards.map(\.durations.cells), labels: labels.labels))
+        writeWaits(shards.map(\.waits))
     }
 
     /// Writes metrics that live elsewhere.
@@ -61,6 +62,18 @@ package struct PrometheusText: Sendable {
             // From the buckets and not a counter of its own: it must equal the last bucket in every scrape.
             write("\(name)_count", cell.labels, value: "\(count)")
         }
+    }
+
+    private mutating func writeWaits(_ waits: [WaitHistogram]) {
+        let name = "weir_queue_wait_seconds"
+        begin(family: name, help: "How long requests waited to run; those that did not are not here.", type: "histogram")
+        var count: UInt64 = 0
+        for (bucket, bound) in DurationBuckets.labels.enumerated() {
+            count &+= waits.reduce(0) { $0 &+ $1.bucket(bucket) }
+            write("\(name)_bucket", [MetricLabel("le", bound)], value: "\(count)")
+        }
+        write("\(name)_sum", [], value: Self.seconds(waits.reduce(0) { $0 &+ $1.sum }))
+        write("\(name)_count", [], value: "\(count)")
     }
 
     /// Writes the head of a family, unless its last line belongs to the same.

@@ -25,6 +25,9 @@ struct MetricsPage {
                 routes.indices.contains(Int(index)) ? routes[Int(index)].pattern : nil
             }
         )
+        if let flow = server.shared.flow {
+            text.write(samples: FlowSamples.all(of: flow, server, now: LoopClock.monotonic.now))
+        }
         text.write(samples: engineSamples + EndpointSamples.all(of: upstreams) + Self.processSamples)
         return .bytes(text.bytes, contentType: PrometheusText.contentType)
     }

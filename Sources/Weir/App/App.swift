@@ -96,13 +96,17 @@ public final class App: Sendable, RouteCollection {
     }
 
     /// What was declared, for an engine, and the hold that keeps it so while the engine runs.
-    func hold(_ settings: Settings, version: UInt64 = 1) throws(AppError) -> (snapshot: Snapshot, hold: Hold) {
+    func hold(
+        _ settings: Settings,
+        version: UInt64 = 1,
+        flow: FlowControl? = nil
+    ) throws(AppError) -> (snapshot: Snapshot, hold: Hold) {
         let declared = declarations.withLock { declarations in
             declarations.engineCount += 1
             return declarations
         }
         let hold = Hold(app: self)
-        return (try declared.routes.snapshot(settings, middleware: declared.middleware, version: version), hold)
+        return (try declared.routes.snapshot(settings, middleware: declared.middleware, version: version, flow: flow), hold)
     }
 
     /// Keeps an app's declarations as they are while it lives.

@@ -26,6 +26,7 @@ final class AppEngine: Service {
     private let accessLog: AccessLog?
     let upstreams: [Upstream]
     private let resolver: NameResolver
+    private let monitor: FlowMonitor
 
     /// Makes everything and binds the addresses; nothing is served before `start`.
     ///
@@ -66,7 +67,8 @@ final class AppEngine: Service {
             idle: settings.workersIdle.nanosecondsClamped
         )
         let descriptors = DescriptorLimit.raiseSoftLimitToHard().soft
-        let (snapshot, hold) = try app.hold(settings)
+        let flow = FlowControl(settings, cpus: cpus, loops: loopCount)
+        let (snapshot, hold) = try app.hold(settings, flow: flow)
         self.hold = hold
         upstreams = try Upstreams.make(settings, snapshot.upstreams)
         resolver = NameResolver(upstreams)
@@ -86,6 +88,7 @@ final class AppEngine: Service {
                     settings: settings,
                     pinsLoops: settings.pinsLoops,
                     accessLog: accessLog,
+                    flow: flow,
                     upstreams: upstreams
                 ),
                 snapshot: snapshot,
@@ -95,6 +98,7 @@ final class AppEngine: Service {
         } catch {
             throw AppError(error)
         }
+        monitor = FlowMonitor(flow, server)
         drain = Drain(
             server: server,
             health: health,
@@ -174,6 +178,7 @@ final class AppEngine: Service {
             try accessLog?.start()
             try resolver.start()
             try server.start()
+            try monitor.start()
             try admin?.start()
         } catch {
             // What has started must not run on without its owner.
@@ -223,6 +228,7 @@ final class AppEngine: Service {
     func stop() {
         _ = workers.stop(deadline: LoopClock.monotonic.now &+ Self.workersGrace)
         resolver.stop()
+        monitor.end()
         server.stop()
         admin?.stop()
         stageChanged(.stopped)

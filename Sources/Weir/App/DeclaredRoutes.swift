@@ -2,6 +2,7 @@
 // The routes of an app as they are declared: each is checked against those before it, and all become a snapshot.
 
 import WeirEventLoop
+import WeirFlow
 import WeirRouting
 
 /// Where something was declared.
@@ -27,6 +28,26 @@ struct DeclaredRoute: Sendable {
     var name: String { "\(method?.rawValue ?? "*") \(pattern)" + (location.map { " (\($0))" } ?? "") }
 
     var methods: MethodSet { method?.set ?? MethodSet.all.subtracting(.connect) }
+}
+
+extension DeclaredRoute {
+    /// A request is checked against a bounded number of limits.
+    fileprivate func checkLimits(beside count: Int) throws(AppError) {
+        let count = count + properties.limits.count
+        guard count <= RouteLimits.limitsMax else {
+            throw .routes("route \(name) has \(count) limits with those of all routes; expected at most \(RouteLimits.limitsMax)")
+        }
+    }
+}
+
+extension Priority {
+    var priority: WeirFlow.Priority {
+        switch self {
+        case .critical: .critical
+        case .default: .default
+        case .sheddable: .sheddable
+        }
+    }
 }
 
 /// Routes in the order of their declaration. A value; the first mistake among them is kept.
@@ -77,9 +98,12 @@ struct DeclaredRoutes {
     func snapshot(
         _ settings: Settings,
         middleware: [any Middleware] = [],
-        version: UInt64 = 1
+        version: UInt64 = 1,
+        flow: FlowControl? = nil,
+        now: Nanoseconds = LoopClock.monotonic.now
     ) throws(AppError) -> Snapshot {
         if let fault { throw fault }
+        for route in all { try route.checkLimits(beside: settings.rateLimiting.limits.count) }
         let table = builder.build(version: version)
         let upstreams = Upstreams.references(settings, self.upstreams)
         let handlers = all.map { $0.handler.wrapped(in: middleware + $0.properties.middleware) }
@@ -94,7 +118,18 @@ struct DeclaredRoutes {
                 deadlineNanoseconds: min(settings.deadline, route.properties.deadline ?? settings.deadline)
                     .nanosecondsClamped,
                 bodyBytesMax: route.properties.bodyLimit?.bytes ?? settings.limits.bodyBytes,
-                upstreamIndex: Self.upstreamIndex(handlers[index], upstreams)
+                upstreamIndex: Self.upstreamIndex(handlers[index], upstreams),
+                limits: flow.flatMap { flow in
+                    RouteLimits(
+                        flow.limiters(of: route.properties.limits, now: now),
+                        keyHash: flow.keyHash,
+                        routeIndex: index,
+                        parameterNames: table.parameterNames(of: index)
+                    )
+                },
+                pool: route.properties.isUnqueued
+                    ? nil : flow?.pool(of: route.properties.pool, pattern: route.pattern, now: now),
+                priority: route.properties.priority.priority
             )
         }
         return Snapshot(version: version, table: table, routes: routes, upstreams: upstreams)

@@ -16,6 +16,10 @@ public struct RouteOption: Sendable {
         case deadline(Duration)
         case bodyLimit(ByteCount)
         case host(String)
+        case limit(DeclaredLimit)
+        case concurrency(DeclaredPool)
+        case priority(Priority)
+        case unqueued
     }
 
     let kind: Kind
@@ -30,11 +34,55 @@ public struct RouteOption: Sendable {
     public static func host(_ name: String) -> RouteOption { RouteOption(kind: .host(name)) }
 }
 
+extension RouteOption {
+    /// How many requests are let through in a time; more are answered 429. Several limits hold together: a request that
+    /// one of them refuses counts for none.
+    ///
+    /// All routes of a group share its limit.
+    /// - Parameters:
+    ///   - key: what tells one client from another; `.none` counts all requests together.
+    ///   - name: what the `RateLimit` fields call it; the key's kind where it is not given.
+    public static func limit(_ limit: RateLimit, by key: RateLimitKey = .none, named name: String? = nil) -> RouteOption {
+        RouteOption(kind: .limit(DeclaredLimit(limit.keyed(by: key, name: name))))
+    }
+
+    /// A pool of the routes' own instead of the pod's: so many run at once, and so many wait for that.
+    ///
+    /// - Parameters:
+    ///   - limit: 1 to 1000000.
+    ///   - queue: 0 to 1000000; four times `limit` where it is not given.
+    public static func concurrency(_ limit: Int, queue: Int? = nil) -> RouteOption {
+        precondition((1...1_000_000).contains(limit), "a concurrency is 1 to 1000000")
+        let queue = queue ?? limit * 4
+        precondition((0...4_000_000).contains(queue), "a queue's length is 0 to 4000000")
+        return RouteOption(kind: .concurrency(DeclaredPool(limit: limit, queueMax: queue)))
+    }
+
+    /// How much the requests matter: where the queue is full the lowest class is shed first. Without it, `.default`.
+    public static func priority(_ priority: Priority) -> RouteOption { RouteOption(kind: .priority(priority)) }
+
+    /// The requests run at once whatever else runs, and are never turned away for load or memory: for health checks.
+    public static var unqueued: RouteOption { RouteOption(kind: .unqueued) }
+}
+
+/// How much a request matters.
+public enum Priority: Sendable, CaseIterable {
+    /// Served before the others.
+    case critical
+    case `default`
+    /// Turned away first.
+    case sheddable
+}
+
 /// The options of a route after all groups around it were heard.
 struct RouteProperties: Sendable {
     var deadline: Duration?
     var bodyLimit: ByteCount?
     var host: String?
+    var limits: [DeclaredLimit] = []
+    var pool: DeclaredPool?
+    var priority = Priority.default
+    var isUnqueued = false
     var middleware: [any Middleware] = []
 
     func adding(_ options: [RouteOption]) -> RouteProperties {
@@ -44,6 +92,10 @@ struct RouteProperties: Sendable {
             case .deadline(let duration): properties.deadline = min(properties.deadline ?? duration, duration)
             case .bodyLimit(let limit): properties.bodyLimit = limit
             case .host(let name): properties.host = name
+            case .limit(let limit): properties.limits.append(limit)
+            case .concurrency(let pool): properties.pool = pool
+            case .priority(let priority): properties.priority = priority
+            case .unqueued: properties.isUnqueued = true
             }
         }
         return properties

@@ -4,6 +4,7 @@
 import Glibc
 import Synchronization
 import WeirEventLoop
+import WeirFlow
 import WeirHTTP
 import WeirRouting
 
@@ -63,6 +64,20 @@ final class Exchange: @unchecked Sendable {
         get { deadlineInstant.load(ordering: .relaxed) }
         set { deadlineInstant.store(newValue, ordering: .relaxed) }
     }
+
+    // Limits and admission
+    /// Its place in a pool's queue.
+    let ticket = AdmissionTicket()
+    /// Where it stands in its pool; the pool is kept by the route, which the exchange keeps.
+    var slot = AdmissionSlot.none
+    var poolReference: Unmanaged<AdmissionPool>?
+    /// Since when it waits in the queue, and since when it executes.
+    var waitsSince: Nanoseconds = 0
+    var executesSince: Nanoseconds = 0
+    /// The rate limits that were asked, kept by the route; nil for none. What they said is in `limitDecisions`.
+    var limitsReference: Unmanaged<RouteLimits>?
+    /// Room for what `RouteLimits.limitsMax` limits say; made for the first request that has any.
+    private var decisions: UnsafeMutablePointer<LimitDecision>?
 
     // The two halves
     var input = BodyInput.done
@@ -160,9 +175,11 @@ final class Exchange: @unchecked Sendable {
         parts.initialize(to: Parts(decoder: ChunkedDecoder(limits: limits)))
         headCapacity = 1024
         head = .allocate(byteCount: headCapacity, alignment: 16)
+        ticket.owner = Unmanaged.passUnretained(self).toOpaque()
     }
 
     deinit {
+        decisions?.deallocate()
         parser.deinitialize(count: 1)
         parser.deallocate()
         match.deallocate()
@@ -206,8 +223,29 @@ final class Exchange: @unchecked Sendable {
         }
     }
 
+    var limitDecisions: UnsafeMutablePointer<LimitDecision> {
+        if let decisions { return decisions }
+        let made = UnsafeMutablePointer<LimitDecision>.allocate(capacity: RouteLimits.limitsMax)
+        made.initialize(repeating: LimitDecision(), count: RouteLimits.limitsMax)
+        decisions = made
+        return made
+    }
+
+    /// Whether a handler runs, whoever takes its answer.
+    var isHandlerRunning: Bool { leftTheCodec && (handlerTask != nil || workerTask != nil || isOnWorker) }
+
+    /// How much the request matters: what its route says, or its field where that may be believed.
+    func priority(of route: Route, isTrusted: Bool) -> WeirFlow.Priority {
+        guard let name = owner.flow?.priorityHeader, !name.isEmpty, let value = fieldValue(lowercaseName: name),
+            let asked = WeirFlow.Priority(field: value)
+        else { return route.priority }
+        // Anybody may step back, only a trusted proxy may step ahead.
+        return isTrusted || asked.rawValue > route.priority.rawValue ? asked : route.priority
+    }
+
     /// Makes ready for the next request; the memory stays.
     func reset() {
+        precondition(slot == .none, "an exchange is used again while it has a place in a pool")
         // The endpoint's connection would go on to write into the next request's answer.
         precondition(
             proxyReference?._withUnsafeGuaranteedRef { $0.isIdle } ?? true,
@@ -317,13 +355,16 @@ final class Exchange: @unchecked Sendable {
         )
     }
 
-    func parameter(_ index: Int) -> String {
+    func parameter(_ index: Int) -> String { String(decoding: parameterBytes(index), as: UTF8.self) }
+
+    func parameterBytes(_ index: Int) -> UnsafeRawBufferPointer {
         let (start, count) = match.pointee.parameter(index)
-        return String(decoding: UnsafeRawBufferPointer(start: head + pathStart + start, count: count), as: UTF8.self)
+        return UnsafeRawBufferPointer(start: head + pathStart + start, count: count)
     }
 
     /// The client no longer waits or may no longer: whoever works on the answer is told. On the loop's thread.
     func cancel() {
+        if slot == .waiting { owner.leaveQueue(self) }
         // Before the guard: it may have begun behind an earlier cancellation, and must never outlive the exchange's use.
         proxy?.cancel()
         guard !isCancelled.exchange(true, ordering: .relaxed) else { return }

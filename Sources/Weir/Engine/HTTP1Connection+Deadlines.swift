@@ -132,6 +132,7 @@ extension HTTP1Connection {
             return
         }
         exchange.stream = .response
+        owner.leave(exchange, now: loop.now)
         metrics.increment(.streamsActive)
     }
 

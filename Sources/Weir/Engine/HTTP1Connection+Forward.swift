@@ -169,6 +169,7 @@ extension HTTP1Connection {
         exchange.status = 101
         exchange.output = .untilClose
         exchange.stream = .tunnel
+        owner.leave(exchange, now: loop.now)
         metrics.increment(.streamsActive)
         metrics.increment(.tunnelsActive)
         phase = .tunnel

@@ -13,7 +13,6 @@ extension HTTP1Connection {
         let now = loop.now
         requestCount += 1
         metrics.increment(.requests)
-        metrics.increment(.requestsExecuting)
         exchange.routeIndex = -1
         exchange.isAnsweredAtOnce = false
         channel.setIdle(since: .max)
@@ -21,6 +20,7 @@ extension HTTP1Connection {
         exchange.startedAt = now
         exchange.sequence = owner.nextSequence()
         exchange.sink = .discard(byteCount: 0)
+        exchange.limitsReference = nil
         switch head.framing {
         case .none, .length(0): exchange.input = .done
         case .length(let count): exchange.input = .length(remaining: count)
@@ -124,20 +124,26 @@ extension HTTP1Connection {
         exchange.peer = peer
         if isPeerTrusted { resolveClient(exchange) }
         exchange.deadline = exchange.startedAt &+ route.deadlineNanoseconds
+        if let limits = route.limits, !passesLimits(exchange, limits) { return }
+        guard route.collectsBody, !exchange.input.isDone else { return admit(exchange, route) }
+        if case .length(let count) = exchange.input, count > UInt64(route.bodyBytesMax) {
+            return refuseBody(exchange)
+        }
+        exchange.sink = .collect(bytesMax: route.bodyBytesMax)
+        // While the body comes, its own timeout rules; the handler has the whole deadline.
+        exchange.deadline = .max
+        if case .length(let count) = exchange.input {
+            exchange.parts.pointee.collected.reserveCapacity(min(Int(count), 65536))
+        }
+        sendContinue(exchange)
+    }
+
+    /// Hands an admitted request to whoever answers it.
+    func execute(_ exchange: Exchange, _ route: Route) {
         if route.upstreamIndex >= 0 { return owner.forward(exchange, toUpstreamAt: route.upstreamIndex) }
         switch route.handler {
         case .loop, .workers:
-            guard !exchange.input.isDone else { return run(exchange, route) }
-            if case .length(let count) = exchange.input, count > UInt64(route.bodyBytesMax) {
-                return refuseBody(exchange)
-            }
-            exchange.sink = .collect(bytesMax: route.bodyBytesMax)
-            // While the body comes, its own timeout rules; the handler has the whole deadline.
-            exchange.deadline = .max
-            if case .length(let count) = exchange.input {
-                exchange.parts.pointee.collected.reserveCapacity(min(Int(count), 65536))
-            }
-            sendContinue(exchange)
+            run(exchange, route)
         case .async:
             exchange.sink = .stream
             owner.start(exchange)
@@ -275,7 +281,7 @@ extension HTTP1Connection {
         exchange.owesContinue = false
         restartDeadline(exchange)
         switch exchange.sink {
-        case .collect: if let route = exchange.route { run(exchange, route) }
+        case .collect: if let route = exchange.route { admit(exchange, route) }
         case .stream: exchange.wakeReader()
         case .forward: exchange.proxy?.bodyEnded()
         case .discard: if exchange.output.isDone { complete(exchange) }

@@ -24,12 +24,7 @@ extension HTTP1Connection {
     /// Writes a handler's response; a streamed body is then produced by whoever called. Does nothing if the request
     /// has had its answer.
     func respond(_ exchange: Exchange, _ response: Response) {
-        guard exchange.output.isPending, exchange.isAwaited(by: self) else { return }
-        if loop.now >= retiresAt, !isLast {
-            isLast = true
-            metrics.increment(.connectionsRetired)
-        }
-        isLast = isLast || owner.server.isDraining
+        guard preparesResponse(exchange) else { return }
         switch response.body {
         case .failure(let error):
             owner.logHandlerError(exchange, error, "a response could not be encoded")
@@ -61,6 +56,18 @@ extension HTTP1Connection {
         }
     }
 
+    /// Whether the request still wants its answer; decides whether that is the connection's last.
+    @inline(__always)
+    func preparesResponse(_ exchange: Exchange) -> Bool {
+        guard exchange.output.isPending, exchange.isAwaited(by: self) else { return false }
+        if loop.now >= retiresAt, !isLast {
+            isLast = true
+            metrics.increment(.connectionsRetired)
+        }
+        isLast = isLast || owner.server.isDraining
+        return true
+    }
+
     /// Answers with a problem document of the engine's own.
     func answer(_ exchange: Exchange, _ status: Status, _ message: String? = nil, headers: Headers = Headers()) {
         let error = HTTPError(status, message, headers: headers)
@@ -87,7 +94,6 @@ extension HTTP1Connection {
         exchange.isAnsweredAtOnce = false
         exchange.startedAt = loop.now
         exchange.sequence = owner.nextSequence()
-        metrics.increment(.requestsExecuting)
     }
 
     /// Writes head and body; `body` is the response's own memory, valid during the call.

@@ -198,6 +198,11 @@ final class HTTP1Connection: @unchecked Sendable {
                     channel.pause()
                     break working
                 }
+                if exchange.slot == .waiting, !exchange.input.isDone {
+                    // Until the request may run, the body stays where it is.
+                    channel.pause()
+                    break working
+                }
                 if exchange.input.isDone {
                     // The next request waits for this answer. With nothing there, the channel stays open for reading:
                     // that the client goes away is learned at once.
@@ -306,8 +311,10 @@ final class HTTP1Connection: @unchecked Sendable {
             }
             // A client that closed has most likely gone; one that only shut its side can still read an answer.
             noteCancelled(exchange)
+            let isWaiting = exchange.slot == .waiting
             exchange.cancel()
-            // What an endpoint was to answer, nobody answers now.
+            // What an endpoint was to answer, or has not begun, nobody answers now.
+            if isWaiting { return breakOff() }
             if case .forward = exchange.sink { breakOff() }
         }
     }
@@ -339,7 +346,6 @@ final class HTTP1Connection: @unchecked Sendable {
             if exchange.connection != nil {
                 owner.recordCut(exchange)
                 leaveStream(exchange)
-                metrics.decrement(.requestsExecuting)
                 if reason == .failed { noteCancelled(exchange) }
             }
             exchange.connection = nil

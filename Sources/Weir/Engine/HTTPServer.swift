@@ -6,6 +6,7 @@ import Glibc
 import Logging
 import Synchronization
 import WeirEventLoop
+import WeirFlow
 import WeirHost
 import WeirMetrics
 import WeirUpstream
@@ -29,6 +30,8 @@ final class HTTPServer: Sendable {
         var poller: Poller?
         /// Nil for a server whose requests are not logged; else with a ring for each loop.
         var accessLog: AccessLog?
+        /// The limits and pools of its routes.
+        var flow: FlowControl?
         /// Where its routes pass requests on to.
         var upstreams: [Upstream] = []
     }
@@ -69,7 +72,8 @@ final class HTTPServer: Sendable {
             upstreams: plan.upstreams,
             streams: Quota(max: plan.settings.streamsMax.resolved(automatic: plan.connectionsMax)),
             tunnels: Quota(max: plan.settings.tunnelsMax.resolved(automatic: plan.connectionsMax / 2)),
-            accessLog: plan.accessLog
+            accessLog: plan.accessLog,
+            flow: plan.flow
         )
         var loops: [EventLoop] = []
         for index in 0..<plan.loopCount {
@@ -109,6 +113,18 @@ final class HTTPServer: Sendable {
 
     /// Connections that are open.
     var connectionCount: Int { loops.reduce(0) { $0 + $1.openChannelCount } }
+
+    /// What executes on all loops, and has.
+    func execution(now: Nanoseconds) -> ExecutionSnapshot {
+        let first = ExecutionSnapshot(
+            executing: 0,
+            requestNanoseconds: 0,
+            completions: 0,
+            completedNanoseconds: 0,
+            instant: now
+        )
+        return serverLoops.reduce(first) { $0 + $1.execution.snapshot(now: now) }
+    }
 
     // MARK: Life
 

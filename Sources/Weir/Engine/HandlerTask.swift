@@ -56,6 +56,7 @@ final class HandlerTask: @unchecked Sendable {
             if let exchange {
                 exchange.handlerTask = nil
                 self.exchange = nil
+                owner.handlerEnded(exchange)
                 owner.retire(exchange)
             }
             if isCancelled { break }

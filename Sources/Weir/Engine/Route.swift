@@ -3,6 +3,7 @@
 
 import Synchronization
 import WeirEventLoop
+import WeirFlow
 import WeirRouting
 
 /// How a route's requests are answered.
@@ -34,6 +35,13 @@ final class Route: Sendable {
     let bodyBytesMax: Int
     /// The place in `Snapshot.upstreams` of where requests are passed on to without middleware; -1 for a handler.
     let upstreamIndex: Int
+    /// Nil for none.
+    let limits: RouteLimits?
+    /// Nil for a route whose requests run at once, whatever else runs.
+    let pool: AdmissionPool?
+    let priority: WeirFlow.Priority
+    /// Whether the handler has the body whole or not at all.
+    let collectsBody: Bool
     /// The index of the pattern in the access log's names, once a request was logged.
     let logIndex = Atomic<Int32>(notLogged)
 
@@ -48,7 +56,10 @@ final class Route: Sendable {
         parameterNames: [String],
         deadlineNanoseconds: Nanoseconds,
         bodyBytesMax: Int,
-        upstreamIndex: Int = -1
+        upstreamIndex: Int = -1,
+        limits: RouteLimits? = nil,
+        pool: AdmissionPool? = nil,
+        priority: WeirFlow.Priority = .default
     ) {
         self.index = Int32(index)
         self.methods = methods
@@ -59,6 +70,14 @@ final class Route: Sendable {
         self.deadlineNanoseconds = deadlineNanoseconds
         self.bodyBytesMax = bodyBytesMax
         self.upstreamIndex = upstreamIndex
+        self.limits = limits
+        self.pool = pool
+        self.priority = priority
+        collectsBody =
+            switch handler {
+            case .loop, .workers: true
+            case .async, .asyncOnWorkers, .proxy: false
+            }
     }
 }
 

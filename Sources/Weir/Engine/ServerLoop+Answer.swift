@@ -98,6 +98,7 @@ extension ServerLoop {
             exchange.outcome = nil
             owner.finish(exchange, outcome)
         }
+        owner.handlerEnded(exchange)
         owner.retire(exchange)
     }
 
@@ -127,6 +128,7 @@ extension ServerLoop {
             await self.deliverFromElsewhere(response, for: exchange)
             self.loop.submit { _ in
                 exchange.workerTask = nil
+                self.handlerEnded(exchange)
                 self.retire(exchange)
             }
         }
@@ -148,6 +150,7 @@ extension ServerLoop {
             }
             self.loop.submit { _ in
                 exchange.workerTask = nil
+                self.handlerEnded(exchange)
                 self.retire(exchange)
             }
         }

@@ -6,6 +6,7 @@ import Glibc
 import Logging
 import Synchronization
 import WeirEventLoop
+import WeirFlow
 import WeirHTTP
 import WeirMetrics
 import WeirUpstream
@@ -25,6 +26,10 @@ final class ServerLoop: @unchecked Sendable {
     let configuration: ServerConfiguration
     let metrics: MetricsShard
     let accessLog: AccessRecorder?
+    /// Nil for a server that neither limits nor queues.
+    let flow: FlowControl?
+    /// What executes on this loop, and has.
+    let execution: ExecutionIntegral
     let events: UnsafeMutablePointer<ChannelEvents>
     /// The status line of 200 and the Date field, the start of most responses; written anew once a second.
     private let prefix: UnsafeMutableRawBufferPointer
@@ -76,6 +81,8 @@ final class ServerLoop: @unchecked Sendable {
         proxyEvents = .allocate(capacity: 1)
         proxyEvents.initialize(to: ProxyExchange.events)
         pools = shared.upstreams.map { [proxyEvents] in UpstreamPool($0, loop: loop, events: proxyEvents) }
+        flow = shared.flow
+        execution = ExecutionIntegral(now: loop.clock.now)
         accessLog = shared.accessLog?.recorders[loop.index]
         events = .allocate(capacity: 1)
         events.initialize(to: HTTP1Connection.events)
@@ -358,7 +365,7 @@ final class ServerLoop: @unchecked Sendable {
             status: exchange.status,
             nanoseconds: now &- exchange.startedAt
         )
-        metrics.decrement(.requestsExecuting)
+        if exchange.slot == .held, !exchange.isHandlerRunning { leave(exchange, now: now) }
     }
 
     private func noteStall(_ route: Route?, _ nanoseconds: Nanoseconds) {

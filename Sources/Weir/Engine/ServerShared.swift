@@ -26,6 +26,8 @@ final class ServerShared: Sendable {
     let streams: Quota
     let tunnels: Quota
     let accessLog: AccessLog?
+    /// The limits and pools of its routes; nil for a server that neither limits nor queues.
+    let flow: FlowControl?
     /// Relaxed: it publishes nothing, and has only to be seen soon.
     private let stage = Atomic<UInt8>(Stage.serving.rawValue)
 
@@ -37,7 +39,8 @@ final class ServerShared: Sendable {
         upstreams: [Upstream],
         streams: Quota,
         tunnels: Quota,
-        accessLog: AccessLog?
+        accessLog: AccessLog?,
+        flow: FlowControl?
     ) {
         self.configuration = configuration
         self.logger = logger
@@ -47,6 +50,7 @@ final class ServerShared: Sendable {
         self.streams = streams
         self.tunnels = tunnels
         self.accessLog = accessLog
+        self.flow = flow
     }
 
     func advance(to next: Stage) {

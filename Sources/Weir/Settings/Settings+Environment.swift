@@ -76,6 +76,9 @@ extension Settings {
         if takesProxyProtocol, trustedProxies.isEmpty {
             throw conflict("WEIR_PROXY_PROTOCOL", "WEIR_TRUSTED_PROXIES", "the proxies that send the header")
         }
+        if admission.memoryCriticalPercent < admission.memoryShedPercent {
+            throw conflict("WEIR_MEMORY_CRITICAL", "WEIR_MEMORY_SHED", "a share not below that for sheddable requests")
+        }
         // The kernel would let both bind (SO_REUSEPORT) and hand probes and requests to either at random.
         if adminListen.contains(where: { !$0.isChosenByKernel && listen.contains($0) }) {
             throw conflict("WEIR_ADMIN_LISTEN", "WEIR_LISTEN", "different addresses for probes and for requests")

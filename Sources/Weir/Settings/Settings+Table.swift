@@ -4,7 +4,7 @@
 extension Settings {
     /// All settings, in the order in which they are documented and checked.
     package static let table: [Setting] =
-        addressRows + upstreamRows + clientRows + threadRows + timeRows + limitRows + timeoutRows + connectionRows
+        addressRows + upstreamRows + clientRows + rateLimitRows + admissionRows + threadRows + timeRows + limitRows + timeoutRows + connectionRows
         + logRows
 
     private static let addressRows = [
@@ -128,6 +128,92 @@ extension Settings {
             .secret,
             "What `/drain` from beyond loopback must show as `Authorization: Bearer`; without it only loopback may drain",
             isSecret: true
+        ),
+    ]
+
+    private static let rateLimitRows = [
+        Setting(
+            "WEIR_RATE_LIMIT",
+            \.rateLimiting.limits,
+            .rateLimits,
+            "How many requests are let through in a time: `100/s;burst=20;by=client`; more are answered 429",
+            seenIn: #"`weir_rejected_total{reason="rate_limited"}`"#
+        ),
+        Setting(
+            "WEIR_RATE_LIMIT_TABLE",
+            \.rateLimiting.tableBytes,
+            .size(4 << 10...1 << 30),
+            "The memory of each limit that has a key: 16 bytes for each key that is limited at a time",
+            seenIn: "`weir_rate_limit_keys`, `weir_rate_limit_evictions_total`"
+        ),
+        Setting(
+            "WEIR_RATE_LIMIT_FIELDS",
+            \.rateLimiting.writesFields,
+            .flag,
+            "Whether answers that are not refusals have `RateLimit` and `RateLimit-Policy` too"
+        ),
+        Setting(
+            "WEIR_RATE_LIMIT_SCOPE",
+            \.rateLimiting.scope,
+            .choice,
+            "Whether a limit without a key is for each pod, or divided by `WEIR_REPLICAS`"
+        ),
+        Setting(
+            "WEIR_REPLICAS",
+            \.rateLimiting.replicas,
+            .number(1...100_000),
+            "How many replicas share a limit of the cluster"
+        ),
+    ]
+
+    private static let admissionRows = [
+        Setting(
+            "WEIR_CONCURRENCY",
+            \.admission.concurrency,
+            .concurrency(1...1_000_000),
+            "How many requests run at once; `256/cpu` is for each CPU of the budget, `auto` finds it from the latency",
+            seenIn: "`weir_concurrency_limit`, `weir_requests_executing`"
+        ),
+        Setting(
+            "WEIR_QUEUE",
+            \.admission.queueMax,
+            .count(0...1_000_000),
+            "How many requests wait to run; one more is answered 503. `auto` is 4 for each that may run",
+            seenIn: "`weir_queue_limit`, `weir_requests_queued`"
+        ),
+        Setting(
+            "WEIR_PRIORITY_HEADER",
+            \.admission.priorityHeader,
+            .fieldName,
+            "The field that says a request's class: `critical`, `default`, `sheddable`; only trusted proxies may raise it"
+        ),
+        Setting(
+            "WEIR_SIGNAL_WINDOW",
+            \.admission.signalWindow,
+            .duration(.seconds(1) ... .seconds(600)),
+            "Over what time the utilization is taken",
+            seenIn: "`weir_utilization_ratio`"
+        ),
+        Setting(
+            "WEIR_PEAK_WINDOW",
+            \.admission.peakWindow,
+            .duration(.seconds(1) ... .seconds(3600)),
+            "For how long a peak of the queue is shown; at least the interval of the scrapes",
+            seenIn: "`weir_requests_queued_peak`"
+        ),
+        Setting(
+            "WEIR_MEMORY_SHED",
+            \.admission.memoryShedPercent,
+            .number(10...100, unit: "percent"),
+            "Share of the pod's memory limit above which sheddable requests are turned away",
+            seenIn: #"`weir_rejected_total{reason="memory"}`"#
+        ),
+        Setting(
+            "WEIR_MEMORY_CRITICAL",
+            \.admission.memoryCriticalPercent,
+            .number(10...100, unit: "percent"),
+            "Share of the pod's memory limit above which all requests are turned away, but for those of health routes",
+            seenIn: #"`weir_rejected_total{reason="memory"}`"#
         ),
     ]
 

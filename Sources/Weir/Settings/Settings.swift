@@ -86,6 +86,12 @@ public struct Settings: Sendable, Equatable {
     /// 0 to 65535.
     public var fastOpenQueue = 0
 
+    /// What runs at once, what waits for it, and who goes first.
+    public var admission = Admission()
+
+    /// How many requests are let through in a time.
+    public var rateLimiting = RateLimiting()
+
     /// Where requests are passed on to.
     public var upstream = Upstream()
 

@@ -40,6 +40,8 @@ package final class EventLoop: @unchecked Sendable {
     private let outboundChannels = Atomic<Int>(0)
     /// Connections that were handed over to this loop and have not arrived; relaxed.
     let incomingChannels = Atomic<Int>(0)
+    /// The kernel's number of the thread, 0 before it runs; relaxed, it publishes nothing.
+    private let thread = Atomic<Int32>(0)
     /// Set when the thread has ended; released there, acquired by `hasEnded`.
     private let ended = Atomic<Bool>(false)
 
@@ -91,6 +93,9 @@ package final class EventLoop: @unchecked Sendable {
 
     /// Connections that this loop has made.
     package var outboundChannelCount: Int { outboundChannels.load(ordering: .relaxed) }
+
+    /// The kernel's number of the loop's thread; 0 before it runs.
+    package var threadID: Int32 { thread.load(ordering: .relaxed) }
 
     /// Whether the thread has ended.
     package var hasEnded: Bool { ended.load(ordering: .acquiring) }
@@ -149,6 +154,7 @@ package final class EventLoop: @unchecked Sendable {
     package func run() {
         weir_set_thread_loop(Unmanaged.passUnretained(self).toOpaque())
         weir_thread_name(name)
+        thread.store(weir_thread_id(), ordering: .relaxed)
         if let pinnedTo { _ = weir_thread_pin(Int32(pinnedTo)) }
         while !core.pointee.isStopping { turn() }
         end()

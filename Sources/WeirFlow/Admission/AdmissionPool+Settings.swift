@@ -35,6 +35,9 @@ extension AdmissionPool {
         waiting.withLock { retryAfterSeconds(now: now, $0) }
     }
 
+    /// How many run, without a look at the rest.
+    package var executingCount: Int { load().executing }
+
     package func signals(now: Nanoseconds) -> AdmissionSignals {
         waiting.withLock { waiting in
             waiting.queue.advance(to: now)

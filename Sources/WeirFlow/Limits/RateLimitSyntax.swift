@@ -17,6 +17,11 @@ package enum RateLimitSyntax {
     package static let nameBytesMax = 64
     package static let keyNameBytesMax = 128
 
+    /// Whether a limit may be called this.
+    package static func isName(_ name: String) -> Bool {
+        1...nameBytesMax ~= name.utf8.count && name.utf8.allSatisfy(isUnescaped)
+    }
+
     package static func parse(_ text: String) throws(RateLimitSyntaxError) -> [RateLimit] {
         var items: [Item] = []
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
@@ -116,7 +121,7 @@ private struct Item {
             default: throw fail(.unknownAlgorithm)
             }
         default:
-            guard value.utf8.count <= RateLimitSyntax.nameBytesMax, value.utf8.allSatisfy(isUnescaped) else {
+            guard RateLimitSyntax.isName(value) else {
                 throw fail(.malformedName)
             }
             name = value

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Steps 5 and 6 of a request's life: its rate limits, and its place among those that run.
+
+import WeirEventLoop
+import WeirFlow
+import WeirHTTP
+import WeirMetrics
+
+extension HTTP1Connection {
+    /// Takes from the route's rate limits; false if one of them refused, and then the client has its answer.
+    func passesLimits(_ exchange: Exchange, _ limits: RouteLimits) -> Bool {
+        exchange.limitsReference = Unmanaged.passUnretained(limits)
+        guard let refused = limits.take(exchange, now: exchange.startedAt) else { return true }
+        metrics.increment(.rejectedRateLimited)
+        exchange.reason = .rateLimited
+        respondLimited(exchange, limits, refused)
+        return false
+    }
+
+    /// Runs the request, has it wait, or refuses it.
+    func admit(_ exchange: Exchange, _ route: Route) {
+        guard let pool = route.pool else { return execute(exchange, route) }
+        switch owner.enter(exchange, pool, exchange.priority(of: route, isTrusted: isPeerTrusted)) {
+        case .admitted:
+            execute(exchange, route)
+        case .queued:
+            exchange.waitsSince = loop.now
+            exchange.isAnsweredAtOnce = false
+            // What comes of the body stays where it is until somebody takes it.
+            readDeadline = .max
+            if !isReceiving { settle() }
+        case .refused(let refusal):
+            refuse(exchange, refusal)
+        }
+    }
+
+    /// A place has come free for a request that waited.
+    func resumeAdmitted(_ exchange: Exchange) {
+        guard isAt(exchange), let route = exchange.route else { return owner.leave(exchange, now: loop.now) }
+        if !exchange.input.isDone {
+            bodyBytesInWindow = 0
+            readDeadline = loop.now &+ configuration.bodyTimeout
+        }
+        execute(exchange, route)
+        if isAt(exchange) {
+            if !exchange.input.isDone, channel.isPaused { channel.resume(on: loop) }
+            settle()
+        }
+        loop.flush(channel)
+    }
+
+    /// Answers a request that may not run.
+    func refuse(_ exchange: Exchange, _ refusal: AdmissionRefused) {
+        metrics.increment(.rejected(refusal.reason))
+        exchange.reason = refusal.reason
+        exchange.isAnsweredAtOnce = false
+        if owner.random() % Self.closedRefusalsShare == 0 { isLast = true }
+        respondRefusal(exchange, refusal)
+    }
+
+    /// One of so many refusals ends its connection, so that clients spread over pods that have come since.
+    private static let closedRefusalsShare: UInt64 = 16
+}
+
+extension CounterID {
+    /// The counter of requests that were turned away for this reason.
+    fileprivate static func rejected(_ reason: AccessReason) -> CounterID {
+        switch reason {
+        case .memory: .rejectedMemory
+        case .deadlineUnmeetable: .rejectedDeadlineUnmeetable
+        case .deadlineExceeded: .rejectedDeadlineExceeded
+        default: .rejectedQueueFull
+        }
+    }
+}

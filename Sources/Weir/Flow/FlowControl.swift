@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a server limits, admits and has waiting: the limiters and pools of its routes. Made at start, shared by all
+// loops.
+
+import Synchronization
+import WeirEventLoop
+import WeirFlow
+
+/// A limit as it was declared; its identity tells it from another of the same figures.
+final class DeclaredLimit: Sendable {
+    let limit: RateLimit
+
+    init(_ limit: RateLimit) {
+        self.limit = limit
+    }
+}
+
+/// A pool as it was declared; its identity tells it from another of the same figures.
+final class DeclaredPool: Sendable {
+    let limit: Int
+    let queueMax: Int
+
+    init(limit: Int, queueMax: Int) {
+        self.limit = limit
+        self.queueMax = queueMax
+    }
+}
+
+/// The state of all limits and pools of a server.
+final class FlowControl: Sendable {
+    /// The name of the pool that every route belongs to unless it says otherwise.
+    static let podName = "pod"
+
+    let settings: Settings
+    /// What no limit may be below: one for each CPU.
+    let least: Int
+    /// How many may run in the pod's pool when the server starts.
+    let concurrency: Int
+    let pod: AdmissionPool
+    /// What the concurrency limit is found from; nil where it is given.
+    let samples: LatencySamples?
+    /// The field that says a request's class, in lower case; empty for none.
+    let priorityHeader: [UInt8]
+    let keyHash: KeyHash
+    private let made: Mutex<Made>
+    /// How near the pod is to its memory limit: `MemoryPressureLevel`. Relaxed: it publishes nothing.
+    private let memory = Atomic<UInt8>(0)
+    /// `weir_utilization_ratio`, as the bit pattern of a double. Relaxed: it publishes nothing.
+    private let utilizationBits = Atomic<UInt64>(0)
+
+    private struct Made {
+        var limits: [(declared: DeclaredLimit, limiter: Limiter)] = []
+        var pools: [(declared: DeclaredPool?, pool: NamedPool)] = []
+    }
+
+    /// A pool and what its metrics are called.
+    struct NamedPool: Sendable {
+        let name: String
+        let pool: AdmissionPool
+    }
+
+    private let global: [DeclaredLimit]
+
+    init(_ settings: Settings, cpus: Int, loops: Int, now: Nanoseconds = LoopClock.monotonic.now) {
+        self.settings = settings
+        concurrency =
+            switch settings.admission.concurrency {
+            case .perCPU(let count): count * cpus
+            case .exactly(let count): count
+            // It grows from there within seconds, and nobody has to wait for it to fall.
+            case .automatic: max(cpus, 1)
+            }
+        least = max(cpus, 1)
+        let queueMax =
+            switch settings.admission.concurrency {
+            // The limit moves; the queue is bounded by what it may become on an ordinary machine.
+            case .automatic: settings.admission.queueMax.resolved(automatic: 4 * 256 * cpus)
+            case .perCPU, .exactly: settings.admission.queueMax.resolved(automatic: 4 * concurrency)
+            }
+        pod = AdmissionPool(
+            limit: concurrency,
+            queueLimit: queueMax,
+            peakWindow: settings.admission.peakWindow.nanosecondsClamped,
+            now: now
+        )
+        samples =
+            settings.admission.concurrency == .automatic ? LatencySamples(loopCount: loops, limit: concurrency) : nil
+        priorityHeader = Array(settings.admission.priorityHeader.utf8)
+        var generator = SystemRandomNumberGenerator()
+        keyHash = KeyHash(seed: (generator.next(), generator.next()))
+        made = Mutex(Made(pools: [(nil, NamedPool(name: Self.podName, pool: pod))]))
+        global = settings.rateLimiting.limits.map { DeclaredLimit($0) }
+    }
+
+    /// The pool of a route: the declared one, made when it is met first and named after that route, or the pod's.
+    func pool(of declared: DeclaredPool?, pattern: String, now: Nanoseconds) -> AdmissionPool {
+        guard let declared else { return pod }
+        return made.withLock { made in
+            if let known = made.pools.first(where: { $0.declared === declared }) { return known.pool.pool }
+            let pool = AdmissionPool(
+                limit: declared.limit,
+                queueLimit: declared.queueMax,
+                peakWindow: settings.admission.peakWindow.nanosecondsClamped,
+                now: now
+            )
+            made.pools.append((declared, NamedPool(name: pattern, pool: pool)))
+            return pool
+        }
+    }
+
+    /// The limiters of a route: the server's, then its own, each made when it is met first.
+    func limiters(of declared: [DeclaredLimit], now: Nanoseconds) -> [Limiter] {
+        made.withLock { made in
+            (global + declared).map { declared in
+                if let known = made.limits.first(where: { $0.declared === declared }) { return known.limiter }
+                let limiter = Limiter(
+                    share(of: declared.limit.limit),
+                    tableBytes: settings.rateLimiting.tableBytes,
+                    now: now
+                )
+                made.limits.append((declared, limiter))
+                return limiter
+            }
+        }
+    }
+
+    /// A limit without key is divided by the number of replicas where it is the cluster's.
+    private func share(of limit: WeirFlow.RateLimit) -> WeirFlow.RateLimit {
+        guard settings.rateLimiting.scope == .cluster, limit.key == .none else { return limit }
+        return limit.divided(by: UInt64(settings.rateLimiting.replicas))
+    }
+
+    var pools: [NamedPool] { made.withLock { $0.pools.map(\.pool) } }
+
+    var limiters: [Limiter] { made.withLock { $0.limits.map(\.limiter) } }
+
+    /// How near the pod is to its memory limit.
+    var memoryPressure: MemoryPressureLevel {
+        get { MemoryPressureLevel(rawValue: Int(memory.load(ordering: .relaxed))) ?? .normal }
+        set { memory.store(UInt8(newValue.rawValue), ordering: .relaxed) }
+    }
+
+    /// What the HPA scales on.
+    var utilization: Double {
+        get { Double(bitPattern: utilizationBits.load(ordering: .relaxed)) }
+        set { utilizationBits.store(newValue.bitPattern, ordering: .relaxed) }
+    }
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// The thread that looks at a server from outside its loops: it finds the concurrency limit, the utilization, and how
+// near the pod is to its memory limit.
+
+import CWeirSystem
+import WeirEventLoop
+import WeirFlow
+import WeirHost
+import WeirMetrics
+
+/// Looks ten times a second. Nothing of a request waits for it.
+final class FlowMonitor: Sendable {
+    private let flow: FlowControl
+    private let server: HTTPServer
+    private let stop = Monitor(Stop())
+
+    private struct Stop {
+        var isAsked = false
+        var hasEnded = true
+    }
+
+    init(_ flow: FlowControl, _ server: HTTPServer) {
+        self.flow = flow
+        self.server = server
+    }
+
+    func start() throws(SystemCallError) {
+        stop.change { stop in
+            stop.hasEnded = false
+            return false
+        }
+        do throws(SystemCallError) {
+            // Detached when the handle goes; `end` waits for it.
+            _ = try SystemThread.start { [self] in run() }
+        } catch {
+            stop.change { stop in
+                stop.hasEnded = true
+                return true
+            }
+            throw error
+        }
+    }
+
+    /// Ends the thread, and returns when it has ended.
+    func end() {
+        stop.change { stop in
+            stop.isAsked = true
+            return true
+        }
+        _ = stop.wait(timeout: .seconds(1)) { $0.hasEnded ? true : nil }
+    }
+
+    private func run() {
+        weir_thread_name("weir-flow")
+        var looks = FlowLooks(flow, server)
+        while stop.wait(timeout: .nanoseconds(Int64(AutoConcurrency.updateInterval)), for: { $0.isAsked ? true : nil })
+            == nil
+        {
+            looks.look(now: LoopClock.monotonic.now)
+        }
+        stop.change { stop in
+            stop.hasEnded = true
+            return true
+        }
+    }
+}
+
+/// What is looked at, and what was seen so far. Time is a parameter.
+struct FlowLooks {
+    private let flow: FlowControl
+    private let server: HTTPServer
+    private var concurrency: AutoConcurrency?
+    private var utilization: UtilizationWindow
+    private var pressure: MemoryPressure
+    private let memory = MemoryBudget()
+    private var memoryAt: Nanoseconds = 0
+    /// For each loop, for how long it has had something to do.
+    private var busy: [UInt64]
+
+    /// Reading the pod's memory is a few files.
+    private static let memoryInterval: Nanoseconds = 500_000_000
+
+    init(_ flow: FlowControl, _ server: HTTPServer) {
+        self.flow = flow
+        self.server = server
+        if let samples = flow.samples {
+            concurrency = AutoConcurrency(
+                samples: samples,
+                start: flow.concurrency,
+                least: flow.least,
+                most: flow.least * AutoConcurrency.mostPerCPU
+            )
+        }
+        utilization = UtilizationWindow(window: flow.settings.admission.signalWindow.nanosecondsClamped)
+        pressure = MemoryPressure(
+            thresholds: MemoryPressure.Thresholds(
+                shedding: Double(flow.settings.admission.memoryShedPercent) / 100,
+                critical: Double(flow.settings.admission.memoryCriticalPercent) / 100
+            )
+        )
+        busy = server.loops.map { _ in 0 }
+    }
+
+    mutating func look(now: Nanoseconds) {
+        if let limit = concurrency?.update(now: now) {
+            var granted = flow.pod.setLimit(limit, now: now)
+            while let ticket = granted.popFirst() { ServerLoop.tell(ticket) }
+        }
+        for (index, loop) in server.loops.enumerated() {
+            // A loop whose thread has ended stays where it was.
+            if let schedule = ThreadSchedule.read(thread: loop.threadID) { busy[index] = schedule.busy }
+        }
+        let signals = flow.pod.signals(now: now)
+        flow.utilization =
+            utilization.update(
+                UtilizationCounters(
+                    arrivals: server.shards.reduce(0) { $0 &+ $1.value(.requestsArrived) },
+                    execution: server.execution(now: now),
+                    limit: signals.limit,
+                    busyNanoseconds: busy
+                ),
+                now: now
+            ).ratio
+        if now &- memoryAt >= Self.memoryInterval {
+            memoryAt = now
+            let usage = memory.usage()
+            flow.memoryPressure = pressure.update(usedBytes: usage.usedBytes, limitBytes: usage.limitBytes)
+        }
+    }
+}

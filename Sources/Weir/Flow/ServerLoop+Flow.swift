@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// A loop's side of the admission pools: who enters, who leaves, whom to tell. On the loop's thread.
+
+import WeirEventLoop
+import WeirFlow
+import WeirMetrics
+
+/// Where a request stands between its arrival and the end of its execution.
+enum AdmissionSlot: UInt8 {
+    /// Not in a pool: it has not asked, was refused, is over, or its route has no pool.
+    case none
+    /// In a pool's queue.
+    case waiting
+    /// It runs, and holds one of the pool's places.
+    case held
+}
+
+/// Why a request may not run.
+struct AdmissionRefused {
+    let reason: AccessReason
+    let retryAfterSeconds: Int
+}
+
+extension ServerLoop {
+    /// What became of a request that asked to run.
+    enum Entry {
+        case admitted
+        case queued
+        case refused(AdmissionRefused)
+    }
+
+    /// Asks for a place in the route's pool.
+    func enter(_ exchange: Exchange, _ pool: AdmissionPool, _ priority: WeirFlow.Priority) -> Entry {
+        metrics.increment(.requestsArrived)
+        if let flow = server.flow, flow.memoryPressure != .normal, sheds(priority, flow.memoryPressure) {
+            return .refused(AdmissionRefused(reason: .memory, retryAfterSeconds: Self.memoryRetrySeconds))
+        }
+        let now = loop.now
+        switch pool.enter(exchange.ticket, priority: priority, deadline: exchange.deadline, now: now) {
+        case .admitted:
+            begin(exchange, pool, now: now)
+            return .admitted
+        case .queued(let displaced):
+            exchange.slot = .waiting
+            exchange.poolReference = Unmanaged.passUnretained(pool)
+            // Until its message has come, or `leaveQueue` was told that none will.
+            _ = Unmanaged.passRetained(exchange)
+            if let displaced { Self.tell(displaced) }
+            return .queued
+        case .refused(let refusal, let seconds):
+            let reason: AccessReason =
+                switch refusal {
+                case .queueFull: .queueFull
+                case .deadlineUnmeetable: .deadlineUnmeetable
+                case .deadlineExceeded: .deadlineExceeded
+                }
+            return .refused(AdmissionRefused(reason: reason, retryAfterSeconds: seconds))
+        }
+    }
+
+    private static let memoryRetrySeconds = 5
+
+    private func sheds(_ priority: WeirFlow.Priority, _ pressure: MemoryPressureLevel) -> Bool {
+        switch pressure {
+        case .normal: false
+        case .shedding: priority == .sheddable
+        case .critical: true
+        }
+    }
+
+    private func begin(_ exchange: Exchange, _ pool: AdmissionPool, now: Nanoseconds) {
+        exchange.slot = .held
+        exchange.poolReference = Unmanaged.passUnretained(pool)
+        exchange.executesSince = now
+        execution.begin(now: now)
+    }
+
+    /// The request's execution has ended: its place goes to whoever is next.
+    func leave(_ exchange: Exchange, now: Nanoseconds) {
+        guard exchange.slot == .held, let reference = exchange.poolReference else { return }
+        exchange.slot = .none
+        let took = now > exchange.executesSince ? now &- exchange.executesSince : 0
+        execution.end(begun: exchange.executesSince, now: now)
+        reference._withUnsafeGuaranteedRef { pool in
+            if let samples = server.flow?.samples, server.flow?.pod === pool {
+                // What the deadline cut off says nothing about how fast the service is, but that it is too slow.
+                if exchange.status == 504 {
+                    samples.recordFailure(loop: loop.index)
+                } else {
+                    samples.record(loop: loop.index, latency: took, inFlight: pool.executingCount)
+                }
+            }
+            if let next = pool.leave(executionNanoseconds: took, now: now) { Self.tell(next) }
+        }
+    }
+
+    /// A handler that ran elsewhere, or beyond its answer, has ended.
+    func handlerEnded(_ exchange: Exchange) {
+        if exchange.slot == .held, exchange.connection == nil { leave(exchange, now: loop.instant) }
+    }
+
+    /// The request no longer waits: its client is gone, or its deadline has passed.
+    func leaveQueue(_ exchange: Exchange) {
+        guard exchange.slot == .waiting, let reference = exchange.poolReference else { return }
+        exchange.slot = .none
+        switch reference._withUnsafeGuaranteedRef({ $0.cancel(exchange.ticket, now: loop.instant) }) {
+        case .removed:
+            // Balances `enter`.
+            Unmanaged.passUnretained(exchange).release()
+        case .abandoned(let wake):
+            if let wake { Self.tell(wake) }
+        }
+    }
+
+    // MARK: Messages
+
+    /// Sends a ticket's owner the one message that the pool's protocol asks for.
+    static func tell(_ ticket: AdmissionTicket) {
+        guard let pointer = ticket.owner else { preconditionFailure("a ticket without its exchange") }
+        // Retained in `enter` until the message has come; its loop never changes.
+        let loop = Unmanaged<Exchange>.fromOpaque(pointer)._withUnsafeGuaranteedRef { $0.owner.loop }
+        loop.submit(arrived, pointer)
+    }
+
+    private static let arrived: Message.Function = { _, pointer in
+        // Balances `enter`.
+        let exchange = Unmanaged<Exchange>.fromOpaque(pointer).takeRetainedValue()
+        exchange.owner.decide(exchange, exchange.ticket.reclaim())
+    }
+
+    private func decide(_ exchange: Exchange, _ outcome: AdmissionTicket.State) {
+        switch outcome {
+        case .granted:
+            guard let reference = exchange.poolReference else { return }
+            metrics.recordWait(nanoseconds: loop.now &- exchange.waitsSince)
+            reference._withUnsafeGuaranteedRef { begin(exchange, $0, now: loop.now) }
+            // A request that is over has left the queue by `leaveQueue`, so its outcome is `abandoned`.
+            exchange.withConnection { $0.resumeAdmitted(exchange) }
+        case .displaced:
+            exchange.slot = .none
+            let seconds = exchange.poolReference?._withUnsafeGuaranteedRef { $0.retryAfterSeconds(now: loop.now) } ?? 1
+            exchange.withConnection {
+                $0.refuse(exchange, AdmissionRefused(reason: .queueFull, retryAfterSeconds: seconds))
+            }
+        case .idle, .waiting, .expired, .abandoned:
+            // Its exchange was taken out of use while the message was on its way.
+            retire(exchange)
+        }
+    }
+}
