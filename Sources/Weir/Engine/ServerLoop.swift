@@ -365,6 +365,7 @@ final class ServerLoop: @unchecked Sendable {
             status: exchange.status,
             nanoseconds: now &- exchange.startedAt
         )
+        // A handler that goes on holds its place until it ends.
         if exchange.slot == .held, !exchange.isHandlerRunning { leave(exchange, now: now) }
     }
 
