@@ -1,61 +1,63 @@
 // SPDX-License-Identifier: Apache-2.0
-// What admission costs: a request that enters a pool and leaves it, one that is refused, one that waits and gives up.
+// Admission: a request that enters a pool and leaves it, one that is refused, one that waits and gives up.
 
-import Dispatch
 import WeirFlow
 
-private let second: Nanoseconds = 1_000_000_000
+enum AdmissionBenchmark {
+    static var all: [Benchmark] { [enterAndLeave, refuse, waitAndCancel] }
 
-/// Nanoseconds for an enter and a leave of a pool in which there is room.
-func admissionBenchmark(threads: Int, operations: Int) -> Double {
-    let pool = AdmissionPool(limit: 1024, queueLimit: 4096, now: 0)
-    return nanosecondsPerOperation(threads: threads, operations: operations) { ticket, turn in
-        guard case .admitted = pool.enter(ticket, priority: .default, deadline: turn + second, now: turn) else {
-            preconditionFailure("there is room")
-        }
-        _ = pool.leave(executionNanoseconds: 1_000_000, now: turn)
-    }
-}
+    private static let second: Nanoseconds = 1_000_000_000
 
-/// Nanoseconds for turning a request away from a pool whose queue is full.
-func admissionRefusalBenchmark(threads: Int, operations: Int) -> Double {
-    let pool = AdmissionPool(limit: 1, queueLimit: 64, now: 0)
-    let waiting = (0..<66).map { _ in AdmissionTicket() }
-    _ = pool.enter(waiting[0], priority: .default, deadline: .max, now: 0)
-    _ = pool.enter(waiting[1], priority: .default, deadline: .max, now: 0)
-    // One execution has been measured, so that there is an expected wait to compute.
-    _ = pool.leave(executionNanoseconds: 1_000_000, now: 0)
-    for ticket in waiting[2...] { _ = pool.enter(ticket, priority: .default, deadline: .max, now: 0) }
-    return nanosecondsPerOperation(threads: threads, operations: operations) { ticket, turn in
-        guard case .refused = pool.enter(ticket, priority: .default, deadline: turn + second, now: turn) else {
-            preconditionFailure("the queue is full")
+    /// There is room: a compare-and-swap to enter and one to leave.
+    private static var enterAndLeave: Benchmark {
+        Benchmark(name: "admission", threads: [1, 2], operations: 5_000_000) {
+            let pool = AdmissionPool(limit: 1024, queueLimit: 4096, now: 0)
+            return { _, count in
+                let ticket = AdmissionTicket()
+                for turn in 0..<count {
+                    let now = Nanoseconds(turn)
+                    guard case .admitted = pool.enter(ticket, priority: .default, deadline: now + second, now: now)
+                    else { preconditionFailure("there is room") }
+                    _ = pool.leave(executionNanoseconds: 1_000_000, now: now)
+                }
+            }
         }
     }
-}
 
-/// Nanoseconds for a request that waits and gives up.
-func admissionWaitBenchmark(operations: Int) -> Double {
-    let pool = AdmissionPool(limit: 1, queueLimit: 64, now: 0)
-    _ = pool.enter(AdmissionTicket(), priority: .default, deadline: .max, now: 0)
-    return nanosecondsPerOperation(threads: 1, operations: operations) { ticket, turn in
-        _ = pool.enter(ticket, priority: .default, deadline: turn + second, now: turn)
-        _ = pool.cancel(ticket, now: turn)
-    }
-}
-
-/// Runs `operation` on each thread, so many times in all; the turn serves as the time.
-private func nanosecondsPerOperation(
-    threads: Int,
-    operations: Int,
-    _ operation: @Sendable (AdmissionTicket, Nanoseconds) -> Void
-) -> Double {
-    let share = operations / threads
-    let clock = ContinuousClock()
-    let elapsed = clock.measure {
-        DispatchQueue.concurrentPerform(iterations: threads) { _ in
-            let ticket = AdmissionTicket()
-            for turn in 0..<share { operation(ticket, Nanoseconds(turn)) }
+    /// The queue is full.
+    private static var refuse: Benchmark {
+        Benchmark(name: "admission-refused", threads: [1, 2], operations: 2_000_000) {
+            let pool = AdmissionPool(limit: 1, queueLimit: 64, now: 0)
+            let waiting = (0..<66).map { _ in AdmissionTicket() }
+            for ticket in waiting[..<2] { _ = pool.enter(ticket, priority: .default, deadline: .max, now: 0) }
+            // One execution has been measured, so that there is an expected wait to compute.
+            _ = pool.leave(executionNanoseconds: 1_000_000, now: 0)
+            for ticket in waiting[2...] { _ = pool.enter(ticket, priority: .default, deadline: .max, now: 0) }
+            return { _, count in
+                let ticket = AdmissionTicket()
+                for turn in 0..<count {
+                    let now = Nanoseconds(turn)
+                    guard case .refused = pool.enter(ticket, priority: .default, deadline: now + second, now: now)
+                    else { preconditionFailure("the queue is full") }
+                }
+                // The pool's links do not hold what waits in it.
+                precondition(waiting.count == 66)
+            }
         }
     }
-    return elapsed / .nanoseconds(1) / Double(share * threads)
+
+    private static var waitAndCancel: Benchmark {
+        Benchmark(name: "admission-wait", threads: [1], operations: 1_000_000) {
+            let pool = AdmissionPool(limit: 1, queueLimit: 64, now: 0)
+            _ = pool.enter(AdmissionTicket(), priority: .default, deadline: .max, now: 0)
+            return { _, count in
+                let ticket = AdmissionTicket()
+                for turn in 0..<count {
+                    let now = Nanoseconds(turn)
+                    _ = pool.enter(ticket, priority: .default, deadline: now + second, now: now)
+                    _ = pool.cancel(ticket, now: now)
+                }
+            }
+        }
+    }
 }
