@@ -148,7 +148,8 @@ let package = Package(
         .testTarget(
             name: "WeirTests",
             dependencies: [
-                "Weir", "WeirHTTP", "WeirRouting", "WeirMetrics", "WeirEventLoop", "WeirUpstream", "WeirHost",
+                "Weir", "WeirHTTP", "WeirRouting", "WeirFlow", "WeirMetrics", "WeirEventLoop", "WeirUpstream",
+                "WeirHost",
                 "WeirTestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
