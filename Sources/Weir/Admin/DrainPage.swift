@@ -16,9 +16,9 @@ struct DrainPage {
         guard
             access.permits(request.exchange.peer.socketAddress, authorization: request.headers["authorization"])
         else { throw HTTPError(.forbidden, "a drain is for loopback, and for requests with the admin token") }
-        let left = await drain.wait()
-        return left == 0
-            ? .text("drained\n")
-            : .text("drain timed out, connections left: \(left)\n", status: .serviceUnavailable)
+        let rest = await drain.wait()
+        if rest.isNothing { return .text("drained\n") }
+        let work = rest.backgroundWork > 0 ? ", background work left: \(rest.backgroundWork)" : ""
+        return .text("drain timed out, connections left: \(rest.connections)\(work)\n", status: .serviceUnavailable)
     }
 }

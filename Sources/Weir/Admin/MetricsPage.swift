@@ -28,7 +28,10 @@ struct MetricsPage {
         if let flow = server.shared.flow {
             text.write(samples: FlowSamples.all(of: flow, server, now: LoopClock.monotonic.now))
         }
-        text.write(samples: engineSamples + EndpointSamples.all(of: upstreams) + Self.processSamples)
+        text.write(
+            samples: engineSamples + server.shared.background.samples + EndpointSamples.all(of: upstreams)
+                + Self.processSamples
+        )
         return .bytes(text.bytes, contentType: PrometheusText.contentType)
     }
 

@@ -226,6 +226,7 @@ final class AppEngine: Service {
 
     /// Ends everything at once.
     func stop() {
+        server.shared.background.stop()
         _ = workers.stop(deadline: LoopClock.monotonic.now &+ Self.workersGrace)
         resolver.stop()
         monitor.end()

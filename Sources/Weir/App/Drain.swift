@@ -7,6 +7,14 @@ import WeirEventLoop
 
 /// Ends what the data server has in flight. What it needs of the engine, and nothing of who asks.
 final class Drain: Sendable {
+    /// What a drain did not see the end of.
+    struct Rest {
+        let connections: Int
+        let backgroundWork: Int
+
+        var isNothing: Bool { connections == 0 && backgroundWork == 0 }
+    }
+
     private let server: HTTPServer
     private let health: EngineHealth
     private let logger: Logger
@@ -26,8 +34,8 @@ final class Drain: Sendable {
 
     /// Begins the drain unless it has begun: readiness fails from now on, and every answer says `Connection: close`.
     ///
-    /// - Returns: the drain, which ends when no connection is left, when its time is over, or soon after it was
-    ///   cancelled.
+    /// - Returns: the drain, which ends when no connection and no background work is left, when its time is over, or
+    ///   soon after it was cancelled.
     func begin() -> Task<Void, Never> {
         begun.withLock { begun in
             if let begun { return begun }
@@ -43,12 +51,12 @@ final class Drain: Sendable {
 
     /// Begins the drain unless it has begun, and waits for its end.
     ///
-    /// - Returns: how many connections are left: 0, unless its time was over.
-    func wait() async -> Int {
+    /// - Returns: what is left: nothing, unless its time was over.
+    func wait() async -> Rest {
         callers.wrappingAdd(1, ordering: .relaxed)
         defer { callers.wrappingSubtract(1, ordering: .relaxed) }
         await begin().value
-        return server.connectionCount
+        return rest
     }
 
     /// How many wait for the end of the drain.
@@ -58,14 +66,24 @@ final class Drain: Sendable {
         let end = started.advanced(by: timeout)
         try? await Task.sleep(for: delay)
         server.closeListenersAndIdle()
-        while !server.isQuiet, ContinuousClock.now < end, !Task.isCancelled {
+        while !(server.isQuiet && background.isIdle), ContinuousClock.now < end, !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(20))
         }
-        let left = server.connectionCount
-        if left > 0 {
-            logger.warning("drain timed out", metadata: ["connections": .stringConvertible(left)])
-        } else {
+        let rest = rest
+        if rest.isNothing {
             logger.info("drained")
+        } else {
+            logger.warning(
+                "drain timed out",
+                metadata: [
+                    "connections": .stringConvertible(rest.connections),
+                    "background_work": .stringConvertible(rest.backgroundWork),
+                ]
+            )
         }
     }
+
+    private var background: BackgroundQueue { server.shared.background }
+
+    private var rest: Rest { Rest(connections: server.connectionCount, backgroundWork: background.counts.left) }
 }

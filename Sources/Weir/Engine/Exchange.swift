@@ -162,6 +162,7 @@ final class Exchange: @unchecked Sendable {
     struct Extras {
         var values: [ObjectIdentifier: any Sendable] = [:]
         var onCancel: [@Sendable () -> Void] = []
+        var background: [BackgroundWork] = []
         var isCancelled = false
     }
 
@@ -180,6 +181,8 @@ final class Exchange: @unchecked Sendable {
 
     deinit {
         decisions?.deallocate()
+        // A handler that kept its context may have left work behind since.
+        if hasExtras.load(ordering: .relaxed) { emptyExtras() }
         parser.deinitialize(count: 1)
         parser.deallocate()
         match.deallocate()
@@ -271,7 +274,8 @@ final class Exchange: @unchecked Sendable {
         if isAbandoned.load(ordering: .relaxed) { isAbandoned.store(false, ordering: .relaxed) }
         if hasExtras.load(ordering: .relaxed) {
             hasExtras.store(false, ordering: .relaxed)
-            extras.withLock { $0 = Extras() }
+            emptyExtras()
+            extras.withLock { $0.isCancelled = false }
         }
         if headCapacity > 16384 {
             forgetHead()
@@ -409,6 +413,11 @@ final class Exchange: @unchecked Sendable {
     /// which would then never be alone.
     func releaseExtras() {
         guard hasExtras.load(ordering: .relaxed), handlerTask == nil, workerTask == nil, !isOnWorker else { return }
+        emptyExtras()
+    }
+
+    /// Lets go of what handlers kept, and has what they left behind begin.
+    private func emptyExtras() {
         // Freed outside the lock: what goes may run code of its own.
         let kept = extras.withLock { extras in
             let kept = extras
@@ -416,7 +425,11 @@ final class Exchange: @unchecked Sendable {
             extras.isCancelled = kept.isCancelled
             return kept
         }
-        _ = kept
+        guard !kept.background.isEmpty else { return }
+        // As a message, which the loop reads when it has sent the answer.
+        owner.loop.submit { [queue = owner.server.background, left = kept.background] _ in
+            for work in left { queue.begin(work) }
+        }
     }
 
     /// Whether the body goes to a reader.

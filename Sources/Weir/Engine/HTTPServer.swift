@@ -68,6 +68,13 @@ final class HTTPServer: Sendable {
             configuration: ServerConfiguration(plan.settings),
             logger: logger,
             workers: workers,
+            background: BackgroundQueue(
+                queueMax: plan.settings.backgroundQueueMax,
+                // Half the workers, so that the other half is left for handlers.
+                runningMax: plan.settings.backgroundTasksMax.resolved(automatic: max(1, workers.workersMax / 2)),
+                workers: workers,
+                logger: logger
+            ),
             snapshots: SnapshotCell(snapshot),
             upstreams: plan.upstreams,
             streams: Quota(max: plan.settings.streamsMax.resolved(automatic: plan.connectionsMax)),

@@ -52,6 +52,10 @@ extension ServerLoop {
             metrics.increment(.rejectedQueueFull)
             exchange.reason = .queueFull
             return Problem.response(WorkerQueueFull.answer, exchange: exchange)
+        case is BackgroundQueueFull:
+            metrics.increment(.rejectedQueueFull)
+            exchange.reason = .queueFull
+            return Problem.response(BackgroundQueueFull.answer, exchange: exchange)
         case let error as RequestError:
             return Problem.response(HTTPError(.badRequest, error.message), exchange: exchange)
         default:

@@ -20,6 +20,8 @@ final class ServerShared: Sendable {
     let configuration: ServerConfiguration
     let logger: Logger
     let workers: WorkerPool
+    /// Work that requests left behind.
+    let background: BackgroundQueue
     let snapshots: SnapshotCell
     let upstreams: [Upstream]
     /// Bodies that still flow after their deadline.
@@ -35,6 +37,7 @@ final class ServerShared: Sendable {
         configuration: ServerConfiguration,
         logger: Logger,
         workers: WorkerPool,
+        background: BackgroundQueue,
         snapshots: SnapshotCell,
         upstreams: [Upstream],
         streams: Quota,
@@ -45,6 +48,7 @@ final class ServerShared: Sendable {
         self.configuration = configuration
         self.logger = logger
         self.workers = workers
+        self.background = background
         self.snapshots = snapshots
         self.upstreams = upstreams
         self.streams = streams

@@ -267,6 +267,20 @@ extension Settings {
             "How long a worker above the least number stays idle before it ends",
             seenIn: "`weir_workers`"
         ),
+        Setting(
+            "WEIR_BACKGROUND_TASKS",
+            \.backgroundTasksMax,
+            .count(1...4096),
+            "The most background work that runs at once; `auto` is half the workers",
+            seenIn: "`weir_background_running`"
+        ),
+        Setting(
+            "WEIR_BACKGROUND_QUEUE",
+            \.backgroundQueueMax,
+            .number(1...1_048_576),
+            "The most background work that has not begun; a handler that leaves more is told, and may answer 503",
+            seenIn: #"`weir_background_queued`, `weir_background_total{outcome="refused"}`"#
+        ),
     ]
 
     private static let timeRows = [

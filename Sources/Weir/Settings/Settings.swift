@@ -45,6 +45,14 @@ public struct Settings: Sendable, Equatable {
     /// 1 s to 1 h.
     public var workersIdle: Duration = .seconds(30)
 
+    /// The most background work that runs at once. `WEIR_BACKGROUND_TASKS`, 1 to 4096, default automatic: half of
+    /// ``workersMax``, on whose threads it runs.
+    public var backgroundTasksMax: Count = .automatic
+
+    /// The most background work that has not begun; ``RequestContext/background(_:)`` throws beyond it.
+    /// `WEIR_BACKGROUND_QUEUE`, default 1024, 1 to 1048576.
+    public var backgroundQueueMax = 1024
+
     /// Within what time a response's head must be there; else the answer is 504. `WEIR_DEADLINE`, default 15 s,
     /// 1 ms to 1 h.
     public var deadline: Duration = .seconds(15)

@@ -33,7 +33,7 @@ package final class WorkerPool: @unchecked Sendable {
     }
 
     private let workersMin: Int
-    private let workersMax: Int
+    package let workersMax: Int
     private let queueMax: Int
     private let idleNanoseconds: Nanoseconds
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>

@@ -60,6 +60,8 @@ struct Bounds: Sendable, CustomTestStringConvertible {
         Bounds("WEIR_WORKERS_MIN", ["1", "4096"], ["0", "4097", "auto"]),
         Bounds("WEIR_WORKERS_QUEUE", ["1", "1048576"], ["0", "1048577"]),
         Bounds("WEIR_WORKERS_IDLE", ["1s", "1h"], ["999ms", "3601s"]),
+        Bounds("WEIR_BACKGROUND_TASKS", ["1", "4096", "auto"], ["0", "4097", "half"]),
+        Bounds("WEIR_BACKGROUND_QUEUE", ["1", "1048576"], ["0", "1048577", "auto"]),
         Bounds(
             "WEIR_DEADLINE",
             ["1ms", "1h", "60m"],
