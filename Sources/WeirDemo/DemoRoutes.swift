@@ -47,9 +47,24 @@ package enum DemoRoutes {
             .text("user \(try request.parameter("id")), order \(try request.parameter("order"))\n")
         }
 
+        declareCapacity(on: app)
+
         // The path has no dot segments any more when it gets here.
         if let files {
             app.get("/files/*path") { request, _ in .file(files + "/" + (try request.parameter("path"))) }
         }
+    }
+
+    /// `/capacity` serves 400 a second, 20 at a time, and counts who was begun after the instant in the field
+    /// `X-Deadline` (Unix time in milliseconds); `/capacity/counts` tells.
+    private static func declareCapacity(on app: App) {
+        let capacity = Capacity()
+        app.get("/capacity") { request, _ in
+            let deadline = request.headers["x-deadline"].flatMap { Int($0) }
+            // A task of its own, which nobody cancels: like a thread, it does not learn that its client is gone.
+            await Task { await capacity.serve(deadline: deadline.map { .milliseconds($0) }) }.value
+            return .text("served\n")
+        }
+        app.get("/capacity/counts", on: .loop) { _, _ in .json(capacity.counts) }
     }
 }

@@ -28,10 +28,8 @@ struct MetricsPage {
         if let flow = server.shared.flow {
             text.write(samples: FlowSamples.all(of: flow, server, now: LoopClock.monotonic.now))
         }
-        text.write(
-            samples: engineSamples + server.shared.background.samples + EndpointSamples.all(of: upstreams)
-                + Self.processSamples
-        )
+        let shared = server.shared.background.samples + EndpointSamples.all(of: upstreams)
+        text.write(samples: engineSamples + shared + Self.processSamples)
         return .bytes(text.bytes, contentType: PrometheusText.contentType)
     }
 
