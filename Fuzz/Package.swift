@@ -34,6 +34,7 @@ let package = Package(
         .target(name: "WeirEventLoop", dependencies: ["CWeirSystem", "WeirMetrics"], swiftSettings: strictSettings),
         .target(name: "WeirHTTP", swiftSettings: settings),
         .target(name: "WeirRouting", swiftSettings: settings),
+        .target(name: "WeirFlow", swiftSettings: settings),
         .target(name: "FuzzSupport", swiftSettings: settings),
         fuzzer("RequestParserFuzz", "WeirHTTP"),
         fuzzer("ResponseParserFuzz", "WeirHTTP"),
@@ -41,5 +42,6 @@ let package = Package(
         fuzzer("ForwardedFuzz", "WeirHTTP"),
         fuzzer("RouteTableFuzz", "WeirRouting"),
         fuzzer("ProxyProtocolFuzz", "WeirEventLoop"),
+        fuzzer("DeadlineFuzz", "WeirFlow"),
     ]
 )
