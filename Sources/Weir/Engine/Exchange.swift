@@ -64,6 +64,8 @@ final class Exchange: @unchecked Sendable {
         get { deadlineInstant.load(ordering: .relaxed) }
         set { deadlineInstant.store(newValue, ordering: .relaxed) }
     }
+    /// How long the response's head may take: the route's limit, or less if the client waits for less.
+    var budget: Nanoseconds = 0
 
     // Limits and admission
     /// Its place in a pool's queue.
@@ -166,14 +168,14 @@ final class Exchange: @unchecked Sendable {
         var isCancelled = false
     }
 
-    init(owner: ServerLoop, limits: HTTPLimits) {
+    init(owner: ServerLoop, configuration: ServerConfiguration) {
         self.owner = owner
         parser = .allocate(capacity: 1)
-        parser.initialize(to: RequestParser(limits: limits))
+        parser.initialize(to: RequestParser(limits: configuration.http, deadlineName: configuration.deadlineName))
         match = .allocate(capacity: 1)
         match.initialize(to: RouteMatch())
         parts = .allocate(capacity: 1)
-        parts.initialize(to: Parts(decoder: ChunkedDecoder(limits: limits)))
+        parts.initialize(to: Parts(decoder: ChunkedDecoder(limits: configuration.http)))
         headCapacity = 1024
         head = .allocate(byteCount: headCapacity, alignment: 16)
         ticket.owner = Unmanaged.passUnretained(self).toOpaque()

@@ -142,14 +142,9 @@ extension HTTP1Connection {
         switch exchange.stream {
         case .none: return exchange.deadline
         case .response where exchange.output.isPending:
-            return bodyTakenAt &+ routeDeadline(exchange)
+            return bodyTakenAt &+ exchange.budget
         case .response, .tunnel: return .max
         }
-    }
-
-    /// What the exchange's route allows for a response's head; without a route what nothing reaches.
-    private func routeDeadline(_ exchange: Exchange) -> Nanoseconds {
-        exchange.routeReference?._withUnsafeGuaranteedRef { $0.deadlineNanoseconds } ?? Nanoseconds(Int64.max)
     }
 
     /// Whether a body is on its way: the response's, or the request's to somebody who takes it.
@@ -159,7 +154,7 @@ extension HTTP1Connection {
         switch exchange.sink {
         case .forward, .stream:
             // While it is held back, it flows if some of it was taken a moment ago.
-            return !channel.isPaused || loop.now &- bodyTakenAt < min(Self.flowGrace, routeDeadline(exchange) / 2)
+            return !channel.isPaused || loop.now &- bodyTakenAt < min(Self.flowGrace, exchange.budget / 2)
         case .collect, .discard:
             return false
         }
@@ -179,7 +174,14 @@ extension HTTP1Connection {
         case .discard:
             return
         }
-        exchange.deadline = loop.now &+ routeDeadline(exchange)
+        exchange.deadline = loop.now &+ exchange.budget
+    }
+
+    /// Answers a request that nobody waits for any more.
+    func refuseExpired(_ exchange: Exchange) {
+        metrics.increment(.rejectedDeadlineExceeded)
+        exchange.reason = .deadlineExceeded
+        answer(exchange, .gatewayTimeout, "the deadline had passed when the request came")
     }
 
     /// Takes an exchange that is over out of the count.

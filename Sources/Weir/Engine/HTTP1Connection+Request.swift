@@ -123,7 +123,9 @@ extension HTTP1Connection {
     private func hand(_ exchange: Exchange, to route: Route, _ head: RequestHead) {
         exchange.peer = peer
         if isPeerTrusted { resolveClient(exchange) }
-        exchange.deadline = exchange.startedAt &+ route.deadlineNanoseconds
+        exchange.budget = exchange.budget(of: route)
+        if exchange.budget == 0 { return refuseExpired(exchange) }
+        exchange.deadline = exchange.startedAt &+ exchange.budget
         if let limits = route.limits, !passesLimits(exchange, limits) { return }
         guard route.collectsBody, !exchange.input.isDone else { return admit(exchange, route) }
         if case .length(let count) = exchange.input, count > UInt64(route.bodyBytesMax) {

@@ -7,6 +7,8 @@ import WeirHTTP
 /// What the codec and the loops read of the settings on the hot path.
 struct ServerConfiguration: Sendable {
     let http: HTTPLimits
+    /// The field of the settings that says how long the client waits.
+    let deadlineName: ChosenName?
     let bodyWindowBytes: Int
     let outputWindowBytes: Int
     let requestsPerConnection: Int
@@ -33,6 +35,7 @@ struct ServerConfiguration: Sendable {
         http.headerBytesMax = settings.limits.headerBytes
         http.headerFieldsMax = settings.limits.headerFields
         self.http = http
+        deadlineName = ChosenName(settings.deadlineHeader)
         bodyWindowBytes = settings.limits.bodyWindowBytes
         outputWindowBytes = settings.limits.outputWindowBytes
         requestsPerConnection = settings.limits.requestsPerConnection

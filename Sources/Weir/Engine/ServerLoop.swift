@@ -146,7 +146,7 @@ final class ServerLoop: @unchecked Sendable {
             return spare
         }
         if let exchange = state.pointee.exchanges.popLast() { return exchange }
-        return Unmanaged.passRetained(Exchange(owner: self, limits: configuration.http))
+        return Unmanaged.passRetained(Exchange(owner: self, configuration: configuration))
     }
 
     /// Takes an exchange out of use. It is looked at when the turn ends, because whoever called may still hold it.

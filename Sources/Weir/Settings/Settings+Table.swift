@@ -292,6 +292,12 @@ extension Settings {
             seenIn: #"`weir_rejected_total{reason="deadline_exceeded"}`"#
         ),
         Setting(
+            "WEIR_DEADLINE_HEADER",
+            \.deadlineHeader,
+            .fieldName,
+            "A field that says how long the client still waits: `250ms`, `1.5s`, or milliseconds; sent on to endpoints"
+        ),
+        Setting(
             "WEIR_DRAIN_DELAY",
             \.drainDelay,
             .duration(.zero ... .seconds(600)),

@@ -57,6 +57,10 @@ public struct Settings: Sendable, Equatable {
     /// 1 ms to 1 h.
     public var deadline: Duration = .seconds(15)
 
+    /// A field that says how long a client still waits, beside `grpc-timeout` and `x-envoy-expected-rq-timeout-ms`; what
+    /// is left then goes on to endpoints in it. `WEIR_DEADLINE_HEADER`, default none. Not one that the engine knows.
+    public var deadlineHeader = ""
+
     /// How long requests are still taken after the stop signal, while load balancers notice that the pod is no longer
     /// ready. `WEIR_DRAIN_DELAY`, default 5 s, 0 to 10 min.
     public var drainDelay: Duration = .seconds(5)

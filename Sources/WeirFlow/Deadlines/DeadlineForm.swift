@@ -16,8 +16,8 @@ package enum DeadlineForm: Sendable, CaseIterable {
     /// The time that `value` leaves; nil where it is not of this form. There are no blanks around a field's value.
     ///
     /// What is malformed is no deadline, as in Envoy: a field that a recipient need not understand is no reason to refuse
-    /// the request. (A gRPC server refuses it; one that stands behind a gateway still sees the field and can.) Cut off
-    /// to the nanosecond, so it is never more than what was meant. Does not allocate.
+    /// the request, as a gRPC server does. Cut off to the nanosecond, so it is never more than what was meant. Does not
+    /// allocate.
     package func read(_ value: Span<UInt8>) -> Nanoseconds? {
         var number = DecimalNumber()
         number.readWhole(value)

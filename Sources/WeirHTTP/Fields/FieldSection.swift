@@ -10,6 +10,8 @@ package struct FieldSection: ~Copyable {
     package private(set) var count = 0
 
     let limits: HTTPLimits
+    /// The field that is taken for `HeaderName.deadline`.
+    private let deadlineName: ChosenName?
     /// `limits.headerFieldsMax` slots, owned; the first `count` belong to this head.
     private let table: UnsafeMutablePointer<HeaderField>
 
@@ -38,9 +40,10 @@ package struct FieldSection: ~Copyable {
         case invalid(RequestFault)
     }
 
-    init(limits: HTTPLimits) {
+    init(limits: HTTPLimits, deadlineName: ChosenName? = nil) {
         limits.check()
         self.limits = limits
+        self.deadlineName = deadlineName
         unsafe table = .allocate(capacity: limits.headerFieldsMax)
         let unused = HeaderField(name: .empty, value: .empty, known: .other)
         unsafe table.initialize(repeating: unused, count: limits.headerFieldsMax)
@@ -81,7 +84,10 @@ package struct FieldSection: ~Copyable {
         switch FieldLine.parse(bytes, from: lineStart, to: end) {
         case .invalid(let fault):
             return .invalid(fault)
-        case .field(let field):
+        case .field(var field):
+            if field.known == .other, let deadlineName, deadlineName.matches(bytes, field.name) {
+                field.known = .deadline
+            }
             // The count was just seen to be below the capacity.
             unsafe table[count] = field
             count &+= 1

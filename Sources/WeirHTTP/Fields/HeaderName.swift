@@ -10,6 +10,8 @@ package enum HeaderName: UInt8, Sendable, CaseIterable {
     /// A name with `_` that reads as one which a gateway writes or withholds, to whoever makes no difference between
     /// `_` and `-`, as CGI and its heirs do (RFC 3875 section 4.1.18).
     case lookalike
+    /// The name that the parser was given as that of the deadline (`ChosenName`); none of those below.
+    case deadline
     case accept
     case acceptEncoding
     case acceptLanguage
@@ -51,6 +53,7 @@ package enum HeaderName: UInt8, Sendable, CaseIterable {
     case upgrade
     case userAgent
     case via
+    case xEnvoyExpectedRequestTimeout
     case xForwardedFor
     case xForwardedHost
     case xForwardedPort
@@ -61,10 +64,10 @@ package enum HeaderName: UInt8, Sendable, CaseIterable {
     /// Whether it is one name, and not any of many.
     var isOne: Bool { self != .other && self != .lookalike }
 
-    /// The name in lower case; empty where it is not one.
+    /// The name in lower case; empty where it is not one, or one that is chosen.
     package var text: StaticString {
         switch self {
-        case .other, .lookalike: ""
+        case .other, .lookalike, .deadline: ""
         case .accept: "accept"
         case .acceptEncoding: "accept-encoding"
         case .acceptLanguage: "accept-language"
@@ -106,6 +109,7 @@ package enum HeaderName: UInt8, Sendable, CaseIterable {
         case .upgrade: "upgrade"
         case .userAgent: "user-agent"
         case .via: "via"
+        case .xEnvoyExpectedRequestTimeout: "x-envoy-expected-rq-timeout-ms"
         case .xForwardedFor: "x-forwarded-for"
         case .xForwardedHost: "x-forwarded-host"
         case .xForwardedPort: "x-forwarded-port"
@@ -188,6 +192,10 @@ package enum HeaderName: UInt8, Sendable, CaseIterable {
         case 25:
             if ByteScan.tokenMatches(bytes, start, count, "proxy-authentication-info") {
                 return .proxyAuthenticationInfo
+            }
+        case 30:
+            if ByteScan.tokenMatches(bytes, start, count, "x-envoy-expected-rq-timeout-ms") {
+                return .xEnvoyExpectedRequestTimeout
             }
         default:
             break

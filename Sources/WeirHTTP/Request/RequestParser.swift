@@ -23,9 +23,10 @@ package struct RequestParser: ~Copyable {
         case finished(ParseOutcome)
     }
 
-    /// Allocates the field table, which lives as long as the parser.
-    package init(limits: HTTPLimits = HTTPLimits()) {
-        fields = FieldSection(limits: limits)
+    /// Allocates the field table, which lives as long as the parser. A field called `deadlineName` is known as
+    /// `HeaderName.deadline`.
+    package init(limits: HTTPLimits = HTTPLimits(), deadlineName: ChosenName? = nil) {
+        fields = FieldSection(limits: limits, deadlineName: deadlineName)
     }
 
     /// Makes ready for the next message. Cheap: the table keeps its old contents.

@@ -4,7 +4,7 @@ import Testing
 import WeirHTTP
 
 @Suite("HeaderName") struct HeaderNameTests {
-    private static let names = HeaderName.allCases.filter { $0 != .other && $0 != .lookalike }
+    private static let names = HeaderName.allCases.filter { "\($0.text)" != "" }
     /// Names of which a lookalike is told apart.
     static let guarded: [HeaderName] = [
         .contentLength, .keepAlive, .proxyAuthenticate, .proxyAuthenticationInfo, .proxyAuthorization, .proxyConnection,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// How endpoints, trusted networks and secrets are written.
+// How endpoints, trusted networks, field names and secrets are written.
 
 import WeirEventLoop
+import WeirHTTP
 import WeirUpstream
 
 extension ValueForm where Value == [String] {
@@ -45,6 +46,17 @@ extension ValueForm where Value == [String] {
 }
 
 extension ValueForm where Value == String {
+    /// A header field's name that is not one of those that the engine reads, or nothing.
+    static var fieldName: Self {
+        Self(
+            unit: "field name",
+            range: "at most \(ChosenName.byteCountMax) bytes",
+            expected: "a field name such as x-deadline, of at most \(ChosenName.byteCountMax) bytes, not one of Weir's own",
+            parse: { text in text.isEmpty || ChosenName(text) != nil ? text : nil },
+            format: { $0 }
+        )
+    }
+
     /// Visible ASCII that nobody guesses.
     static var secret: Self {
         let lengths = 16...512
