@@ -17,6 +17,8 @@ extension ProxyExchange {
     )
     /// Fields that say who the client is, and that nobody but a trusted proxy may write.
     private static let clientFields = HeaderNameSet(.xRealIP, .xForwardedPort)
+    /// Fields that say what is left of the deadline, and are written with what is left now.
+    private static let deadlineFields = HeaderNameSet(.grpcTimeout, .xEnvoyExpectedRequestTimeout, .deadline)
     /// Line ends, names, version, Via, request id and trace.
     private static let fixedBytesMax = 512
 
@@ -44,7 +46,7 @@ extension ProxyExchange {
         let room = loop.reserveOutput(
             connection.channel,
             Int(head.byteCount) + exchange.parser.pointee.fieldCount + 2 * authority.count + ClientFields.bytesMax
-                + Self.fixedBytesMax
+                + HeadWriter.deadlineBytesMax + Self.fixedBytesMax
         )
         var writer = HeadWriter(room)
         writer.raw(exchange.bytes(head.methodRange))
@@ -62,6 +64,7 @@ extension ProxyExchange {
         }
         writer.raw(" HTTP/1.1\r\n")
         writeFields(of: exchange, &writer, head, authority, isPeerTrusted)
+        writeDeadline(of: exchange, &writer)
         writeClient(of: exchange, &writer, fields, isPeerTrusted)
         writer.raw(head.minorVersion == 0 ? "Via: 1.0 weir\r\n" : "Via: 1.1 weir\r\n")
         if head.isChunked { writer.raw("Transfer-Encoding: chunked\r\n") }
@@ -94,6 +97,7 @@ extension ProxyExchange {
             writer.raw("\r\n")
         }
         if head.minorVersion == 0 { omitted.insert(.expect) }
+        if exchange.hasDeadlineField { omitted = omitted.union(Self.deadlineFields) }
         let id = exchange.givenRequestID
         if id == nil { omitted.insert(.xRequestID) }
         let trace = traceParent(of: exchange, seen)
@@ -107,6 +111,17 @@ extension ProxyExchange {
             writer.raw("\r\n")
         }
         if trace.isNew { trace.value.write(into: &writer) }
+    }
+
+    /// What is left: in the fields that the client used, and in that of the settings.
+    private func writeDeadline(of exchange: Exchange, _ writer: inout HeadWriter) {
+        let name = owner.configuration.deadlineName
+        guard name != nil || exchange.hasDeadlineField else { return }
+        let left = exchange.timeLeft(at: loop.now)
+        let seen = exchange.parser.pointee.fields.seen
+        if seen.contains(.grpcTimeout) { writer.grpcTimeout(left) }
+        if seen.contains(.xEnvoyExpectedRequestTimeout) { writer.envoyTimeout(left) }
+        if let name { writer.deadline(name, left) }
     }
 
     private func traceParent(of exchange: Exchange, _ seen: HeaderNameSet) -> (value: TraceParent, isNew: Bool) {
