@@ -37,6 +37,8 @@ extension HTTP1Connection {
     /// A place has come free for a request that waited.
     func resumeAdmitted(_ exchange: Exchange) {
         guard isAt(exchange), let route = exchange.route else { return owner.leave(exchange, now: loop.now) }
+        // Broken off in this turn: `closed` gives the place back.
+        guard phase == .exchange else { return }
         if !exchange.input.isDone {
             bodyBytesInWindow = 0
             readDeadline = loop.now &+ configuration.bodyTimeout

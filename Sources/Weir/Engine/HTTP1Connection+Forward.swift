@@ -131,10 +131,13 @@ extension HTTP1Connection {
         if phase == .exchange { updateDeadline() }
     }
 
-    /// The client has gone while its next request waits, or the rest of this one: what an endpoint was to answer,
-    /// nobody answers now.
+    /// The client has gone while its next request waits, or the rest of this one: what an endpoint was to answer, or
+    /// has not begun, nobody answers now.
     func endedWhilePaused() {
-        guard phase == .exchange, let exchange, case .forward = exchange.sink else { return }
+        guard phase == .exchange, let exchange else { return }
+        if exchange.slot != .waiting {
+            guard case .forward = exchange.sink else { return }
+        }
         noteCancelled(exchange)
         exchange.cancel()
         breakOff()

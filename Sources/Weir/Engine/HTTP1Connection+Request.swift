@@ -15,6 +15,7 @@ extension HTTP1Connection {
         metrics.increment(.requests)
         exchange.routeIndex = -1
         exchange.isAnsweredAtOnce = false
+        exchange.status = 0
         channel.setIdle(since: .max)
         exchange.connection = self
         exchange.startedAt = now

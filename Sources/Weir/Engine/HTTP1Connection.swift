@@ -356,6 +356,8 @@ final class HTTP1Connection: @unchecked Sendable {
             // Also if it was cancelled before: whoever waits on this connection waits no longer.
             exchange.wakeReader()
             exchange.wakeWriter()
+            // Where a handler runs on, its end gives the place back.
+            if !exchange.isHandlerRunning { owner.leave(exchange, now: loop.instant) }
             owner.retire(lease)
         }
         if reason == .failed { metrics.increment(.connectionsReset) }
