@@ -103,23 +103,37 @@ final class FlowControl: Sendable {
                 peakWindow: settings.admission.peakWindow.nanosecondsClamped,
                 now: now
             )
-            made.pools.append((declared, NamedPool(name: pattern, pool: pool)))
+            made.pools.append((declared, NamedPool(name: Self.free(pattern, made.pools), pool: pool)))
             return pool
         }
     }
 
-    /// The limiters of a route: the server's, then its own, each made when it is met first.
-    func limiters(of declared: [DeclaredLimit], now: Nanoseconds) -> [Limiter] {
+    /// The pattern, with a number where routes of one pattern have pools of their own: two samples are never one series.
+    private static func free(_ pattern: String, _ pools: [(declared: DeclaredPool?, pool: NamedPool)]) -> String {
+        var name = pattern
+        var count = 1
+        while pools.contains(where: { $0.pool.name == name }) {
+            count += 1
+            name = "\(pattern) \(count)"
+        }
+        return name
+    }
+
+    /// The limiters of a route: the server's, then its own, each made when it is met first. Its number is the same on
+    /// every route.
+    func limiters(of declared: [DeclaredLimit], now: Nanoseconds) -> [(number: Int, limiter: Limiter)] {
         made.withLock { made in
             (global + declared).map { declared in
-                if let known = made.limits.first(where: { $0.declared === declared }) { return known.limiter }
+                if let known = made.limits.firstIndex(where: { $0.declared === declared }) {
+                    return (known, made.limits[known].limiter)
+                }
                 let limiter = Limiter(
                     share(of: declared.limit.limit),
                     tableBytes: settings.rateLimiting.tableBytes,
                     now: now
                 )
                 made.limits.append((declared, limiter))
-                return limiter
+                return (made.limits.count - 1, limiter)
             }
         }
     }

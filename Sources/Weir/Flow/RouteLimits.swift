@@ -22,13 +22,16 @@ final class RouteLimits: Sendable {
 
     let set: LimiterSet
     let sources: [LimitKeySource]
+    /// Each limit's own, whatever its place on this route: a client is the same on all of them.
+    private let numbers: [Int]
     private let keyHash: KeyHash
 
     /// Nil where no limit is for this route: one by a path parameter is only for routes that have it.
-    init?(_ limiters: [Limiter], keyHash: KeyHash, routeIndex: Int, parameterNames: [String]) {
+    init?(_ limiters: [(number: Int, limiter: Limiter)], keyHash: KeyHash, routeIndex: Int, parameterNames: [String]) {
         var applied: [Limiter] = []
         var sources: [LimitKeySource] = []
-        for limiter in limiters {
+        var numbers: [Int] = []
+        for (number, limiter) in limiters {
             switch limiter.limit.key {
             case .none: sources.append(.constant(0))
             case .route: sources.append(.constant(UInt64(routeIndex)))
@@ -40,10 +43,12 @@ final class RouteLimits: Sendable {
                 sources.append(.parameter(index))
             }
             applied.append(limiter)
+            numbers.append(number)
         }
         guard !applied.isEmpty else { return nil }
         set = LimiterSet(applied)
         self.sources = sources
+        self.numbers = numbers
         self.keyHash = keyHash
     }
 
@@ -62,23 +67,24 @@ final class RouteLimits: Sendable {
     }
 
     private func key(_ index: Int, _ exchange: Exchange) -> UInt64 {
+        let limit = numbers[index]
         switch sources[index] {
         case .constant(let value):
-            return keyHash.value(limit: index, word: value)
+            return keyHash.value(limit: limit, word: value)
         case .client:
-            return keyHash.value(limit: index, word: exchange.peer.limitKey)
+            return keyHash.value(limit: limit, word: exchange.peer.limitKey)
         case .host:
-            return hash(index, exchange.authorityBytes, isCaseless: true)
+            return hash(limit, exchange.authorityBytes, isCaseless: true)
         case .header(let name):
-            guard let value = exchange.fieldValue(lowercaseName: name) else { return keyHash.value(limit: index, word: 0) }
-            return hash(index, value, isCaseless: false)
+            guard let value = exchange.fieldValue(lowercaseName: name) else { return keyHash.value(limit: limit, word: 0) }
+            return hash(limit, value, isCaseless: false)
         case .parameter(let number):
-            return hash(index, exchange.parameterBytes(number), isCaseless: false)
+            return hash(limit, exchange.parameterBytes(number), isCaseless: false)
         }
     }
 
-    private func hash(_ index: Int, _ bytes: UnsafeRawBufferPointer, isCaseless: Bool) -> UInt64 {
-        guard isCaseless else { return keyHash.value(limit: index, key: RawSpan(_unsafeBytes: bytes)) }
+    private func hash(_ limit: Int, _ bytes: UnsafeRawBufferPointer, isCaseless: Bool) -> UInt64 {
+        guard isCaseless else { return keyHash.value(limit: limit, key: RawSpan(_unsafeBytes: bytes)) }
         // A host is at most as long as DNS allows; what is beyond is told apart by its first bytes alone.
         return withUnsafeTemporaryAllocation(byteCount: 256, alignment: 8) { scratch in
             let count = min(bytes.count, scratch.count)
@@ -87,7 +93,7 @@ final class RouteLimits: Sendable {
                 scratch[place] = byte >= 0x41 && byte <= 0x5A ? byte | 0x20 : byte
             }
             return keyHash.value(
-                limit: index,
+                limit: limit,
                 key: RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: scratch[..<count]))
             )
         }
