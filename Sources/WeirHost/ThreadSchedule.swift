@@ -14,7 +14,9 @@ package struct ThreadSchedule: Equatable, Sendable {
 
     /// Nil where the kernel does not count it, or there is no such thread.
     package static func read(thread: Int32, root: String = "/") -> ThreadSchedule? {
-        guard case .text(let text) = HostFile("/proc/self/task/\(thread)/schedstat", root: root).read() else { return nil }
+        guard case .text(let text) = HostFile("/proc/self/task/\(thread)/schedstat", root: root).read() else {
+            return nil
+        }
         let numbers = text.split(whereSeparator: { $0 == " " || $0 == "\n" }).compactMap { UInt64($0) }
         guard numbers.count >= 2 else { return nil }
         return ThreadSchedule(running: numbers[0], waiting: numbers[1])

@@ -66,7 +66,11 @@ package struct PrometheusText: Sendable {
 
     private mutating func writeWaits(_ waits: [WaitHistogram]) {
         let name = "weir_queue_wait_seconds"
-        begin(family: name, help: "How long requests waited to run; those that did not are not here.", type: "histogram")
+        begin(
+            family: name,
+            help: "How long requests waited to run; those that did not are not here.",
+            type: "histogram"
+        )
         var count: UInt64 = 0
         for (bucket, bound) in DurationBuckets.labels.enumerated() {
             count &+= waits.reduce(0) { $0 &+ $1.bucket(bucket) }

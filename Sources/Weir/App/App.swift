@@ -106,7 +106,9 @@ public final class App: Sendable, RouteCollection {
             return declarations
         }
         let hold = Hold(app: self)
-        return (try declared.routes.snapshot(settings, middleware: declared.middleware, version: version, flow: flow), hold)
+        return (
+            try declared.routes.snapshot(settings, middleware: declared.middleware, version: version, flow: flow), hold
+        )
     }
 
     /// Keeps an app's declarations as they are while it lives.

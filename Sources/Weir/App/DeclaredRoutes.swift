@@ -35,7 +35,9 @@ extension DeclaredRoute {
     fileprivate func checkLimits(beside count: Int) throws(AppError) {
         let count = count + properties.limits.count
         guard count <= RouteLimits.limitsMax else {
-            throw .routes("route \(name) has \(count) limits with those of all routes; expected at most \(RouteLimits.limitsMax)")
+            throw .routes(
+                "route \(name) has \(count) limits with those of all routes; expected at most \(RouteLimits.limitsMax)"
+            )
         }
     }
 }
@@ -124,7 +126,9 @@ struct DeclaredRoutes {
                         flow.limiters(of: route.properties.limits, now: now),
                         keyHash: flow.keyHash,
                         routeIndex: index,
-                        parameterNames: table.parameterNames(of: index)
+                        pattern: route.pattern,
+                        parameterNames: table.parameterNames(of: index),
+                        writesFields: settings.rateLimiting.writesFields
                     )
                 },
                 pool: route.properties.isUnqueued

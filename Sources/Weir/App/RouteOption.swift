@@ -42,7 +42,8 @@ extension RouteOption {
     /// - Parameters:
     ///   - key: what tells one client from another; `.none` counts all requests together.
     ///   - name: what the `RateLimit` fields call it; the key's kind where it is not given.
-    public static func limit(_ limit: RateLimit, by key: RateLimitKey = .none, named name: String? = nil) -> RouteOption {
+    public static func limit(_ limit: RateLimit, by key: RateLimitKey = .none, named name: String? = nil) -> RouteOption
+    {
         RouteOption(kind: .limit(DeclaredLimit(limit.keyed(by: key, name: name))))
     }
 

@@ -10,11 +10,17 @@ extension HTTP1Connection {
     /// Takes from the route's rate limits; false if one of them refused, and then the client has its answer.
     func passesLimits(_ exchange: Exchange, _ limits: RouteLimits) -> Bool {
         exchange.limitsReference = Unmanaged.passUnretained(limits)
-        guard let refused = limits.take(exchange, now: exchange.startedAt) else { return true }
+        if limits.take(exchange, now: exchange.startedAt) == nil { return true }
         metrics.increment(.rejectedRateLimited)
         exchange.reason = .rateLimited
-        respondLimited(exchange, limits, refused)
+        respondLimited(exchange, limits)
         return false
+    }
+
+    /// The limits whose fields stand in the answer.
+    @inline(__always)
+    func withLimitFields(of exchange: Exchange, _ body: (RouteLimits) -> Void) {
+        exchange.limitsReference?._withUnsafeGuaranteedRef { if $0.writesFields { body($0) } }
     }
 
     /// Runs the request, has it wait, or refuses it.

@@ -57,7 +57,9 @@ extension HTTP1Connection {
         case .sized(remaining: 0) where exchange.hasMuchBodyLeft: isLast = true
         default: if exchange.hasMuchBodyLeft, head.status >= 400 { isLast = true }
         }
-        var writer = HeadWriter(loop.reserveOutput(channel, bytes.count + Self.ownBytesMax + byteCount(added)))
+        var room = bytes.count + Self.ownBytesMax + byteCount(added)
+        withLimitFields(of: exchange) { room += $0.fields.byteCountMax }
+        var writer = HeadWriter(loop.reserveOutput(channel, room))
         writer.status(of: head, bytes)
         if !upstream.parser.pointee.fields.seen.contains(.date) { owner.writeDate(into: &writer) }
         // The bytes are the upstream loop's, valid during this call.
@@ -65,6 +67,7 @@ extension HTTP1Connection {
         if !added.isEmpty, let malformed = writeFields(added, into: &writer) {
             owner.logHandlerError(exchange, ResponseFieldError(name: malformed), "a response field is malformed")
         }
+        withLimitFields(of: exchange) { $0.writeFields(exchange, into: &writer) }
         if isChunked { writer.raw("Transfer-Encoding: chunked\r\n") }
         if isLast {
             writer.raw("Connection: close\r\n")

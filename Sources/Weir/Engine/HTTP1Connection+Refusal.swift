@@ -52,37 +52,41 @@ extension HTTP1Connection {
     func respondRefusal(_ exchange: Exchange, _ refusal: AdmissionRefused) {
         guard preparesResponse(exchange) else { return }
         let document = Document(refusal.reason)
-        writeDocument(exchange, document.status, document.text) { writer in
-            guard document.status == 503 else { return }
-            writer.field("Retry-After", integer: UInt64(refusal.retryAfterSeconds))
+        writeDocument(exchange, document.status, byteCount: document.text.utf8CodeUnitCount) { writer in
+            if document.status == 503 { writer.field("Retry-After", integer: UInt64(refusal.retryAfterSeconds)) }
+        } body: { writer in
+            writer.raw(document.text)
         }
     }
 
     /// Answers a request that a rate limit refused.
-    func respondLimited(_ exchange: Exchange, _ limits: RouteLimits, _ refused: Int) {
+    func respondLimited(_ exchange: Exchange, _ limits: RouteLimits) {
         guard preparesResponse(exchange) else { return }
-        let text: StaticString = """
-            {"type":"https://iana.org/assignments/http-problem-types#quota-exceeded","title":"Too Many Requests",\
-            "status":429,"detail":"the rate limit is reached","reason":"rate_limited","request_id":"
-            """
-        let wait = exchange.limitDecisions[refused].retryAfter
-        writeDocument(exchange, 429, text) { writer in
-            writer.field("Retry-After", integer: max(1, (min(wait, 86_400_000_000_000) + 999_999_999) / 1_000_000_000))
+        let byteCount = limits.refusal.byteCount(limits.decisions(exchange))
+        writeDocument(exchange, 429, byteCount: byteCount, extra: limits.fields.byteCountMax) { writer in
+            if let seconds = RateLimitRefusal.retryAfter(limits.decisions(exchange)) {
+                writer.field("Retry-After", integer: seconds)
+            }
+            limits.writeFields(exchange, into: &writer)
+        } body: { writer in
+            limits.refusal.write(limits.decisions(exchange), into: &writer)
         }
     }
 
-    /// Writes a head and a problem document that ends with the request's id.
+    /// Writes a head and a problem document, to which the request's id is added.
     private func writeDocument(
         _ exchange: Exchange,
         _ status: Int,
-        _ text: StaticString,
-        fields: (inout HeadWriter) -> Void
+        byteCount: Int,
+        extra: Int = 0,
+        fields: (inout HeadWriter) -> Void,
+        body: (inout HeadWriter) -> Void
     ) {
         giveUpBody(exchange)
         let id = exchange.plainRequestID
         let end: StaticString = "\"}\n"
-        let count = text.utf8CodeUnitCount + (id?.count ?? 16) + end.utf8CodeUnitCount
-        var writer = HeadWriter(loop.reserveOutput(channel, Self.refusalBytesMax))
+        let count = byteCount + (id?.count ?? 16) + end.utf8CodeUnitCount
+        var writer = HeadWriter(loop.reserveOutput(channel, Self.refusalHeadBytesMax + extra + count))
         owner.beginHead(status, into: &writer)
         writer.raw("Content-Type: application/problem+json\r\n")
         writer.contentLength(UInt64(count))
@@ -94,7 +98,7 @@ extension HTTP1Connection {
         }
         writer.end()
         if !exchange.isHead {
-            writer.raw(text)
+            body(&writer)
             if let id { writer.raw(id) } else { writer.fixedHexadecimal(exchange.sequence) }
             writer.raw(end)
             exchange.bodyBytesOut = UInt64(count)
@@ -105,8 +109,8 @@ extension HTTP1Connection {
         finishOutput(exchange)
     }
 
-    /// Status line, Date and the other fields, the document and an id of at most 128 bytes.
-    private static let refusalBytesMax = 2048
+    /// Status line, Date, type, length, Retry-After and Connection.
+    private static let refusalHeadBytesMax = 512
 }
 
 extension Exchange {

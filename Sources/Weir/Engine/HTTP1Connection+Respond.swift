@@ -107,8 +107,19 @@ extension HTTP1Connection {
         if isInline, code == 200, response.headers.isEmpty, !isLast, exchange.parser.pointee.head.minorVersion > 0,
             let prefix = owner.prefix(of: response.contentType)
         {
-            var writer = HeadWriter(loop.reserveOutput(channel, prefix.count + body.count + 32))
-            writer.response(prefix, body: body)
+            var room = prefix.count + body.count + 32
+            withLimitFields(of: exchange) { room += $0.fields.byteCountMax }
+            var writer = HeadWriter(loop.reserveOutput(channel, room))
+            if exchange.limitsReference == nil {
+                writer.response(prefix, body: body)
+            } else {
+                writer.raw(prefix)
+                writer.decimal(UInt64(body.count))
+                writer.raw("\r\n")
+                withLimitFields(of: exchange) { $0.writeFields(exchange, into: &writer) }
+                writer.end()
+                writer.raw(body)
+            }
             loop.commitOutput(channel, writer.count)
             exchange.status = 200
             exchange.bodyBytesOut = UInt64(body.count)
@@ -160,6 +171,7 @@ extension HTTP1Connection {
             for field in response.headers.fields { estimate += field.name.utf8.count + field.value.utf8.count + 4 }
         }
         if case .other(let type) = response.contentType { estimate += type.utf8.count + 20 }
+        withLimitFields(of: exchange) { estimate += $0.fields.byteCountMax }
         if case .untilClose = framing { isLast = true }
         let room = loop.reserveOutput(channel, estimate)
         var writer = HeadWriter(room)
@@ -172,6 +184,7 @@ extension HTTP1Connection {
             respond(exchange, Problem.response(HTTPError(.internalServerError), exchange: exchange))
             return false
         }
+        withLimitFields(of: exchange) { $0.writeFields(exchange, into: &writer) }
         switch framing {
         case .none, .untilClose: break
         case .length(let count): writer.contentLength(UInt64(count))

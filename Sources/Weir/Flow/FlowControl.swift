@@ -85,7 +85,7 @@ final class FlowControl: Sendable {
         )
         samples =
             settings.admission.concurrency == .automatic ? LatencySamples(loopCount: loops, limit: concurrency) : nil
-        priorityHeader = Array(settings.admission.priorityHeader.utf8)
+        priorityHeader = Array(settings.admission.priorityHeader.lowercased().utf8)
         var generator = SystemRandomNumberGenerator()
         keyHash = KeyHash(seed: (generator.next(), generator.next()))
         made = Mutex(Made(pools: [(nil, NamedPool(name: Self.podName, pool: pod))]))

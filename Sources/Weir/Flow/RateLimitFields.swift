@@ -33,7 +33,7 @@ package final class RateLimitFields: Sendable {
     /// - Parameters:
     ///   - limits: At least one; in the order of the decisions that `write` is given.
     ///   - route: The pattern of the route that they are for, if it is for one.
-    package init(_ limits: [RateLimit], route: String? = nil) {
+    package init(_ limits: [WeirFlow.RateLimit], route: String? = nil) {
         precondition(!limits.isEmpty, "a List of Structured Fields is not empty")
         var policy = "RateLimit-Policy: "
         var members: [String] = []
@@ -78,7 +78,7 @@ package final class RateLimitFields: Sendable {
     /// Two numbers of at most 20 digits, and `;t=` between them.
     private static let numberBytesMax = 43
 
-    private static func item(_ limit: RateLimit, _ route: String?) -> String {
+    private static func item(_ limit: WeirFlow.RateLimit, _ route: String?) -> String {
         let name = quoted(limit.name)
         guard limit.key == .route, let route else { return name }
         return "\(name);pk=:\(Data(route.utf8).base64EncodedString()):"
@@ -91,8 +91,8 @@ package final class RateLimitFields: Sendable {
     }
 
     /// Seconds in which a full burst comes back, rounded up; at least 1, as zero is no window. At most 365 days.
-    private static func window(_ limit: RateLimit) -> UInt64 {
-        let perSecond = UInt128(limit.rate.amount) * UInt128(Rate.second)
+    private static func window(_ limit: WeirFlow.RateLimit) -> UInt64 {
+        let perSecond = UInt128(limit.rate.amount) * UInt128(WeirFlow.Rate.second)
         let refill = UInt128(limit.burst) * UInt128(limit.rate.period)
         return UInt64((refill + perSecond - 1) / perSecond)
     }
@@ -107,5 +107,7 @@ extension LimitDecision {
     }
 
     /// Rounded up, so that who waits as long as that has waited long enough.
-    static func seconds(_ wait: Nanoseconds) -> UInt64 { wait / Rate.second + (wait % Rate.second == 0 ? 0 : 1) }
+    static func seconds(_ wait: Nanoseconds) -> UInt64 {
+        wait / WeirFlow.Rate.second + (wait % WeirFlow.Rate.second == 0 ? 0 : 1)
+    }
 }

@@ -2,39 +2,47 @@
 // The answer to a request that a rate limit refused: 429 with a problem document and the time to come again. Pure.
 
 package import WeirFlow
+package import WeirHTTP
 
-/// Puts the refusal together from what the limits decided.
-package enum RateLimitRefusal {
-    /// The document has the problem type of draft-ietf-httpapi-ratelimit-headers-10 section 5.1, beside the members of
-    /// every refusal of ours. The fields of `RateLimitFields` are not in it: they go with every answer.
-    ///
-    /// - Parameters:
-    ///   - limits: What the request counted against.
-    ///   - decisions: One for each limit, in their order; at least one refused.
-    ///   - requestID: As the log says it.
-    package static func response(
-        _ limits: [RateLimit],
-        _ decisions: Span<LimitDecision>,
-        requestID: String
-    ) -> Response {
-        var json = JSONWriter()
-        json.append(#"{"type":"https://iana.org/assignments/http-problem-types#quota-exceeded","title":"#)
-        json.append(string: "Request cannot be satisfied as assigned quota has been exceeded")
-        json.append(#","status":429,"reason":"#)
-        json.append(string: "\(AccessReason.rateLimited.name)")
-        json.append(#","violated-policies":["#)
-        var separator = ""
-        for index in limits.indices where !decisions[index].isAllowed {
-            json.append(separator)
-            json.append(string: limits[index].name)
-            separator = ","
+/// The refusals of a route's limits. The document has the problem type of draft-ietf-httpapi-ratelimit-headers-10
+/// section 5.1, beside the members of every refusal of ours.
+package struct RateLimitRefusal: Sendable {
+    private static let opening: StaticString = """
+        {"type":"https://iana.org/assignments/http-problem-types#quota-exceeded",\
+        "title":"Request cannot be satisfied as assigned quota has been exceeded",\
+        "status":429,"reason":"rate_limited","violated-policies":[
+        """
+    private static let closing: StaticString = "],\"request_id\":\""
+
+    /// The limits' names in quotes. They need no escape: see `RateLimitSyntax.isName`.
+    private let names: [[UInt8]]
+
+    package init(_ limits: [WeirFlow.RateLimit]) {
+        names = limits.map { Array("\"\($0.name)\"".utf8) }
+    }
+
+    /// The document up to the quotes of the request's id: how many bytes it has.
+    package func byteCount(_ decisions: Span<LimitDecision>) -> Int {
+        var count = Self.opening.utf8CodeUnitCount + Self.closing.utf8CodeUnitCount
+        var refusedCount = 0
+        for index in names.indices where !decisions[index].isAllowed {
+            count += names[index].count
+            refusedCount += 1
         }
-        json.append(#"],"request_id":"#)
-        json.append(string: requestID)
-        json.append("}\n")
-        var response = Response(status: .tooManyRequests, contentType: .problem, body: .bytes(json.bytes))
-        if let seconds = retryAfter(decisions) { response.headers["Retry-After"] = "\(seconds)" }
-        return response
+        return count + max(0, refusedCount - 1)
+    }
+
+    /// Writes what `byteCount` counts. Allocates nothing.
+    package func write(_ decisions: Span<LimitDecision>, into writer: inout HeadWriter) {
+        writer.raw(Self.opening)
+        var isFirst = true
+        for index in names.indices where !decisions[index].isAllowed {
+            if !isFirst { writer.raw(",") }
+            isFirst = false
+            let name = names[index]
+            writer.raw(name.span)
+        }
+        writer.raw(Self.closing)
     }
 
     /// Seconds after which all that refused would allow the request, if nobody else takes: at least 1, so that nobody

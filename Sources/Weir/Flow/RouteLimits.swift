@@ -25,9 +25,20 @@ final class RouteLimits: Sendable {
     /// Each limit's own, whatever its place on this route: a client is the same on all of them.
     private let numbers: [Int]
     private let keyHash: KeyHash
+    let fields: RateLimitFields
+    let refusal: RateLimitRefusal
+    /// Whether answers that are no refusals have the fields too.
+    let writesFields: Bool
 
     /// Nil where no limit is for this route: one by a path parameter is only for routes that have it.
-    init?(_ limiters: [(number: Int, limiter: Limiter)], keyHash: KeyHash, routeIndex: Int, parameterNames: [String]) {
+    init?(
+        _ limiters: [(number: Int, limiter: Limiter)],
+        keyHash: KeyHash,
+        routeIndex: Int,
+        pattern: String,
+        parameterNames: [String],
+        writesFields: Bool
+    ) {
         var applied: [Limiter] = []
         var sources: [LimitKeySource] = []
         var numbers: [Int] = []
@@ -50,6 +61,36 @@ final class RouteLimits: Sendable {
         self.sources = sources
         self.numbers = numbers
         self.keyHash = keyHash
+        let named = Self.distinguished(applied.map(\.limit))
+        fields = RateLimitFields(named, route: pattern)
+        refusal = RateLimitRefusal(named)
+        self.writesFields = writesFields
+    }
+
+    /// The limits with names that are told apart in one answer: those of the server and of a group may be the same.
+    private static func distinguished(_ limits: [WeirFlow.RateLimit]) -> [WeirFlow.RateLimit] {
+        var taken: Set<String> = []
+        return limits.map { limit in
+            var name = limit.name
+            var count = 1
+            while !taken.insert(name).inserted {
+                count += 1
+                name = "\(limit.name)-\(count)"
+            }
+            return limit.renamed(name)
+        }
+    }
+
+    /// Writes what the limits have decided on a request.
+    func writeFields(_ exchange: Exchange, into writer: inout HeadWriter) {
+        fields.write(decisions(exchange), into: &writer)
+    }
+
+    /// What each limit has decided; valid while the exchange is in use.
+    @_lifetime(borrow exchange)
+    func decisions(_ exchange: Exchange) -> Span<LimitDecision> {
+        let span = Span(_unsafeStart: UnsafePointer(exchange.limitDecisions), count: set.count)
+        return _overrideLifetime(span, borrowing: exchange)
     }
 
     /// Takes one from each limit, or none where one refuses; answers the limit that refused. What each said is in the
@@ -76,7 +117,9 @@ final class RouteLimits: Sendable {
         case .host:
             return hash(limit, exchange.authorityBytes, isCaseless: true)
         case .header(let name):
-            guard let value = exchange.fieldValue(lowercaseName: name) else { return keyHash.value(limit: limit, word: 0) }
+            guard let value = exchange.fieldValue(lowercaseName: name) else {
+                return keyHash.value(limit: limit, word: 0)
+            }
             return hash(limit, value, isCaseless: false)
         case .parameter(let number):
             return hash(limit, exchange.parameterBytes(number), isCaseless: false)

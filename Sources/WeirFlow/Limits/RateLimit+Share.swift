@@ -7,7 +7,8 @@ extension RateLimit {
     /// amount of the longest period.
     package func divided(by replicas: UInt64) -> RateLimit {
         guard replicas > 1 else { return self }
-        let share = rate.amount >= replicas ? Rate(amount: rate.amount / replicas, period: rate.period) : stretched(replicas)
+        let share =
+            rate.amount >= replicas ? Rate(amount: rate.amount / replicas, period: rate.period) : stretched(replicas)
         let whole = max(1, burst / replicas)
         return RateLimit(
             name: name,

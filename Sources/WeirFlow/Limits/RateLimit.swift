@@ -80,6 +80,11 @@ package struct RateLimit: Equatable, Sendable {
         self.key = key
     }
 
+    /// The same limit by another name.
+    package func renamed(_ name: String) -> RateLimit {
+        RateLimit(name: name, algorithm: algorithm, rate: rate, burst: burst, key: key)
+    }
+
     /// Whether the rate fills the burst in time. The product is below 2⁸⁵: 10⁹ requests of at most 365 days.
     package static func refills(_ burst: UInt64, at rate: Rate) -> Bool {
         UInt128(burst) * UInt128(rate.period) <= UInt128(refillMax) * UInt128(rate.amount)

@@ -2,7 +2,6 @@
 // How concurrency, rate limits and field names are written in settings. Pure.
 
 import WeirFlow
-import WeirHTTP
 
 extension ValueForm where Value == Settings.Concurrency {
     /// `64`, `256/cpu` or `auto`.
@@ -16,7 +15,9 @@ extension ValueForm where Value == Settings.Concurrency {
             parse: { text in
                 let text = text.lowercased()
                 if text == "auto" { return .automatic }
-                if text.hasSuffix(suffix) { return number.parse(String(text.dropLast(suffix.count))).map { .perCPU($0) } }
+                if text.hasSuffix(suffix) {
+                    return number.parse(String(text.dropLast(suffix.count))).map { .perCPU($0) }
+                }
                 return number.parse(text).map { .exactly($0) }
             },
             format: { concurrency in
@@ -52,24 +53,6 @@ extension ValueForm where Value == [RateLimit] {
                     return "\(error)"
                 }
             }
-        )
-    }
-}
-
-extension ValueForm where Value == String {
-    /// The name of a field, in lower case, or nothing.
-    static var fieldName: Self {
-        let bytesMax = 64
-        return Self(
-            unit: "field name",
-            range: "1 to \(bytesMax) bytes",
-            expected: "a field's name of 1 to \(bytesMax) letters, digits and hyphens, such as X-Priority",
-            parse: { text in
-                if text.isEmpty { return text }
-                let bytes = Array(text.utf8)
-                return bytes.count <= bytesMax && FieldSyntax.isToken(bytes.span) ? text.lowercased() : nil
-            },
-            format: { $0 }
         )
     }
 }

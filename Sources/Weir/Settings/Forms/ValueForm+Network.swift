@@ -51,7 +51,8 @@ extension ValueForm where Value == String {
         Self(
             unit: "field name",
             range: "at most \(ChosenName.byteCountMax) bytes",
-            expected: "a field name such as x-deadline, of at most \(ChosenName.byteCountMax) bytes, not one of Weir's own",
+            expected:
+                "a field name such as x-deadline, of at most \(ChosenName.byteCountMax) bytes, not one of Weir's own",
             parse: { text in text.isEmpty || ChosenName(text) != nil ? text : nil },
             format: { $0 }
         )
