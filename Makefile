@@ -6,7 +6,7 @@ BUILD_FLAGS := -c release --static-swift-stdlib --scratch-path .build-static
 export SWIFT_BACKTRACE := enable=no
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run build test test-unit test-release test-e2e sanitize bench lint format docs fuzz clean
+.PHONY: help setup setup-test run build test test-unit test-release test-e2e sanitize bench drill lint format docs fuzz clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -41,6 +41,10 @@ sanitize: setup ## the tests that touch memory and threads, under the address an
 
 bench: setup-test ## Weir beside nginx and HAProxy: CPU, allocations, memory, start
 	python3 Benchmarks/bench.py
+
+drill: setup-test ## offers a service ten times what it can carry, behind Weir and behind nginx; DRILL="--seconds 5" is short
+	.venv/bin/python -m pip install -q --disable-pip-version-check -r Benchmarks/requirements.txt
+	.venv/bin/python Benchmarks/drill.py $(DRILL)
 
 lint: ## formatting and style
 	swift format lint --strict --recursive Package.swift Sources Tests Examples Benchmarks Fuzz

@@ -4,13 +4,12 @@
 import os
 import platform
 import time
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from tools import BenchmarkError, first_line
 
-BEGIN = "<!-- Written by Benchmarks/bench.py --write: begin -->"
-END = "<!-- Written by Benchmarks/bench.py --write: end -->"
 HEADINGS = ("work", "measured", "target", "spread", "Weir", "peer", "verdict")
 NOTHING = "–"
 
@@ -33,8 +32,12 @@ class Row:
 
 
 def table(rows: list[Row]) -> str:
-    lines = [HEADINGS, *(row.cells() for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
+    return aligned([HEADINGS, *(row.cells() for row in rows)])
+
+
+def aligned(lines: list[tuple[str, ...]]) -> str:
+    """A table of Markdown that reads well as text; its first line is the heading."""
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     heading, *others = (
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines
     )
@@ -42,12 +45,12 @@ def table(rows: list[Row]) -> str:
     return "\n".join([heading, rule, *others])
 
 
-def circumstances(command: str) -> str:
+def circumstances(command: str, others: Sequence[str] = ()) -> str:
     """The machine, the programs and the command: what a reader needs to judge the figures or to make them again."""
     lines = [
         f"- Date: {time.strftime('%Y-%m-%d')}",
         f"- Machine: {processor()}, {os.cpu_count()} cores, {platform.machine()}, Linux {platform.release()}",
-        f"- Versions: {'; '.join(versions())}",
+        f"- Versions: {'; '.join([*versions(), *others])}",
         f"- Command: `{command}`",
     ]
     return "\n".join(lines)
@@ -71,15 +74,23 @@ def versions() -> list[str]:
     ]
 
 
-def check_writable(document: Path) -> None:
+def marks(program: str) -> tuple[str, str]:
+    """What stands before and behind the text that `program` writes into a document."""
+    frame = f"<!-- Written by Benchmarks/{program} --write: {{}} -->"
+    return frame.format("begin"), frame.format("end")
+
+
+def check_writable(document: Path, program: str = "bench.py") -> None:
     """So that a wrong path is found before the minutes of measuring."""
+    begin, end = marks(program)
     text = document.read_text() if document.is_file() else ""
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise BenchmarkError(f"{document} must be a file with the lines\n{BEGIN}\n{END}")
+    if text.count(begin) != 1 or text.count(end) != 1:
+        raise BenchmarkError(f"{document} must be a file with the lines\n{begin}\n{end}")
 
 
-def write(document: Path, text: str) -> None:
+def write(document: Path, text: str, program: str = "bench.py") -> None:
     """Replaces what stands between the two marks."""
-    before, _, rest = document.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    document.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+    begin, end = marks(program)
+    before, _, rest = document.read_text().partition(begin)
+    _, _, after = rest.partition(end)
+    document.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")

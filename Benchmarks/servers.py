@@ -28,7 +28,7 @@ daemon off;
 worker_processes 1;
 pid {folder}/nginx.pid;
 error_log stderr;
-events {{}}
+events {{ {events} }}
 http {{
     access_log off;
     client_body_temp_path {folder}/body;
@@ -147,13 +147,16 @@ def nginx(products: Products, core: int) -> Server:
     return nginx_with("nginx", NGINX_CONFIGURATION, products, core)
 
 
-def nginx_with(name: str, configuration: str, products: Products, core: int, **places: object) -> Server:
-    """nginx with one worker; in its `configuration`, the `port` and the other `places` are filled in."""
+def nginx_with(
+    name: str, configuration: str, products: Products, core: int, events: str = "", **places: object
+) -> Server:
+    """nginx with one worker; in its `configuration`, the `port` and the other `places` are filled in. `events` goes into
+    the block of that name."""
     port = free_port()
     folder = products.folder / f"{name}-{port}"
     folder.mkdir()
     file = folder / "nginx.conf"
-    file.write_text(NGINX_FRAME.format(folder=folder, http=configuration.format(port=port, **places)))
+    file.write_text(NGINX_FRAME.format(folder=folder, events=events, http=configuration.format(port=port, **places)))
     command = ["nginx", "-p", str(folder), "-e", "stderr", "-c", str(file)]
     return Server(name, guarded(command, core), {}, port, products.folder)
 
