@@ -52,7 +52,9 @@ def line(points: Points, colour: str, width: float) -> str:
     return f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="{width:g}"/>'
 
 
-def text(x: float, y: float, words: str, anchor: str, *, size: int = 12, colour: str = GREY, turned: bool = False) -> str:
+def text(
+    x: float, y: float, words: str, anchor: str, *, size: int = 12, colour: str = GREY, turned: bool = False
+) -> str:
     turn = f' transform="rotate(-90 {x:.1f} {y:.1f})"' if turned else ""
     place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" fill="{colour}"{turn}'
     return f"<text {place}>{escape(words)}</text>"

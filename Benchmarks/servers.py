@@ -150,8 +150,8 @@ def nginx(products: Products, core: int) -> Server:
 def nginx_with(
     name: str, configuration: str, products: Products, core: int, events: str = "", **places: object
 ) -> Server:
-    """nginx with one worker; in its `configuration`, the `port` and the other `places` are filled in. `events` goes into
-    the block of that name."""
+    """nginx with one worker; in its `configuration`, the `port` and the other `places` are filled in. `events` goes
+    into the block of that name."""
     port = free_port()
     folder = products.folder / f"{name}-{port}"
     folder.mkdir()
