@@ -22,11 +22,11 @@ package import WeirHTTP
 /// `qu` is left out, as limits count requests, its default. `pk` tells the key of a limit by route only: a client is
 /// always in one partition by address or host, and a field's or parameter's value may be a secret.
 package final class RateLimitFields: Sendable {
-    /// The fields' bytes that do not change: RateLimit-Policy with its line end, then what comes before the number of
-    /// each member of RateLimit.
+    /// The fields' bytes that do not change, in pieces: RateLimit-Policy and the first member of RateLimit up to its
+    /// first number, then each further member as far.
     private let text: [UInt8]
-    /// Where the policy ends within `text`, and then each member.
-    private let ends: [Int]
+    /// Where each piece begins within `text`, and where the last ends.
+    private let bounds: [Int]
     /// What both fields take at most.
     package let byteCountMax: Int
 
@@ -35,36 +35,30 @@ package final class RateLimitFields: Sendable {
     ///   - route: The pattern of the route that they are for, if it is for one.
     package init(_ limits: [WeirFlow.RateLimit], route: String? = nil) {
         precondition(!limits.isEmpty, "a List of Structured Fields is not empty")
-        var policy = "RateLimit-Policy: "
-        var members: [String] = []
-        for limit in limits {
-            let item = Self.item(limit, route)
-            policy += "\(members.isEmpty ? "" : ", ")\(item);q=\(limit.burst);w=\(Self.window(limit))"
-            members.append("\(members.isEmpty ? "RateLimit: " : ", ")\(item);r=")
-        }
-        var text = Array("\(policy)\r\n".utf8)
-        var ends = [text.count]
-        for member in members {
-            text.append(contentsOf: member.utf8)
-            ends.append(text.count)
+        let items = limits.map { Self.item($0, route) }
+        let policies = zip(items, limits).map { item, limit in "\(item);q=\(limit.burst);w=\(Self.window(limit))" }
+        var text = Array("RateLimit-Policy: \(policies.joined(separator: ", "))\r\nRateLimit: ".utf8)
+        var bounds = [0]
+        for item in items {
+            text.append(contentsOf: "\(bounds.count == 1 ? "" : ", ")\(item);r=".utf8)
+            bounds.append(text.count)
         }
         self.text = text
-        self.ends = ends
-        byteCountMax = text.count + members.count * Self.numberBytesMax + 2
+        self.bounds = bounds
+        byteCountMax = text.count + limits.count * Self.numbersBytesMax + 2
     }
 
     /// Writes both fields. Allocates nothing.
     ///
     /// - Parameter decisions: One for each limit, in their order.
     package func write(_ decisions: Span<LimitDecision>, into writer: inout HeadWriter) {
-        precondition(decisions.count == ends.count - 1, "a decision for each limit")
+        precondition(decisions.count == bounds.count - 1, "a decision for each limit")
         // A copy of the reference: a span of a class's own field would not outlive the access to it.
         let text = text
         let bytes = text.span
-        writer.raw(bytes.extracting(0..<ends[0]))
         var index = 0
         while index < decisions.count {
-            writer.raw(bytes.extracting(ends[index]..<ends[index &+ 1]))
+            writer.raw(bytes.extracting(bounds[index]..<bounds[index &+ 1]))
             writer.decimal(decisions[index].remaining)
             if let seconds = decisions[index].secondsUntilMore {
                 writer.raw(";t=")
@@ -76,7 +70,7 @@ package final class RateLimitFields: Sendable {
     }
 
     /// Two numbers of at most 20 digits, and `;t=` between them.
-    private static let numberBytesMax = 43
+    private static let numbersBytesMax = 43
 
     private static func item(_ limit: WeirFlow.RateLimit, _ route: String?) -> String {
         let name = quoted(limit.name)
