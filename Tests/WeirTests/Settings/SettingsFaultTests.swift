@@ -52,6 +52,39 @@ struct Bounds: Sendable, CustomTestStringConvertible {
             [String(repeating: "a", count: 16), String(repeating: "~", count: 512)],
             ["fifteen-letters", String(repeating: "a", count: 513), "sixteen letters.", "sixteen-lëtters."]
         ),
+        Bounds(
+            "WEIR_RATE_LIMIT",
+            [
+                "100/s;burst=20;by=client", "1000000000/1s", "1/365d", "1/s,2/s,3/s,4/s,5/s,6/s,7/s,8/s",
+                "5/m;algorithm=sliding-window", "131071/s;algorithm=sliding-window", "1/s;by=header:X-Key;name=k",
+            ],
+            [
+                "100", "100/", "/s", "0/s", "1000000001/s", "1/0s", "1/366d", "1/ms", "1/s;", "1/s;burst=0",
+                "1/s;burst=1000000001", "1/d;burst=366", "1/s;by=moon", "1/s;by=header:", "1/s;by=header:a b",
+                "1/s;by=param:", "1/s;algorithm=fast", "5/m;algorithm=sliding-window;burst=3",
+                "131072/s;algorithm=sliding-window", "1/s;name=", "1/s;name=\"", "1/s;color=red", "1/s;by=host;by=host",
+                "1/s;name=a,2/s;name=a", "1/s,", "1/s,2/s,3/s,4/s,5/s,6/s,7/s,8/s,9/s",
+            ]
+        ),
+        Bounds("WEIR_RATE_LIMIT_TABLE", ["4KiB", "1GiB"], ["4095", "1073741825", "auto", "1MB"]),
+        Bounds("WEIR_RATE_LIMIT_FIELDS", ["true", "off"], ["maybe", "2"]),
+        Bounds("WEIR_RATE_LIMIT_SCOPE", ["pod", "CLUSTER"], ["node", "all"]),
+        Bounds("WEIR_REPLICAS", ["1", "100000"], ["0", "100001", "auto", "-1"]),
+        Bounds(
+            "WEIR_CONCURRENCY",
+            ["1", "1000000", "1/cpu", "256/CPU", "auto", "Auto"],
+            ["0", "1000001", "0/cpu", "1000001/cpu", "/cpu", "cpu", "1/core", "1.5/cpu", "-1", "automatic"]
+        ),
+        Bounds("WEIR_QUEUE", ["0", "1000000", "auto"], ["-1", "1000001", "4/cpu", "off"]),
+        Bounds(
+            "WEIR_PRIORITY_HEADER",
+            ["X-Priority", String(repeating: "a", count: 64)],
+            ["x priority", "x:", "x\u{0}", "ümlaut", String(repeating: "a", count: 65)]
+        ),
+        Bounds("WEIR_SIGNAL_WINDOW", ["1s", "10m"], ["999ms", "601s", "10"]),
+        Bounds("WEIR_PEAK_WINDOW", ["1s", "1h"], ["999ms", "3601s", "off"]),
+        Bounds("WEIR_MEMORY_SHED", ["10", "95"], ["9", "101", "85%", "auto"]),
+        Bounds("WEIR_MEMORY_CRITICAL", ["85", "100"], ["9", "101", "95%", "off"]),
         Bounds("WEIR_LOOPS", ["1", "256", "auto"], ["0", "257", "-1", "+1", "1.5", "two", "0x1"]),
         Bounds("WEIR_PIN", ["1", "0"], ["2", "maybe"]),
         Bounds("WEIR_LOOP_STALL", ["1ms", "10s"], ["0", "10001ms", "50"]),
@@ -182,6 +215,22 @@ struct Bounds: Sendable, CustomTestStringConvertible {
         (
             ["WEIR_WORKERS": "2", "WEIR_WORKERS_MIN": "3"],
             #"WEIR_WORKERS="2" with WEIR_WORKERS_MIN="3": expected a most number of workers not below the least"#
+        ),
+        (
+            ["WEIR_MEMORY_CRITICAL": "84"],
+            #"WEIR_MEMORY_CRITICAL="84" with WEIR_MEMORY_SHED="85": expected a share not below that for sheddable requests"#
+        ),
+        (
+            ["WEIR_CONCURRENCY": "4/core"],
+            #"WEIR_CONCURRENCY="4/core": expected auto, or a whole number, from 1 to 1000000, which may be for each CPU, such as 256/cpu"#
+        ),
+        (
+            ["WEIR_PRIORITY_HEADER": "x priority"],
+            #"WEIR_PRIORITY_HEADER="x priority": expected a field's name of 1 to 64 letters, digits and hyphens, such as X-Priority"#
+        ),
+        (
+            ["WEIR_RATE_LIMIT": "1/s,2/s,3/s,4/s,5/s,6/s,7/s,8/s,9/s"],
+            #"WEIR_RATE_LIMIT="1/s,2/s,3/s,4/s,5/s,6/s,7/s,8/s,9/s": expected at most 8 limits such as 100/s;burst=20;by=client"#
         ),
         (
             ["WEIR_LOOP_STUCK": "1s", "WEIR_LOOP_STALL": "2s"],

@@ -58,6 +58,24 @@ import Weir
         #expect(Settings.Count.exactly(3).resolved(automatic: 7) == 3)
     }
 
+    @Test(arguments: [
+        ("64", Settings.Concurrency.exactly(64)), ("256/cpu", .perCPU(256)), ("2/CPU", .perCPU(2)), ("AUTO", .automatic),
+    ])
+    func `a concurrency is a number, so many for each CPU, or found`(text: String, value: Settings.Concurrency) throws {
+        #expect(try Settings(environment: ["WEIR_CONCURRENCY": text]).admission.concurrency == value)
+    }
+
+    @Test func `rate limits and the priority's field are read in their one form`() throws {
+        let settings = try Settings(environment: [
+            "WEIR_RATE_LIMIT": " 1/60s;by=client , 5/h;by=header:X-Key ", "WEIR_PRIORITY_HEADER": "X-Priority",
+            "WEIR_RATE_LIMIT_SCOPE": "Cluster", "WEIR_REPLICAS": "3",
+        ])
+        let texts = settings.rateLimiting.limits.map(\.description)
+        #expect(texts == ["1/m;by=client;name=client", "5/h;by=header:x-key;name=header"])
+        #expect(settings.admission.priorityHeader == "x-priority")
+        #expect(settings.rateLimiting.scope == .cluster && settings.rateLimiting.replicas == 3)
+    }
+
     @Test(arguments: ["off", "OFF", "0"])
     func `the connection age can be switched off`(text: String) throws {
         #expect(try Settings(environment: ["WEIR_CONNECTION_AGE": text]).limits.connectionAge == nil)

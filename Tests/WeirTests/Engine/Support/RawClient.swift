@@ -28,7 +28,17 @@ final class RawClient {
             target.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
             try connect(target)
         }
-        // Only so that a failed test ends.
+        bePatient()
+    }
+
+    /// Takes over a connection that is there.
+    init(descriptor: Int32) {
+        self.descriptor = descriptor
+        bePatient()
+    }
+
+    /// Only so that a failed test ends.
+    private func bePatient() {
         var patience = timeval(tv_sec: 20, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
     }

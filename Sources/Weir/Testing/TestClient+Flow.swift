@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an app under test has running and waiting, and connections that a test drives itself: for our own tests.
+
+import CWeirSystem
+import WeirEventLoop
+import WeirFlow
+package import WeirMetrics
+
+/// One pool at one instant.
+package struct PoolState: Equatable, Sendable {
+    package let name: String
+    package let executing: Int
+    package let queued: Int
+    package let limit: Int
+    package let queueLimit: Int
+    /// What left the queue without running, for its deadline.
+    package let expired: UInt64
+    package let displaced: UInt64
+}
+
+extension TestClient {
+    /// The pools, the pod's first.
+    package var pools: [PoolState] {
+        (server.shared.flow?.pools ?? []).map { named in
+            let signals = named.pool.signals(now: LoopClock.monotonic.now)
+            return PoolState(
+                name: named.name,
+                executing: signals.executing,
+                queued: signals.queued,
+                limit: signals.limit,
+                queueLimit: signals.queueLimit,
+                expired: signals.counts.expired,
+                displaced: signals.counts.displaced
+            )
+        }
+    }
+
+    /// What executes on all loops, in the eyes of `weir_execution_seconds_total`.
+    package var executingCount: Int { Int(server.execution(now: LoopClock.monotonic.now).executing) }
+
+    /// What all loops have counted.
+    package func count(_ counter: CounterID) -> UInt64 {
+        server.shards.reduce(0) { $0 &+ $1.value(counter) }
+    }
+
+    /// A connection of this event loop; the descriptor is the caller's to close.
+    package func connect(on loop: Int = 0) throws(TestClientError) -> Int32 {
+        var pair: [Int32] = [-1, -1]
+        guard weir_socketpair(&pair) == 0 else { throw .noConnection }
+        server.adopt(pair[1], on: loop)
+        return pair[0]
+    }
+}
