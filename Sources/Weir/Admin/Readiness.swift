@@ -17,7 +17,8 @@ package enum Readiness: Equatable, Sendable {
         case .draining: self = .draining
         case .serving:
             // Once is enough: endpoints that fail later fail everywhere, and a pod that is taken out does not help.
-            self = upstreams.isEmpty || upstreams.contains { $0.hasAnswered } ? .ready : .noEndpointAnswered
+            let awaited = upstreams.filter(\.gatesReadiness)
+            self = awaited.isEmpty || awaited.contains { $0.hasAnswered } ? .ready : .noEndpointAnswered
         }
     }
 

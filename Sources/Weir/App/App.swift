@@ -61,6 +61,17 @@ public final class App: Sendable, RouteCollection {
         declare("route \(declared.name)") { $0.routes.add(declared) }
     }
 
+    /// Declares an upstream that handlers ask: ``RequestContext/client(_:)``. One that a route passes requests on to is
+    /// there without it.
+    ///
+    /// Endpoints are in the form of `WEIR_UPSTREAM`; one that is none stops the start. Readiness does not wait for them:
+    /// two services that ask each other would never be ready.
+    public func upstream(_ name: String, endpoints: String...) {
+        var reference = UpstreamReference(name: name, endpoints: endpoints)
+        reference.isForwardedTo = false
+        declare("upstream \(name)") { $0.routes.add(reference) }
+    }
+
     /// Wraps every route of the app, whenever it was declared. The first middleware is the outermost.
     public func use(_ middleware: any Middleware) {
         declare("middleware \(type(of: middleware))") { $0.middleware.append(middleware) }

@@ -55,6 +55,8 @@ extension Priority {
 /// Routes in the order of their declaration. A value; the first mistake among them is kept.
 struct DeclaredRoutes {
     private var all: [DeclaredRoute] = []
+    /// Upstreams that are declared for handlers.
+    private var declaredUpstreams: [UpstreamReference] = []
     private var builder = RouteTableBuilder()
     /// What is wrong with the first route that cannot be served beside those before it.
     private(set) var fault: AppError?
@@ -72,6 +74,10 @@ struct DeclaredRoutes {
         all.append(route)
     }
 
+    mutating func add(_ upstream: UpstreamReference) {
+        declaredUpstreams.append(upstream)
+    }
+
     private func describe(_ error: RoutingError, of route: DeclaredRoute) -> String {
         guard case .duplicate(_, _, let existing, let host, _) = error else {
             return (route.location.map { "\($0): " } ?? "") + error.description
@@ -85,9 +91,9 @@ struct DeclaredRoutes {
         return upstreams.firstIndex { $0.name == reference.name } ?? -1
     }
 
-    /// Where routes pass requests on to, each once.
+    /// Where routes pass requests on to, each once, and what handlers ask.
     private var upstreams: [UpstreamReference] {
-        var references: [UpstreamReference] = []
+        var references = declaredUpstreams
         for route in all {
             if case .proxy(let reference) = route.handler, !references.contains(reference) {
                 references.append(reference)

@@ -9,6 +9,8 @@ public struct UpstreamReference: Sendable, Hashable {
     public let name: String
     /// Nil for one of the settings.
     let endpoints: [String]?
+    /// Whether routes pass requests on to it, so that nothing can be served before one of its endpoints answers.
+    var isForwardedTo = true
 
     /// The upstream of this name in the settings, or that another route lists; `default` is the one of `WEIR_UPSTREAM`.
     /// A name that is not there stops the start.

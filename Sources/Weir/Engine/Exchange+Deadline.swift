@@ -6,6 +6,14 @@ import WeirFlow
 import WeirHTTP
 
 extension Exchange {
+    /// Calls a handler as the request that its task works for. Binding costs no allocation: the task has the room.
+    func answer(_ handler: Handler.Asynchronous) async throws -> Response {
+        let context = RequestContext(exchange: self)
+        return try await RequestContext.$current.withValue(context) {
+            try await handler(Request(exchange: self), context)
+        }
+    }
+
     /// The fields that say how long the client waits, as `HeaderNameSet.bits` has them.
     static let deadlineBits: UInt64 =
         1 << UInt64(HeaderName.grpcTimeout.rawValue) | 1 << UInt64(HeaderName.xEnvoyExpectedRequestTimeout.rawValue)

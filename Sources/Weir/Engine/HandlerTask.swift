@@ -79,7 +79,7 @@ final class HandlerTask: @unchecked Sendable {
         }
         guard case .async(let handler) = exchange.route?.handler else { return }
         do {
-            let response = try await handler(Request(exchange: exchange), RequestContext(exchange: exchange))
+            let response = try await exchange.answer(handler)
             await owner.deliver(response, for: exchange)
         } catch {
             owner.fail(exchange, error)

@@ -58,6 +58,8 @@ extension ServerLoop {
             return Problem.response(BackgroundQueueFull.answer, exchange: exchange)
         case let error as RequestError:
             return Problem.response(HTTPError(.badRequest, error.message), exchange: exchange)
+        case let error as ClientError where error.answer != nil:
+            return response(forUpstream: error, exchange)
         default:
             if error is CancellationError, exchange.isCancelled.load(ordering: .relaxed) {
                 // The client is gone or has had its answer: nobody reads this one.
@@ -66,6 +68,19 @@ extension ServerLoop {
             logHandlerError(exchange, error, "a handler failed")
             return Problem.response(HTTPError(.internalServerError), exchange: exchange)
         }
+    }
+
+    /// A handler lets through that an upstream gave it no response.
+    private func response(forUpstream error: ClientError, _ exchange: Exchange) -> Response {
+        guard let answer = error.answer else { return Problem.response(HTTPError(.badGateway), exchange: exchange) }
+        switch error {
+        case .busy: metrics.increment(.rejectedNoEndpoint)
+        case .deadlineExceeded: metrics.increment(.rejectedDeadlineExceeded)
+        default: break
+        }
+        exchange.reason = answer.reason
+        let headers: Headers = answer.status == .serviceUnavailable ? ["Retry-After": "1"] : Headers()
+        return Problem.response(HTTPError(answer.status, answer.message, headers: headers), exchange: exchange)
     }
 
     func logHandlerError(_ exchange: Exchange, _ error: any Error, _ message: Logger.Message) {
@@ -147,7 +162,7 @@ extension ServerLoop {
         exchange.leftTheCodec = true
         exchange.workerTask = Task(executorPreference: server.workers) {
             do {
-                let response = try await handler(Request(exchange: exchange), RequestContext(exchange: exchange))
+                let response = try await exchange.answer(handler)
                 await self.deliverFromElsewhere(response, for: exchange)
             } catch {
                 self.loop.submit { _ in self.fail(exchange, error) }

@@ -40,6 +40,8 @@ final class ServerLoop: @unchecked Sendable {
     let scratch: UnsafeMutableRawPointer
     /// The loop's connections to each upstream, in the order of `ServerShared.upstreams`.
     let pools: [UpstreamPool]
+    /// The loop's connections for what its handlers ask.
+    let clientPools: ClientPools
     /// Connects again to upstreams that have not answered yet.
     var probeTimer: LoopTimer?
     private let proxyEvents: UnsafeMutablePointer<UpstreamEvents>
@@ -83,6 +85,7 @@ final class ServerLoop: @unchecked Sendable {
         pools = shared.upstreams.map { [proxyEvents] in UpstreamPool($0, loop: loop, events: proxyEvents) }
         flow = shared.flow
         execution = ExecutionIntegral(now: loop.clock.now)
+        clientPools = ClientPools(shared.upstreams, loop: loop)
         accessLog = shared.accessLog?.recorders[loop.index]
         events = .allocate(capacity: 1)
         events.initialize(to: HTTP1Connection.events)
@@ -130,6 +133,7 @@ final class ServerLoop: @unchecked Sendable {
     /// Closes the connections that wait for nothing.
     func closeIdle() {
         for pool in pools { pool.close() }
+        clientPools.close()
         loop.forEachChannel(with: events) { channel in
             guard let context = channel.context else { return }
             Unmanaged<HTTP1Connection>.fromOpaque(context).takeUnretainedValue().closeIfIdle()
@@ -204,6 +208,7 @@ final class ServerLoop: @unchecked Sendable {
         if let probeTimer { loop.cancel(probeTimer) }
         probeTimer = nil
         for pool in pools { pool.end() }
+        clientPools.end()
         recycle()
         for task in state.pointee.activeTasks { task.end() }
         state.pointee.activeTasks = []

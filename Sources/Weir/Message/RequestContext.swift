@@ -10,6 +10,12 @@ import WeirHTTP
 public struct RequestContext: Sendable {
     let exchange: Exchange
 
+    /// The request that the present task works for: within asynchronous handlers and middleware, and the tasks that they
+    /// make but detached ones. So what a handler calls learns of the deadline without being handed it.
+    ///
+    /// Synchronous handlers run in no task of their own; they have the context as their argument.
+    @TaskLocal public static var current: RequestContext?
+
     /// Until when the response's head must be there; then the client is answered 504 and the handler is cancelled.
     public var deadline: ContinuousClock.Instant { .now.advanced(by: remaining) }
 

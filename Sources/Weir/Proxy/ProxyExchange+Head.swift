@@ -125,10 +125,8 @@ extension ProxyExchange {
     }
 
     private func traceParent(of exchange: Exchange, _ seen: HeaderNameSet) -> (value: TraceParent, isNew: Bool) {
-        if seen.contains(.traceparent), let field = exchange.parser.pointee.fields.first(.traceparent),
-            let given = TraceParent(Span<UInt8>(_unsafeBytes: exchange.bytes(field.value)))
-        {
-            note(given, exchange)
+        if seen.contains(.traceparent), let given = exchange.givenTrace {
+            exchange.note(given)
             return (given, false)
         }
         let new = TraceParent(
@@ -136,14 +134,8 @@ extension ProxyExchange {
             randomParentID: owner.random(),
             isSampled: false
         )
-        note(new, exchange)
+        exchange.note(new)
         return (new, true)
-    }
-
-    private func note(_ trace: TraceParent, _ exchange: Exchange) {
-        exchange.traceHigh = trace.traceIDUpper
-        exchange.traceLow = trace.traceIDLower
-        exchange.spanID = trace.parentID
     }
 
     /// Who asks: what trusted proxies have said, and the peer.
@@ -189,7 +181,7 @@ extension ProxyExchange {
 
     /// The values of all lines of this name, each with a comma behind it.
     private func writeValues(of exchange: Exchange, _ name: HeaderName, _ writer: inout HeadWriter) {
-        eachValue(of: exchange, name) { value in
+        exchange.eachValue(of: name) { value in
             writer.raw(value)
             writer.raw(", ")
         }
@@ -202,7 +194,7 @@ extension ProxyExchange {
         _ prefix: StaticString,
         _ writer: inout HeadWriter
     ) {
-        eachValue(of: exchange, name) { value in
+        exchange.eachValue(of: name) { value in
             writer.raw(prefix)
             writer.raw(value)
             writer.raw("\r\n")
@@ -213,18 +205,11 @@ extension ProxyExchange {
     /// requests would pass that nobody here has looked at.
     private func upgradesHTTP(_ exchange: Exchange) -> Bool {
         var isHTTP = false
-        eachValue(of: exchange, .upgrade) { value in
+        exchange.eachValue(of: .upgrade) { value in
             let text = String(decoding: value, as: UTF8.self).lowercased()
             if text.contains("h2c") || text.contains("http/") { isHTTP = true }
         }
         return isHTTP
-    }
-
-    private func eachValue(of exchange: Exchange, _ name: HeaderName, _ body: (UnsafeRawBufferPointer) -> Void) {
-        for index in 0..<exchange.parser.pointee.fieldCount {
-            let field = exchange.parser.pointee.field(index)
-            if field.known == name { body(exchange.bytes(field.value)) }
-        }
     }
 }
 
@@ -235,6 +220,27 @@ extension Exchange {
         if !range.isEmpty { return bytes(range) }
         // The endpoint keeps the array as long as it lives, which is longer than any request to it.
         return endpoint.authorityBytes
+    }
+
+    /// Calls `body` with the value of each line of this name.
+    func eachValue(of name: HeaderName, _ body: (UnsafeRawBufferPointer) -> Void) {
+        for index in 0..<parser.pointee.fieldCount {
+            let field = parser.pointee.field(index)
+            if field.known == name { body(bytes(field.value)) }
+        }
+    }
+
+    /// The client's traceparent; nil without a valid one.
+    var givenTrace: TraceParent? {
+        guard let field = parser.pointee.fields.first(.traceparent) else { return nil }
+        return TraceParent(Span<UInt8>(_unsafeBytes: bytes(field.value)))
+    }
+
+    /// Keeps for the access log to which trace the request belongs.
+    func note(_ trace: TraceParent) {
+        traceHigh = trace.traceIDUpper
+        traceLow = trace.traceIDLower
+        spanID = trace.parentID
     }
 
     /// All bytes of the head that was copied.

@@ -25,10 +25,6 @@ final class ProxyExchange: @unchecked Sendable {
         case tunnel
     }
 
-    /// How many endpoints are tried that cannot be connected to, and how often a connection that was closed while it
-    /// was unused.
-    private static let attemptsMax = 3
-
     // The exchange owns this object.
     private let exchangeReference: Unmanaged<Exchange>
     let owner: ServerLoop
@@ -371,18 +367,8 @@ final class ProxyExchange: @unchecked Sendable {
 
     /// Whether the request can be sent again without the danger that it is carried out twice.
     private func mayTryAgain(_ upstream: UpstreamConnection, _ fault: UpstreamFault) -> Bool {
-        guard attempts + 1 < Self.attemptsMax, !hasSentBody else { return false }
-        switch fault {
-        case .connect, .connectTimeout:
-            // Nothing was sent; another endpoint may be there, or another address of this one.
-            return upstream.pool.upstream.addressCount > attempts + 1
-        case .closed, .reset, .malformed:
-            // An unused connection's end has crossed the request (RFC 9112 section 9.3.1), or bytes that nobody had
-            // asked for, which made the connection useless.
-            return upstream.isReused && !upstream.hasReceived && exchange.parser.pointee.head.method.isIdempotent
-        case .timeout:
-            return false
-        }
+        let isIdempotent = exchange.parser.pointee.head.method.isIdempotent
+        return !hasSentBody && upstream.allowsRetry(after: fault, attempts: attempts, isIdempotent: isIdempotent)
     }
 
     private func refuse(_ status: Status, _ message: String, _ reason: AccessReason, retryAfter: Bool = false) {

@@ -36,7 +36,7 @@ extension ServerLoop {
     func beginProbing() {
         guard !pools.isEmpty, !server.isDraining else { return }
         var isDone = true
-        for pool in pools where !pool.upstream.hasAnswered {
+        for pool in pools where pool.upstream.gatesReadiness && !pool.upstream.hasAnswered {
             isDone = false
             pool.probe()
         }

@@ -10,10 +10,13 @@ enum Upstreams {
     /// The name of the one that `WEIR_UPSTREAM` lists.
     static let defaultName = "default"
 
-    /// The one of the settings, if it has endpoints, and those that routes name, in the order in which they are made.
+    /// The one of the settings, if it has endpoints, and those that are declared, in the order in which they are made.
     /// A name alone stands for the endpoints that are listed under it, if there are any.
-    static func references(_ settings: Settings, _ routes: [UpstreamReference]) -> [UpstreamReference] {
-        var all = routes
+    static func references(_ settings: Settings, _ declared: [UpstreamReference]) -> [UpstreamReference] {
+        var all = declared
+        for index in all.indices {
+            all[index].isForwardedTo = declared.contains { $0.name == all[index].name && $0.isForwardedTo }
+        }
         if !settings.upstream.endpoints.isEmpty {
             all.insert(UpstreamReference(name: defaultName, endpoints: settings.upstream.endpoints), at: 0)
         }
@@ -39,7 +42,14 @@ enum Upstreams {
             }
             do throws(EndpointURLError) {
                 let urls = try EndpointURL.list(endpoints.joined(separator: ","))
-                upstreams.append(Upstream(name: reference.name, endpoints: urls, policy: policy))
+                upstreams.append(
+                    Upstream(
+                        name: reference.name,
+                        endpoints: urls,
+                        policy: policy,
+                        gatesReadiness: reference.isForwardedTo
+                    )
+                )
             } catch {
                 let text = "\(error)".escapedForLine(quotes: false)
                 throw .routes("upstream \"\(reference.name)\": \(text)")

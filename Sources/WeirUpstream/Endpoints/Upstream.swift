@@ -28,6 +28,8 @@ package final class Upstream: Sendable {
     package let name: String
     package let endpoints: [Endpoint]
     package let policy: UpstreamPolicy
+    /// Whether the service can serve nothing before an endpoint has answered.
+    package let gatesReadiness: Bool
     /// Whose turn it is, endpoint by endpoint, as often as their weights say.
     private let turns: [UInt16]
     private let turn = Atomic<UInt64>(0)
@@ -42,10 +44,11 @@ package final class Upstream: Sendable {
     }
 
     /// - Precondition: at least one endpoint.
-    package init(name: String, endpoints urls: [EndpointURL], policy: UpstreamPolicy) {
+    package init(name: String, endpoints urls: [EndpointURL], policy: UpstreamPolicy, gatesReadiness: Bool = true) {
         precondition(!urls.isEmpty, "an upstream has at least one endpoint")
         self.name = name
         self.policy = policy
+        self.gatesReadiness = gatesReadiness
         endpoints = urls.map { Endpoint($0) }
         turns = Self.schedule(urls.map(\.weight))
     }

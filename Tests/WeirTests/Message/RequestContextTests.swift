@@ -122,3 +122,51 @@ import Weir
         }
     }
 }
+
+@Suite struct CurrentRequestTests {
+    private struct Noting: Middleware {
+        let notes: Notes
+
+        func handle(_ request: Request, _ context: RequestContext, next: NextHandler) async throws -> Response {
+            notes.add(RequestContext.current?.requestID ?? "none")
+            return try await next(request, context)
+        }
+    }
+
+    private static func currentID() async -> String { RequestContext.current?.requestID ?? "none" }
+
+    @Test(arguments: [HandlerKind.async, .asyncOnWorkers])
+    func `whatever a handler calls finds the request that it is for`(kind: HandlerKind) async throws {
+        let notes = Notes()
+        let app = makeApp()
+        app.use(Noting(notes: notes))
+        let handler: @Sendable (Request, RequestContext) async throws -> Response = { _, context in
+            async let child = Self.currentID()
+            let before = await Self.currentID()
+            await context.yield()
+            let other = await Task { await Self.currentID() }.value
+            let detached = await Task.detached { await Self.currentID() }.value
+            return .text("\(before) \(await child) \(other) \(await Self.currentID()) \(detached)")
+        }
+        app.add(RouteDeclaration(.get, "/", on: kind.placement, [], use: handler))
+        try await app.test { client async throws in
+            for id in ["one", "two"] {
+                let response = try await client.get("/", headers: ["X-Request-Id": id])
+                #expect(response.text == "\(id) \(id) \(id) \(id) none")
+            }
+        }
+        #expect(notes.all == ["one", "two"])
+        #expect(RequestContext.current?.requestID == nil)
+    }
+
+    @Test func `the deadline of the client is found too`() async throws {
+        let app = makeApp()
+        app.get("/") { _, _ async throws in
+            let left = try #require(RequestContext.current?.remaining)
+            return .text(left > .zero && left <= .seconds(9) ? "within" : "\(left)")
+        }
+        try await app.test { client async throws in
+            #expect(try await client.get("/", headers: ["grpc-timeout": "9S"]).text == "within")
+        }
+    }
+}

@@ -51,8 +51,7 @@ extension ValueForm where Value == String {
         Self(
             unit: "field name",
             range: "at most \(ChosenName.byteCountMax) bytes",
-            expected:
-                "a field name such as x-deadline, of at most \(ChosenName.byteCountMax) bytes, not one of Weir's own",
+            expected: "a field name such as x-deadline, at most \(ChosenName.byteCountMax) bytes, unknown to Weir",
             parse: { text in text.isEmpty || ChosenName(text) != nil ? text : nil },
             format: { $0 }
         )

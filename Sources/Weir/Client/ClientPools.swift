@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// A loop's connections for what its handlers ask. Confined to the loop's thread.
+
+import WeirEventLoop
+import WeirUpstream
+
+/// The pools of handlers' requests; an upstream's is made when it is first asked.
+///
+/// Apart from those of the gateway's routes, because a pool tells all its takers by one table of functions; the limit of
+/// connections is the endpoint's, over all pools.
+///
+/// `@unchecked Sendable`: confined to the loop's thread.
+final class ClientPools: @unchecked Sendable {
+    private let loop: EventLoop
+    private let upstreams: [Upstream]
+    private var pools: [UpstreamPool] = []
+    private var isClosed = false
+    private let events: UnsafeMutablePointer<UpstreamEvents>
+
+    init(_ upstreams: [Upstream], loop: EventLoop) {
+        self.upstreams = upstreams
+        self.loop = loop
+        events = .allocate(capacity: 1)
+        events.initialize(to: ClientCall.events)
+    }
+
+    deinit {
+        events.deinitialize(count: 1)
+        events.deallocate()
+    }
+
+    /// The pool of the upstream of this name; nil without such.
+    func pool(_ name: String) -> UpstreamPool? {
+        if let pool = pools.first(where: { $0.upstream.name == name }) { return pool }
+        guard let upstream = upstreams.first(where: { $0.name == name }) else { return nil }
+        let pool = UpstreamPool(upstream, loop: loop, events: events)
+        if isClosed { pool.close() }
+        pools.append(pool)
+        return pool
+    }
+
+    /// As `UpstreamPool.close`.
+    func close() {
+        isClosed = true
+        for pool in pools { pool.close() }
+    }
+
+    /// The loop has ended.
+    func end() {
+        for pool in pools { pool.end() }
+    }
+}
