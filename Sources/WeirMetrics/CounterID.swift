@@ -35,6 +35,7 @@ package enum CounterID: UInt8, CaseIterable, Sendable {
     case rejectedDeadlineUnmeetable
     case rejectedMemory
     case rejectedDeadlineExceeded
+    case rejectedDeadlineUnmeetable
     case rejectedNoEndpoint
     case rejectedTunnels
     case streamsCut

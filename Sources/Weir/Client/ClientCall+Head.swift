@@ -37,7 +37,7 @@ extension ClientCall {
             writer.raw(authority)
             writer.raw("\r\n")
         }
-        let left = deadline &- loop.now
+        let left = deadline &- min(deadline, loop.now)
         if let name = owner.configuration.deadlineName {
             writer.deadline(name, left)
         } else {

@@ -74,7 +74,8 @@ final class ClientCall: @unchecked Sendable {
     private func attempt() {
         guard let pool, waiting != nil else { return }
         while true {
-            switch pool.lease(to: taker, method: head.method, after: failedEndpoint, place: place) {
+            let left = deadline &- min(deadline, loop.now)
+            switch pool.lease(to: taker, method: head.method, after: failedEndpoint, place: place, left: left) {
             case .connection(let connection):
                 // One that crosses a request that must not be sent twice, or once more, is looked at first.
                 if connection.isReused, !head.method.isIdempotent || attempts > 0, connection.isStale {
@@ -88,6 +89,8 @@ final class ClientCall: @unchecked Sendable {
                 return
             case .full:
                 return end(.failed(.busy))
+            case .late:
+                return end(.failed(.deadlineUnmeetable))
             case .failed(let fault):
                 return end(.failed(ClientError(fault)))
             }

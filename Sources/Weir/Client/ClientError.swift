@@ -26,6 +26,8 @@ public enum ClientError: Error, Sendable, Equatable {
     case busy
     /// The response was not there, whole, before the request's deadline (504).
     case deadlineExceeded
+    /// Every endpoint has taken longer of late than what is left, so none was asked (504).
+    case deadlineUnmeetable
 
     /// What the client is told; nil for a mistake, of which it learns nothing.
     var answer: (status: Status, reason: AccessReason, message: String)? {
@@ -38,6 +40,8 @@ public enum ClientError: Error, Sendable, Equatable {
         case .timeout: (.badGateway, .upstreamTimeout, UpstreamFault.timeout.message)
         case .bodyTooLarge: (.badGateway, .upstreamMalformed, "the upstream's response is too large")
         case .busy: (.serviceUnavailable, .noEndpoint, "every endpoint is busy")
+        case .deadlineUnmeetable:
+            (.gatewayTimeout, .deadlineUnmeetable, "no endpoint answers within what is left")
         case .deadlineExceeded: (.gatewayTimeout, .deadlineExceeded, "the upstream's response took too long")
         }
     }

@@ -179,6 +179,7 @@ extension HTTP1Connection {
 
     /// Answers a request that nobody waits for any more.
     func refuseExpired(_ exchange: Exchange) {
+        metrics.increment(.timeoutsDeadline)
         metrics.increment(.rejectedDeadlineExceeded)
         exchange.reason = .deadlineExceeded
         answer(exchange, .gatewayTimeout, "the deadline had passed when the request came")

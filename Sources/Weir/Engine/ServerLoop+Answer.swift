@@ -75,7 +75,10 @@ extension ServerLoop {
         guard let answer = error.answer else { return Problem.response(HTTPError(.badGateway), exchange: exchange) }
         switch error {
         case .busy: metrics.increment(.rejectedNoEndpoint)
-        case .deadlineExceeded: metrics.increment(.rejectedDeadlineExceeded)
+        case .deadlineExceeded:
+            metrics.increment(.timeoutsDeadline)
+            metrics.increment(.rejectedDeadlineExceeded)
+        case .deadlineUnmeetable: metrics.increment(.rejectedDeadlineUnmeetable)
         default: break
         }
         exchange.reason = answer.reason

@@ -97,7 +97,8 @@ final class ProxyExchange: @unchecked Sendable {
         guard let pool else { return }
         let method = exchange.parser.pointee.head.method
         while true {
-            switch pool.lease(to: taker, method: method, after: failedEndpoint, place: place) {
+            let left = exchange.timeLeft(at: loop.now)
+            switch pool.lease(to: taker, method: method, after: failedEndpoint, place: place, left: left) {
             case .connection(let connection):
                 // One that crosses a request that must not be sent twice, or once more, is looked at first.
                 if connection.isReused, !method.isIdempotent || attempts > 0, connection.isStale {
@@ -114,6 +115,9 @@ final class ProxyExchange: @unchecked Sendable {
             case .full:
                 owner.metrics.increment(.rejectedNoEndpoint)
                 return refuse(.serviceUnavailable, "every endpoint is busy", .noEndpoint, retryAfter: true)
+            case .late:
+                owner.metrics.increment(.rejectedDeadlineUnmeetable)
+                return refuse(.gatewayTimeout, "no endpoint answers within what is left", .deadlineUnmeetable)
             case .failed(let fault):
                 return refuse(.badGateway, fault.message, fault.reason)
             }

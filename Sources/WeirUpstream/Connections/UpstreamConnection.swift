@@ -29,6 +29,8 @@ package final class UpstreamConnection: @unchecked Sendable {
         fileprivate var method = HTTPMethod.get
         fileprivate var taker: UpstreamEvents.Taker?
         fileprivate var hasSentRequest = false
+        /// When the request was whole, and until then when it began.
+        fileprivate var requestedAt: Nanoseconds = 0
         fileprivate var isReused = false
         fileprivate var hasReceived = false
         /// The loop's turn in which the request could be sent at the earliest.
@@ -93,6 +95,7 @@ package final class UpstreamConnection: @unchecked Sendable {
         state.pointee.method = method
         state.pointee.input = .head
         state.pointee.hasSentRequest = false
+        state.pointee.requestedAt = loop.now
         state.pointee.hasReceived = false
         state.pointee.quietTurn = loop.turnNumber
         channel.setIdle(since: .max)
@@ -103,6 +106,7 @@ package final class UpstreamConnection: @unchecked Sendable {
     /// The request has been written to its end: when the response is whole, too, the connection serves the next.
     package func endRequest() {
         state.pointee.hasSentRequest = true
+        state.pointee.requestedAt = loop.now
     }
 
     /// Whether the endpoint has closed the connection, which the loop has not been told yet; one system call.
@@ -111,6 +115,10 @@ package final class UpstreamConnection: @unchecked Sendable {
     /// Gives the request up: the endpoint learns by the end of the connection.
     package func cancel() {
         guard state.pointee.taker != nil else { return }
+        // An endpoint that waits for the rest of the request is not slow.
+        if awaitsHead, state.pointee.hasSentRequest {
+            endpoint.responseTimes.noteUnanswered(loop.now &- state.pointee.requestedAt)
+        }
         end()
         loop.close(channel)
     }
@@ -250,6 +258,7 @@ package final class UpstreamConnection: @unchecked Sendable {
             parser.pointee.reset()
             return count
         }
+        endpoint.responseTimes.note(loop.now &- state.pointee.requestedAt)
         switch head.framing {
         case .none, .length(0): state.pointee.input = .unexpected
         case .length(let length): state.pointee.input = .length(length)

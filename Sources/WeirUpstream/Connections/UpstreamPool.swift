@@ -18,6 +18,8 @@ package final class UpstreamPool: @unchecked Sendable {
         case failed(UpstreamFault)
         /// Too many wait already.
         case full
+        /// No endpoint is expected to answer within what is left.
+        case late
     }
 
     package let upstream: Upstream
@@ -71,18 +73,26 @@ package final class UpstreamPool: @unchecked Sendable {
     /// - Parameters:
     ///   - failed: the endpoint that this request has just tried in vain; the one behind it comes then.
     ///   - place: where it stood in the queue, if it has waited before.
+    ///   - left: how long the request has for its answer; endpoints that have taken longer of late are passed over.
     package func lease(
         to taker: UpstreamEvents.Taker,
         method: HTTPMethod,
         after failed: Int? = nil,
-        place: UInt64? = nil
+        place: UInt64? = nil,
+        left: Nanoseconds = .max
     ) -> Lease {
         let count = upstream.endpoints.count
         let first = failed.map { $0 + 1 < count ? $0 + 1 : 0 } ?? upstream.endpointInTurn()
         var fault: UpstreamFault?
         var isBusy = false
+        var isLate = false
         for offset in 0..<count {
             let index = first + offset < count ? first + offset : first + offset - count
+            guard upstream.endpoints[index].responseTimes.admits(left, at: loop.now) else {
+                isLate = true
+                state.pointee.wasFull[index] = false
+                continue
+            }
             while let reference = state.pointee.newest[index] {
                 let connection = reference.takeUnretainedValue()
                 unlink(connection)
@@ -104,6 +114,7 @@ package final class UpstreamPool: @unchecked Sendable {
             return .connection(connection)
         }
         if isBusy { return wait(taker, place) }
+        if isLate, fault == nil { return .late }
         return .failed(fault ?? .connect)
     }
 

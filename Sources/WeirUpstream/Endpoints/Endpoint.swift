@@ -20,6 +20,7 @@ package final class Endpoint: @unchecked Sendable {
     private let requests = Atomic<UInt64>(0)
     private let failures = InlineArray<6, Atomic<UInt64>> { _ in Atomic(0) }
     private let answered = Atomic<Bool>(false)
+    package let responseTimes = ResponseTimes()
     /// Its number in the access log; -2 until it was asked for. Relaxed: whoever asks twice gets the same.
     package let logIndex = Atomic<Int>(-2)
 

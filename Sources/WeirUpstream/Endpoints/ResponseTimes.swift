@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// How long an endpoint has taken to answer of late, and whether it can be expected to answer in time. Shared by all loops.
+
+import Synchronization
+package import WeirEventLoop
+
+/// The median of an endpoint's last nine times from the whole request to the response's head.
+///
+/// A median of few: four of nine may be anything, and five are enough to learn that an endpoint is slow, or well again.
+/// Estimators that move by a step at each sample need hundreds of calls for that, and while calls are held back only few
+/// are made.
+package struct ResponseTimes: ~Copyable {
+    /// Of the calls that are not expected to be answered in time, one in so many is made all the same, and one that comes
+    /// so long after the last: else nobody would learn that the endpoint is well again.
+    package static let probeInterval: UInt64 = 20
+    package static let probeNanoseconds: Nanoseconds = 1_000_000_000
+
+    private static let sampleCount = 9
+
+    // All relaxed: a time that is seen late, or lost to another loop's, moves a decision by one call.
+    /// In microseconds; 0 where there is none yet, so the median is 0 until more than half are there.
+    private let samples = InlineArray<9, Atomic<UInt32>> { _ in Atomic(0) }
+    private let sampleNumber = Atomic<UInt32>(0)
+    private let medianMicroseconds = Atomic<UInt32>(0)
+    private let heldBack = Atomic<UInt64>(0)
+    /// When a call was last let through although it was not expected to be answered.
+    private let probedAt = Atomic<UInt64>(0)
+
+    package init() {}
+
+    /// 0 while too little is known.
+    package var median: Nanoseconds { Nanoseconds(medianMicroseconds.load(ordering: .relaxed)) &* 1000 }
+
+    /// The endpoint has answered after so long.
+    package func note(_ time: Nanoseconds) {
+        let number = sampleNumber.wrappingAdd(1, ordering: .relaxed).oldValue
+        let sample = UInt32(clamping: max(1, time / 1000))
+        samples[Int(number % UInt32(Self.sampleCount))].store(sample, ordering: .relaxed)
+        medianMicroseconds.store(middle(), ordering: .relaxed)
+    }
+
+    /// A call was given up after so long without an answer. It would have taken longer, which says something only where
+    /// the median is less.
+    package func noteUnanswered(_ time: Nanoseconds) {
+        if time > median { note(time) }
+    }
+
+    /// Whether to make a call that has so long for its answer.
+    package func admits(_ left: Nanoseconds, at now: Nanoseconds) -> Bool {
+        if median <= left { return true }
+        let count = heldBack.wrappingAdd(1, ordering: .relaxed).newValue
+        let last = probedAt.load(ordering: .relaxed)
+        guard count % Self.probeInterval == 0 || now &- min(now, last) >= Self.probeNanoseconds else { return false }
+        // Of several loops at the same instant one probes.
+        return probedAt.compareExchange(expected: last, desired: now, ordering: .relaxed).exchanged
+    }
+
+    /// By insertion: of nine that takes fewer steps than anything clever.
+    private func middle() -> UInt32 {
+        var sorted = InlineArray<9, UInt32>(repeating: 0)
+        for index in 0..<Self.sampleCount {
+            let sample = samples[index].load(ordering: .relaxed)
+            var place = index
+            while place > 0, sorted[place - 1] > sample {
+                sorted[place] = sorted[place - 1]
+                place -= 1
+            }
+            sorted[place] = sample
+        }
+        return sorted[Self.sampleCount / 2]
+    }
+}
