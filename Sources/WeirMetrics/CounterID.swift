@@ -35,7 +35,6 @@ package enum CounterID: UInt8, CaseIterable, Sendable {
     case rejectedDeadlineUnmeetable
     case rejectedMemory
     case rejectedDeadlineExceeded
-    case rejectedDeadlineUnmeetable
     case rejectedNoEndpoint
     case rejectedTunnels
     case streamsCut

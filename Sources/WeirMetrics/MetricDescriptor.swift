@@ -91,7 +91,6 @@ extension CounterID {
         case .rejectedDeadlineUnmeetable: rejected("deadline_unmeetable")
         case .rejectedMemory: rejected("memory")
         case .rejectedDeadlineExceeded: rejected("deadline_exceeded")
-        case .rejectedDeadlineUnmeetable: rejected("deadline_unmeetable")
         case .rejectedNoEndpoint: rejected("no_endpoint")
         case .rejectedTunnels: rejected("tunnels")
         case .streamsCut:
