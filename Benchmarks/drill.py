@@ -44,8 +44,13 @@ MEMORY_GROWTH_MAX = 16 << 20
 # What Weir is told of the service behind it; all else is as it is by default.
 WEIR_SETTINGS = {"WEIR_CONCURRENCY": "20", "WEIR_QUEUE": "80", "WEIR_DEADLINE": "1s"}
 
-# The service itself knows no deadline that it would come to, and does not end connections in the middle of the drill.
-DEMO_SETTINGS = {"WEIR_DEADLINE": "1h", "WEIR_KEEPALIVE_REQUESTS": "1000000000"}
+# The service itself knows no deadline that it would come to, turns nobody away, and does not end connections in the
+# middle of the drill.
+DEMO_SETTINGS = {
+    "WEIR_DEADLINE": "1h",
+    "WEIR_CONCURRENCY": "1000000",
+    "WEIR_KEEPALIVE_REQUESTS": "1000000000",
+}
 
 # Room for each request that waits, with its two connections; by default nginx would turn away at 512.
 NGINX_EVENTS = "worker_connections 16384;"
@@ -136,18 +141,20 @@ def get(port: int, path: str, seconds_max: float = 10) -> tuple[int, bytes]:
         connection.close()
 
 
-def load(server: Server, rate: int, seconds: int, core: int) -> dict[str, Any]:
-    """Offers `rate` requests a second; gives what drill.js counted."""
+def load(server: Server, rate: int, seconds: int) -> dict[str, Any]:
+    """Offers `rate` requests a second; gives what drill.js counted.
+
+    The generator needs more than a core at the highest offer. It has what the servers leave of theirs."""
     environment = {
         "URL": server.url("/capacity"),
         "RATE": str(rate),
         "SECONDS": str(seconds),
         "DEADLINE_MILLISECONDS": str(DEADLINE_MILLISECONDS),
-        "GOMAXPROCS": "1",
+        "GOGC": "400",
     }
-    pinned = ("taskset", "-c", str(core))
+    behind = ("nice", "-n", "10")
     command = (k6(), "run", "--quiet", "--no-usage-report", "--log-output=none", SCRIPT)
-    result = run(*pinned, *command, environment=environment)
+    result = run(*behind, *command, environment=environment)
     counted: dict[str, Any] = json.loads(result.stdout)
     return counted
 
@@ -161,19 +168,18 @@ def k6() -> str:
     return found
 
 
-def drill(name: str, offer: float, products: Products, seconds: int, cores: tuple[int, int]) -> Result:
+def drill(name: str, offer: float, products: Products, seconds: int, core: int) -> Result:
     """A service and a gateway that have just started: no run sees the backlog of the one before."""
-    server_core, load_core = cores
     rate = round(offer * CAPACITY)
-    with servers.weir(products, DEMO_SETTINGS, server_core) as service:
-        gateway = GATEWAYS[name](products, service.port, server_core)
+    with servers.weir(products, DEMO_SETTINGS, core) as service:
+        gateway = GATEWAYS[name](products, service.port, core)
         with gateway.server as server:
-            load(server, CAPACITY // 2, WARM_UP_SECONDS, load_core)
+            load(server, CAPACITY // 2, WARM_UP_SECONDS)
             server.reset_resident_peak()
             before = server.resident_peak_bytes()
             late_before = counts(service)["startedLate"]
             with ReadinessProbe(gateway.admin_port) as probe:
-                found = load(server, rate, seconds, load_core)
+                found = load(server, rate, seconds)
             return Result(
                 gateway=name,
                 offer=offer,
@@ -215,11 +221,11 @@ def misses(results: list[Result]) -> list[str]:
 
 def drill_all(options: argparse.Namespace) -> bool:
     """Whether every target was met."""
-    require("nginx", "setpriv", "strip", "taskset")
+    require("nginx", "setpriv", "nice", "strip", "taskset")
     k6()
     if options.write:
         report.check_writable(options.write, "drill.py")
-    cores = two_cores()
+    server_core, _ = two_cores()
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="weir-drill-") as folder:
         given = {name: file for name, file in (("hello", options.service), ("weir", options.gateway)) if file}
@@ -228,9 +234,10 @@ def drill_all(options: argparse.Namespace) -> bool:
         for name in options.only:
             for offer in OFFERS:
                 print(f"drill: {name}, {offer:g} × the capacity", file=sys.stderr)
-                results.append(drill(name, offer, products, options.seconds, cores))
+                results.append(drill(name, offer, products, options.seconds, server_core))
     print(overload_report.table(results))
-    if behind := [one for one in results if one.dropped > 0]:
+    # What a peer holds up until it times out, the generator cannot send anew; the table says how much it sent.
+    if behind := [one for one in results if one.dropped > 0 and one.gateway == "Weir"]:
         lines = [f"{one.gateway}, {one.offer:g} ×: {one.dropped} requests" for one in behind]
         raise BenchmarkError("k6 did not keep up, so the offers were less than said:\n" + "\n".join(lines))
     if options.write:

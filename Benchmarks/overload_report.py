@@ -48,12 +48,18 @@ class Result:
     # Nothing where there is no probe to ask.
     ready: bool | None
 
+    def shortfall(self) -> str:
+        """What was sent, where that was less than offered."""
+        if self.dropped == 0:
+            return ""
+        return f", {self.rate * self.sent / (self.sent + self.dropped):,.0f}/s sent"
+
     def cells(self) -> tuple[str, ...]:
         others = {status: count for status, count in self.statuses.items() if status != "200"}
         names = {NO_ANSWER: "no answer"}
         return (
             self.gateway,
-            f"{self.offer:g} × ({self.rate:,}/s)",
+            f"{self.offer:g} × ({self.rate:,}/s{self.shortfall()})",
             f"{self.served_in_time_per_second:,.0f}/s",
             f"{self.share_of_capacity:.1%}",
             f"{self.median_milliseconds:.0f} ms" if "200" in self.statuses else NOTHING,
