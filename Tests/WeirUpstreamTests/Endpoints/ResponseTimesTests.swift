@@ -23,14 +23,16 @@ import WeirUpstream
     func median(times: [UInt64], expected: UInt64) {
         let kept = ResponseTimes()
         for time in times { kept.note(time * Self.millisecond) }
-        #expect(kept.median == expected * Self.millisecond)
+        let median = kept.median
+        #expect(median == expected * Self.millisecond)
     }
 
     @Test("A time beyond 32 bits of microseconds counts as the longest")
     func longTimes() {
         let kept = ResponseTimes()
         for _ in 0..<9 { kept.note(.max) }
-        #expect(kept.median == UInt64(UInt32.max) * 1000)
+        let median = kept.median
+        #expect(median == UInt64(UInt32.max) * 1000)
     }
 
     @Test("A call that was given up counts only where it has lasted longer than the median")
@@ -38,9 +40,11 @@ import WeirUpstream
         let kept = ResponseTimes()
         for _ in 0..<9 { kept.note(100 * Self.millisecond) }
         for _ in 0..<9 { kept.noteUnanswered(50 * Self.millisecond) }
-        #expect(kept.median == 100 * Self.millisecond)
+        let before = kept.median
+        #expect(before == 100 * Self.millisecond)
         for _ in 0..<5 { kept.noteUnanswered(200 * Self.millisecond) }
-        #expect(kept.median == 200 * Self.millisecond)
+        let after = kept.median
+        #expect(after == 200 * Self.millisecond)
     }
 
     private func slow() -> ResponseTimes {
@@ -52,7 +56,8 @@ import WeirUpstream
     @Test("A call that has as long as the median is made")
     func inTime() {
         let kept = slow()
-        for _ in 0..<100 { #expect(kept.admits(100 * Self.millisecond, at: 0)) }
+        let made = (1...100).filter { _ in kept.admits(100 * Self.millisecond, at: 0) }
+        #expect(made.count == 100)
     }
 
     @Test("Of calls that have less, one in 20 is made")
@@ -74,6 +79,7 @@ import WeirUpstream
     @Test("While nothing is known every call is made")
     func unknown() {
         let kept = ResponseTimes()
-        #expect(kept.admits(0, at: 0))
+        let isMade = kept.admits(0, at: 0)
+        #expect(isMade)
     }
 }

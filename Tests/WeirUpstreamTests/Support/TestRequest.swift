@@ -12,7 +12,7 @@ import WeirUpstream
 final class TestRequest: @unchecked Sendable {
     /// What came of asking for a connection.
     enum Answer: Equatable {
-        case leased, waits, full
+        case leased, waits, full, late
         case failed(UpstreamFault)
     }
 
@@ -52,9 +52,9 @@ final class TestRequest: @unchecked Sendable {
     var isOver: Bool { endedCount + faults.count > 0 }
 
     @discardableResult
-    func lease(after failed: Int? = nil) -> Answer {
+    func lease(after failed: Int? = nil, left: Nanoseconds = .max) -> Answer {
         let answer: Answer
-        switch pool.lease(to: taker, method: method, after: failed, place: place) {
+        switch pool.lease(to: taker, method: method, after: failed, place: place, left: left) {
         case .connection(let leased):
             connection = leased
             answer = .leased
@@ -62,6 +62,7 @@ final class TestRequest: @unchecked Sendable {
             self.place = place
             answer = .waits
         case .full: answer = .full
+        case .late: answer = .late
         case .failed(let fault): answer = .failed(fault)
         }
         answers.append(answer)
