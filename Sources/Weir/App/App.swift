@@ -93,7 +93,7 @@ public final class App: Sendable, RouteCollection {
         } catch {
             throw .settings(error)
         }
-        if let fault = declarations.withLock({ $0.routes.fault }) { throw fault }
+        try declarations.withLock { $0.routes }.check(settings)
     }
 
     /// Changes what is declared. While an engine runs, it would have no effect: a mistake that ends the process, here

@@ -102,6 +102,12 @@ struct DeclaredRoutes {
         return references
     }
 
+    /// The first mistake among the routes, or between them and the settings.
+    func check(_ settings: Settings) throws(AppError) {
+        if let fault { throw fault }
+        for route in all { try route.checkLimits(beside: settings.rateLimiting.limits.count) }
+    }
+
     /// The routes as the engine runs them, with the app's middleware around each.
     func snapshot(
         _ settings: Settings,
@@ -110,8 +116,7 @@ struct DeclaredRoutes {
         flow: FlowControl? = nil,
         now: Nanoseconds = LoopClock.monotonic.now
     ) throws(AppError) -> Snapshot {
-        if let fault { throw fault }
-        for route in all { try route.checkLimits(beside: settings.rateLimiting.limits.count) }
+        try check(settings)
         let table = builder.build(version: version)
         let upstreams = Upstreams.references(settings, self.upstreams)
         let handlers = all.map { $0.handler.wrapped(in: middleware + $0.properties.middleware) }

@@ -123,7 +123,7 @@ import WeirTestSupport
                 app.handle(.loop, "/next") { _, _ in .text("next") }
             },
             settings: { $0.admission.concurrency = .exactly(1) }
-        ) { client in
+        ) { client async throws in
             for round in 1...3 {
                 let raw = try client.raw()
                 raw.send("GET /up/x HTTP/1.1\r\nHost: h\r\n\r\n")

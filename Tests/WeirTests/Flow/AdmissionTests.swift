@@ -51,7 +51,7 @@ import WeirMetrics
         let hold = Hold()
         let app = makeHeldApp(queue: 0, hold)
         app.handle(kind, "/") { _, _ in .text("ran") }
-        try await Self.whileHeld(app, hold) { client in
+        try await Self.whileHeld(app, hold) { client async throws in
             let response = try await client.get("/")
             #expect(response.status == 503)
             #expect(response.headers["Content-Type"] == "application/problem+json")
@@ -66,7 +66,7 @@ import WeirMetrics
         let hold = Hold()
         let app = makeHeldApp(queue: 0, hold)
         app.handle(.loop, "/", method: .head) { _, _ in .text("ran") }
-        try await Self.whileHeld(app, hold) { client in
+        try await Self.whileHeld(app, hold) { client async throws in
             // About one in sixteen refusals ends its connection, so one of many shows that the others do not.
             var wentOn = false
             for _ in 0..<50 where !wentOn {
@@ -83,7 +83,7 @@ import WeirMetrics
         let hold = Hold()
         let app = makeHeldApp(queue: 0, hold)
         app.handle(.loop, "/") { _, _ in .text("ran") }
-        try await Self.whileHeld(app, hold) { client in
+        try await Self.whileHeld(app, hold) { client async throws in
             var closed = 0
             let total = 800
             var left = total
@@ -189,7 +189,7 @@ import WeirMetrics
         let hold = Hold()
         let app = makeHeldApp(queue: 0, hold)
         app.handle(.loop, "/health", [.unqueued]) { _, _ in .text("well") }
-        try await Self.whileHeld(app, hold) { client in
+        try await Self.whileHeld(app, hold) { client async throws in
             for _ in 0..<20 { #expect(try await client.get("/health").text == "well") }
             #expect(client.count(.requestsArrived) == 1 && client.executingCount == 1)
         }

@@ -56,7 +56,7 @@ import WeirMetrics
             let responses = try await client.exchange(text + "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
             let refused = responses.filter { $0.status == 429 }
             #expect(!refused.isEmpty)
-            #expect(refused.allSatisfy { $0["Retry-After"] == "1" })
+            #expect(Set(refused.map { $0["Retry-After"] }) == ["1"])
         }
     }
 
@@ -193,7 +193,7 @@ import WeirMetrics
         let more = makeApp { $0.rateLimiting.limits = try! RateLimit.list("1/s,2/s,3/s,4/s,5/s,6/s") }
         more.get("/", .limit(Self.few(1)), .limit(Self.few(1)), .limit(Self.few(1))) { _, _ in .text("9") }
         let error = #expect(throws: AppError.self) { try more.validate() }
-        #expect("\(try #require(error))".contains("has 9 limits with those of all routes; expected at most 8"))
+        #expect(error.map { "\($0)" }?.contains("has 9 limits with those of all routes; expected at most 8") == true)
     }
 
     @Test func `a limit of the cluster is divided, one with a key is not`() async throws {

@@ -34,6 +34,7 @@ final class RawClient {
     /// Takes over a connection that is there.
     init(descriptor: Int32) {
         self.descriptor = descriptor
+        _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) & ~O_NONBLOCK)
         bePatient()
     }
 
