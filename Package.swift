@@ -20,6 +20,7 @@ let package = Package(
     name: "weir",
     products: [
         .library(name: "Weir", targets: ["Weir"]),
+        .library(name: "WeirRedis", targets: ["WeirRedis"]),
         .executable(name: "weir", targets: ["WeirGateway"]),
         .executable(name: "hello", targets: ["Hello"]),
         .executable(name: "orders", targets: ["Orders"]),
@@ -71,7 +72,7 @@ let package = Package(
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
         .target(
             name: "WeirRedis",
-            dependencies: ["CHiredis", "WeirEventLoop", "WeirMetrics"],
+            dependencies: ["CHiredis", "Weir", "WeirEventLoop", "WeirFlow", "WeirMetrics"],
             swiftSettings: strictSettings
         ),
         // The service that the gateway stands in front of when it is told of no other.
@@ -79,7 +80,7 @@ let package = Package(
         .executableTarget(
             name: "WeirGateway",
             dependencies: [
-                "Weir", "WeirDemo", "WeirSystemd",
+                "Weir", "WeirDemo", "WeirRedis", "WeirSystemd",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -170,7 +171,7 @@ let package = Package(
         ),
         .testTarget(
             name: "WeirRedisTests",
-            dependencies: ["WeirRedis", "WeirEventLoop", "WeirMetrics", "CHiredis", "WeirTestSupport"],
+            dependencies: ["WeirRedis", "WeirEventLoop", "WeirFlow", "WeirMetrics", "CHiredis", "WeirTestSupport"],
             swiftSettings: strictSettings
         ),
     ]

@@ -43,6 +43,7 @@ package enum CounterID: UInt8, CaseIterable, Sendable {
     case redisFallbacksAway
     case redisFallbacksSlow
     case redisFallbacksFull
+    case redisFallbacksLongKey
     case redisConnects
     case handlerErrors
     case jobsRun

@@ -105,6 +105,7 @@ extension CounterID {
         case .redisFallbacksAway: redisFallback("away")
         case .redisFallbacksSlow: redisFallback("slow")
         case .redisFallbacksFull: redisFallback("full")
+        case .redisFallbacksLongKey: redisFallback("long_key")
         case .redisConnects:
             MetricDescriptor("weir_redis_connects_total", "Connections to Redis that were made.")
         case .handlerErrors:

@@ -3,6 +3,7 @@
 // limiter, on its loop's thread.
 
 import WeirEventLoop
+import WeirFlow
 
 /// A ring of fixed size. Every check is first expected, then either replied to in time or overdue, and leaves with its
 /// reply: an overdue one keeps its place, because its reply still comes before those of later ones.
@@ -10,10 +11,16 @@ struct ChecksInFlight: ~Copyable {
     struct Check {
         /// Who is told; nil when it was told already, or does not want to know any more.
         var taker: UnsafeMutableRawPointer?
-        let key: RedisKey
-        let limit: Int
-        let price: Nanoseconds
+        let items: InlineArray<8, Item>
+        let itemCount: Int
+        let cost: UInt32
         let sentAt: Nanoseconds
+    }
+
+    /// A limit, and the hash of whom it is counted for.
+    struct Item {
+        var limit: Int = 0
+        var key: UInt64 = 0
     }
 
     private let places: UnsafeMutablePointer<Check>
@@ -44,11 +51,11 @@ struct ChecksInFlight: ~Copyable {
     /// When the oldest check was sent that is not overdue.
     var oldestExpectedSentAt: Nanoseconds? { overdue == sent ? nil : place(overdue).pointee.sentAt }
 
-    mutating func append(_ check: Check) -> RedisTicket {
+    mutating func append(_ check: Check) -> StoreTicket {
         precondition(!isFull, "more checks are on their way than may be")
         place(sent).initialize(to: check)
         sent += 1
-        return RedisTicket(number: sent - 1)
+        return StoreTicket(number: sent - 1)
     }
 
     /// Takes the check that a reply belongs to.
@@ -71,7 +78,7 @@ struct ChecksInFlight: ~Copyable {
         return nil
     }
 
-    mutating func forget(_ ticket: RedisTicket) {
+    mutating func forget(_ ticket: StoreTicket) {
         guard ticket.number >= replied, ticket.number < sent else { return }
         place(ticket.number).pointee.taker = nil
     }

@@ -3,10 +3,12 @@
 
 import CHiredis
 import WeirEventLoop
+import WeirFlow
 
 /// Collects the arguments of one command, and queues it on a channel.
 struct CommandWriter: ~Copyable {
-    private static let argumentsMax = 8
+    /// A command, a script and the number of its keys; for each limit a key, a price and a tolerance.
+    private static let argumentsMax = 3 + 3 * StoreLimit.perRequestMax
 
     /// The arguments' bytes one behind the other; the memory stays from command to command.
     private var bytes: [UInt8] = []
@@ -41,19 +43,15 @@ struct CommandWriter: ~Copyable {
         }
     }
 
-    /// The name of a limit's key.
-    mutating func add(_ prefix: [UInt8], _ key: RedisKey) {
+    /// The name of a state: `weir:"limit"`, or `weir:"limit":key`. Names of limits have no quotes, so that no key can
+    /// make one limit's name of another's.
+    mutating func add(_ prefix: [UInt8], _ key: UnsafeRawBufferPointer?) {
         add { bytes in
             bytes.append(contentsOf: prefix)
-            for shift in stride(from: 60, through: 0, by: -4) { bytes.append(Self.digit(key.high >> UInt64(shift))) }
-            for shift in stride(from: 60, through: 0, by: -4) { bytes.append(Self.digit(key.low >> UInt64(shift))) }
+            guard let key else { return }
+            bytes.append(UInt8(ascii: ":"))
+            bytes.append(contentsOf: key)
         }
-    }
-
-    /// The lowest four bits as a hexadecimal digit.
-    private static func digit(_ word: UInt64) -> UInt8 {
-        let value = UInt8(word & 15)
-        return value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
     }
 
     private mutating func add(_ append: (inout [UInt8]) -> Void) {

@@ -2,6 +2,7 @@
 // The life of a limiter's connection: resolve, connect, greet, be ready, and after any failure wait and begin again.
 
 import WeirEventLoop
+import WeirFlow
 import WeirMetrics
 
 /// The commands that make a connection ready, in the order in which they are sent and replied to.

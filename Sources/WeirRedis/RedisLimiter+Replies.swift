@@ -2,6 +2,7 @@
 // What comes of the checks that were sent: a reply, or none in time.
 
 import WeirEventLoop
+import WeirFlow
 import WeirMetrics
 
 extension RedisLimiter {
@@ -25,7 +26,7 @@ extension RedisLimiter {
             }
             return greeted(channel, greeting, reply)
         }
-        if case .integer(let owed) = reply {
+        if case .integers(check.itemCount, let owed) = reply {
             state.pointee.backoff.reset()
             return settle(check, owed: owed)
         }

@@ -3,6 +3,7 @@
 // to its loop's thread.
 
 package import WeirEventLoop
+package import WeirFlow
 import WeirMetrics
 
 /// What a limiter may take.
@@ -38,11 +39,11 @@ package final class RedisLimiter: @unchecked Sendable {
     /// Whoever waits for an answer. It is called with what it gave; `cancel` makes that safe to free before.
     package typealias Taker = UnsafeMutableRawPointer
 
-    package enum Check: Equatable {
-        case answered(RedisAnswer)
-        /// `answered` is called later, never inside this call.
-        case waiting(RedisTicket)
-    }
+    /// Tells a taker what came of its check, and what each limit says; the decisions are valid during the call.
+    package typealias Answered = @Sendable (Taker, StoreAnswer, UnsafePointer<LimitDecision>) -> Void
+
+    /// The longest key that is sent, in bytes.
+    package static let keyBytesMax = 256
 
     /// Where the connection is.
     enum Phase {
@@ -75,9 +76,11 @@ package final class RedisLimiter: @unchecked Sendable {
     let loop: EventLoop
     let url: RedisURL
     let options: RedisLimiterOptions
-    private let limits: [RedisLimit]
+    private let limits: [StoreLimit]
     private let keyPrefixes: [[UInt8]]
-    private let answered: @Sendable (Taker, RedisAnswer) -> Void
+    /// Room for what the limits of one check say.
+    private let decisions: UnsafeMutablePointer<LimitDecision>
+    private let answered: Answered
     let report: @Sendable (RedisReport) -> Void
     let state: UnsafeMutablePointer<State>
     private(set) lazy var retryTimer = LoopTimer { [unowned self] _ in connect() }
@@ -87,10 +90,10 @@ package final class RedisLimiter: @unchecked Sendable {
     ///   - answered: called for each check that waited and was not cancelled, exactly once.
     package init(
         _ url: RedisURL,
-        limits: [RedisLimit],
+        limits: [StoreLimit],
         on loop: EventLoop,
         options: RedisLimiterOptions = RedisLimiterOptions(),
-        answered: @escaping @Sendable (Taker, RedisAnswer) -> Void,
+        answered: @escaping Answered,
         report: @escaping @Sendable (RedisReport) -> Void
     ) {
         self.url = url
@@ -99,52 +102,91 @@ package final class RedisLimiter: @unchecked Sendable {
         self.options = options
         self.answered = answered
         self.report = report
-        keyPrefixes = limits.map { Array("weir:\($0.name):".utf8) }
+        keyPrefixes = limits.map { Array("weir:\"\($0.name)\"".utf8) }
+        decisions = .allocate(capacity: StoreLimit.perRequestMax)
+        decisions.initialize(repeating: LimitDecision(), count: StoreLimit.perRequestMax)
         state = .allocate(capacity: 1)
         state.initialize(to: State(checks: ChecksInFlight(capacity: options.inFlightMax)))
     }
 
     deinit {
+        decisions.deallocate()
         state.deinitialize(count: 1)
         state.deallocate()
     }
 
     // MARK: Checking
 
-    /// Asks whether `cost` units may pass for `key`. Does not block, and calls nobody.
-    package func check(limit index: Int, key: RedisKey, cost: UInt32 = 1, for taker: Taker) -> Check {
-        let limit = limits[index]
-        let (price, overflows) = limit.emissionInterval.multipliedReportingOverflow(by: UInt64(cost))
-        guard !overflows, price <= limit.tolerance else {
-            return .answered(.refused(retryAfter: .max, resetAfter: 0))
-        }
-        if let wait = state.pointee.refused.retryAfter(key, limit: index, price: price, at: loop.now) {
-            return .answered(.refused(retryAfter: wait, resetAfter: wait + limit.tolerance - price))
-        }
-        guard case .ready(let channel) = state.pointee.phase else { return .answered(fallback(.away)) }
-        guard !state.pointee.checks.isOverdue else { return .answered(fallback(.slow)) }
-        guard !state.pointee.checks.isFull else { return .answered(fallback(.full)) }
+    /// Asks whether `cost` units may pass by all these limits. Does not block, and calls nobody.
+    ///
+    /// - Parameter decisions: one for each item, filled in where the answer is here already.
+    package func check(
+        _ items: UnsafeBufferPointer<StoreItem>,
+        cost: UInt32 = 1,
+        decisions: UnsafeMutablePointer<LimitDecision>,
+        for taker: Taker
+    ) -> StoreCheck {
+        if let index = refusedHere(items, cost, decisions) { return .answered(.refused(by: index)) }
+        guard items.allSatisfy({ ($0.key?.count ?? 0) <= Self.keyBytesMax }) else { return fallback(.longKey) }
+        guard case .ready(let channel) = state.pointee.phase else { return fallback(.away) }
+        guard !state.pointee.checks.isOverdue else { return fallback(.slow) }
+        guard !state.pointee.checks.isFull else { return fallback(.full) }
         if state.pointee.checks.isEmpty { channel.setDeadline(loop.now &+ options.budget, on: loop) }
-        send(limit, index, key, price, on: channel)
+        send(items, cost, on: channel)
+        var sent = InlineArray<8, ChecksInFlight.Item>(repeating: ChecksInFlight.Item())
+        for index in items.indices {
+            sent[index] = ChecksInFlight.Item(limit: items[index].limit, key: items[index].hash)
+        }
         return .waiting(
             state.pointee.checks.append(
-                ChecksInFlight.Check(taker: taker, key: key, limit: index, price: price, sentAt: loop.now)
+                ChecksInFlight.Check(taker: taker, items: sent, itemCount: items.count, cost: cost, sentAt: loop.now)
             )
         )
     }
 
     /// Whoever waits for this answer does so no more.
-    package func cancel(_ ticket: RedisTicket) {
+    package func cancel(_ ticket: StoreTicket) {
         state.pointee.checks.forget(ticket)
     }
 
-    private func send(_ limit: RedisLimit, _ index: Int, _ key: RedisKey, _ price: Nanoseconds, on channel: Channel) {
+    /// The first limit that is known to refuse. What the others would say is not known then, so nothing is promised.
+    private func refusedHere(
+        _ items: UnsafeBufferPointer<StoreItem>,
+        _ cost: UInt32,
+        _ decisions: UnsafeMutablePointer<LimitDecision>
+    ) -> Int? {
+        var refused: Int?
+        for (index, item) in items.enumerated() {
+            let limit = limits[item.limit]
+            decisions[index] = LimitDecision(limit: limit.quota)
+            guard refused == nil else { continue }
+            guard UInt64(cost) <= limit.quota else {
+                decisions[index] = LimitDecision(
+                    isAllowed: false,
+                    limit: limit.quota,
+                    retryAfter: LimitDecision.never
+                )
+                refused = index
+                continue
+            }
+            let price = limit.emissionInterval * UInt64(cost)
+            let wait = state.pointee.refused.retryAfter(item.hash, limit: item.limit, price: price, at: loop.now)
+            guard let wait else { continue }
+            decisions[index] = refusal(limit, price, wait)
+            refused = index
+        }
+        return refused
+    }
+
+    private func send(_ items: UnsafeBufferPointer<StoreItem>, _ cost: UInt32, on channel: Channel) {
         state.pointee.writer.add("EVALSHA".utf8)
         state.pointee.writer.add(state.pointee.scriptName)
-        state.pointee.writer.add(1)
-        state.pointee.writer.add(keyPrefixes[index], key)
-        state.pointee.writer.add(price)
-        state.pointee.writer.add(limit.tolerance)
+        state.pointee.writer.add(UInt64(items.count))
+        for item in items { state.pointee.writer.add(keyPrefixes[item.limit], item.key) }
+        for item in items {
+            state.pointee.writer.add(limits[item.limit].emissionInterval * UInt64(cost))
+            state.pointee.writer.add(limits[item.limit].tolerance)
+        }
         state.pointee.writer.send(to: channel, on: loop)
         loop.flushAtTurnEnd(channel)
         loop.metrics.increment(.redisChecks)
@@ -152,40 +194,63 @@ package final class RedisLimiter: @unchecked Sendable {
 
     // MARK: Answering
 
-    /// Tells whoever waits for `check` what Redis replied: what is owed now, or below zero for how long it is too early.
-    /// A refusal is kept even where nobody waits any more.
-    func settle(_ check: ChecksInFlight.Check, owed: Int64) {
-        let limit = limits[check.limit]
-        guard owed < 0 else {
-            guard let taker = check.taker else { return }
-            let owed = min(UInt64(owed), limit.tolerance)
-            let remaining = (limit.tolerance - owed) / limit.emissionInterval
-            answered(taker, .allowed(remaining: remaining, resetAfter: owed))
-            return
+    /// Tells whoever waits for `check` what Redis replied: for each limit what is owed, or below zero for how long it
+    /// is too early. A refusal is kept even where nobody waits any more.
+    func settle(_ check: ChecksInFlight.Check, owed: InlineArray<8, Int64>) {
+        var refused: Int?
+        for index in 0..<check.itemCount {
+            let item = check.items[index]
+            let limit = limits[item.limit]
+            let price = limit.emissionInterval * UInt64(check.cost)
+            guard owed[index] < 0 else {
+                let owed = min(UInt64(owed[index]), limit.tolerance)
+                let remaining = (limit.tolerance - owed) / limit.emissionInterval
+                decisions[index] = LimitDecision(limit: limit.quota, remaining: remaining, resetAfter: owed)
+                continue
+            }
+            let wait = min(owed[index].magnitude, StoreLimit.nanosecondsMax)
+            state.pointee.refused.note(
+                item.key,
+                limit: item.limit,
+                price: price,
+                retryAfter: wait,
+                sentAt: check.sentAt
+            )
+            decisions[index] = refusal(limit, price, wait)
+            if refused == nil { refused = index }
         }
-        let retryAfter = min(owed.magnitude, RedisLimit.nanosecondsMax)
-        state.pointee.refused.note(
-            check.key,
-            limit: check.limit,
-            price: check.price,
-            retryAfter: retryAfter,
-            sentAt: check.sentAt
-        )
         guard let taker = check.taker else { return }
-        answered(taker, .refused(retryAfter: retryAfter, resetAfter: retryAfter + limit.tolerance - check.price))
+        answered(taker, refused.map { .refused(by: $0) } ?? .allowed, decisions)
+    }
+
+    private func refusal(_ limit: StoreLimit, _ price: Nanoseconds, _ wait: Nanoseconds) -> LimitDecision {
+        let owed = wait + limit.tolerance - price
+        return LimitDecision(
+            isAllowed: false,
+            limit: limit.quota,
+            remaining: (limit.tolerance - min(owed, limit.tolerance)) / limit.emissionInterval,
+            retryAfter: wait,
+            resetAfter: owed
+        )
     }
 
     /// Tells `taker` that the local share decides.
-    func giveUp(_ taker: Taker, _ reason: RedisUnavailable) {
-        answered(taker, fallback(reason))
+    func giveUp(_ taker: Taker, _ reason: StoreUnavailable) {
+        count(reason)
+        answered(taker, .unavailable(reason), decisions)
     }
 
-    private func fallback(_ reason: RedisUnavailable) -> RedisAnswer {
+    private func fallback(_ reason: StoreUnavailable) -> StoreCheck {
+        count(reason)
+        return .answered(.unavailable(reason))
+    }
+
+    private func count(_ reason: StoreUnavailable) {
         switch reason {
         case .away: loop.metrics.increment(.redisFallbacksAway)
         case .slow: loop.metrics.increment(.redisFallbacksSlow)
         case .full: loop.metrics.increment(.redisFallbacksFull)
+        case .longKey: loop.metrics.increment(.redisFallbacksLongKey)
         }
-        return .unavailable(reason)
     }
 }

@@ -2,10 +2,12 @@
 // Bytes to replies, by hiredis. Owned by a limiter, on its loop's thread; one for each connection.
 
 import CHiredis
+import WeirFlow
 
 /// What Redis said.
 enum RedisReply {
-    case integer(Int64)
+    /// A number for each limit that was asked for.
+    case integers(count: Int, InlineArray<8, Int64>)
     /// A status, or a string of bytes.
     case text(String)
     case error(String)
@@ -53,11 +55,21 @@ struct ReplyReader: ~Copyable {
 
     private static func value(_ reply: redisReply) -> RedisReply {
         switch reply.type {
-        case REDIS_REPLY_INTEGER: .integer(reply.integer)
+        case REDIS_REPLY_ARRAY: integers(reply)
         case REDIS_REPLY_STRING, REDIS_REPLY_STATUS: .text(text(reply))
         case REDIS_REPLY_ERROR: .error(text(reply))
         default: .other
         }
+    }
+
+    private static func integers(_ reply: redisReply) -> RedisReply {
+        guard reply.elements <= StoreLimit.perRequestMax else { return .other }
+        var values = InlineArray<8, Int64>(repeating: 0)
+        for index in 0..<Int(reply.elements) {
+            guard let element = reply.element[index], element.pointee.type == REDIS_REPLY_INTEGER else { return .other }
+            values[index] = element.pointee.integer
+        }
+        return .integers(count: Int(reply.elements), values)
     }
 
     private static func text(_ reply: redisReply) -> String {

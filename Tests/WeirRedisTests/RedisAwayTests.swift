@@ -3,6 +3,7 @@
 
 import Testing
 import WeirEventLoop
+import WeirFlow
 import WeirMetrics
 import WeirRedis
 
@@ -161,7 +162,7 @@ struct RedisAwayTests {
         var options = RedisLimiterOptions()
         options.budget = 5_000_000
         options.silenceMax = 50_000_000
-        let limits = [RedisLimit(name: "load", emissionInterval: 1000, tolerance: 1_000_000)]
+        let limits = [StoreLimit(name: "load", emissionInterval: 1000, tolerance: 1_000_000)]
         let tests = try (0..<2).map { _ in
             try HandTurnedLimiter(server.url, limits: limits, options: options, clock: nil)
         }

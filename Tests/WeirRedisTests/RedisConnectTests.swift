@@ -3,6 +3,7 @@
 
 import Testing
 import WeirEventLoop
+import WeirFlow
 import WeirMetrics
 import WeirRedis
 import WeirTestSupport

@@ -3,6 +3,7 @@
 
 import Testing
 import WeirEventLoop
+import WeirFlow
 import WeirMetrics
 import WeirRedis
 
@@ -42,7 +43,7 @@ struct RedisLimiterTests {
     @Test func `two connections together admit the burst and the rate, and never more`() throws {
         let server = try RedisServer()
         let interval: Nanoseconds = 1_000_000
-        let limits = [RedisLimit(name: "shared", emissionInterval: interval, tolerance: 20 * interval)]
+        let limits = [StoreLimit(name: "shared", emissionInterval: interval, tolerance: 20 * interval)]
         var options = RedisLimiterOptions()
         // The machine may be slow; this is about what Redis counts.
         options.budget = 60_000_000_000
@@ -71,7 +72,7 @@ struct RedisLimiterTests {
 
     @Test func `limits and keys are counted apart, under names that say whose they are`() throws {
         let server = try RedisServer()
-        let limits = ["a", "b"].map { RedisLimit(name: $0, emissionInterval: Self.hour, tolerance: Self.hour) }
+        let limits = ["a", "b"].map { StoreLimit(name: $0, emissionInterval: Self.hour, tolerance: Self.hour) }
         let test = try HandTurnedLimiter(server.url, limits: limits)
         test.turn(until: "ready") { test.isReady }
         for limit in [0, 1] {
@@ -82,11 +83,11 @@ struct RedisLimiterTests {
         }
         #expect(
             try server.command("KEYS", "*").sorted() == [
-                "weir:a:00000000000000070000000000000001", "weir:a:00000000000000070000000000000abc",
-                "weir:b:00000000000000070000000000000001", "weir:b:00000000000000070000000000000abc",
+                "weir:\"a\":1", "weir:\"a\":2748",
+                "weir:\"b\":1", "weir:\"b\":2748",
             ]
         )
-        let lifetime = try #require(Int(try server.command("PTTL", "weir:a:00000000000000070000000000000001")[0]))
+        let lifetime = try #require(Int(try server.command("PTTL", "weir:\"a\":1")[0]))
         #expect(lifetime <= 3_600_002 && lifetime > 1_800_000)
     }
 
@@ -176,12 +177,12 @@ struct RedisLimiterTests {
         let test = try HandTurnedLimiter.ready(server.url)
         let now = try server.time() / 1000
         let future = now + 1_000_000_000_000
-        try server.command("SET", "weir:test:00000000000000070000000000000001", "\(2 * Self.hour):\(future)")
+        try server.command("SET", "weir:\"test\":1", "\(2 * Self.hour):\(future)")
         guard case .allowed(2, _)? = test.answer() else {
             Issue.record("two are owed, one more is three of five")
             return
         }
-        let state = try server.command("GET", "weir:test:00000000000000070000000000000001")[0]
+        let state = try server.command("GET", "weir:\"test\":1")[0]
         let at = try #require(UInt64(state.split(separator: ":")[1]))
         #expect(at < future)
     }

@@ -4,9 +4,25 @@
 import Glibc
 import Testing
 import WeirEventLoop
+import WeirFlow
 import WeirMetrics
 import WeirRedis
 import WeirTestSupport
+
+/// What came of a check of one limit.
+enum RedisAnswer: Equatable {
+    case allowed(remaining: UInt64, resetAfter: Nanoseconds)
+    case refused(retryAfter: Nanoseconds, resetAfter: Nanoseconds)
+    case unavailable(StoreUnavailable)
+
+    init(_ answer: StoreAnswer, _ decision: LimitDecision) {
+        switch answer {
+        case .allowed: self = .allowed(remaining: decision.remaining, resetAfter: decision.resetAfter)
+        case .refused: self = .refused(retryAfter: decision.retryAfter, resetAfter: decision.resetAfter)
+        case .unavailable(let reason): self = .unavailable(reason)
+        }
+    }
+}
 
 /// What the limiter said; confined to the test's thread, as the loop is.
 final class Heard: @unchecked Sendable {
@@ -28,7 +44,7 @@ final class HandTurnedLimiter {
     /// - Parameter clock: nil for the machine's.
     init(
         _ url: String,
-        limits: [RedisLimit] = [RedisLimit(name: "test", emissionInterval: hour, tolerance: 5 * hour)],
+        limits: [StoreLimit] = [StoreLimit(name: "test", emissionInterval: hour, tolerance: 5 * hour)],
         options: RedisLimiterOptions = RedisLimiterOptions(),
         clock: ManualClock? = ManualClock()
     ) throws {
@@ -41,7 +57,8 @@ final class HandTurnedLimiter {
             limits: limits,
             on: loop,
             options: options,
-            answered: { taker, answer in
+            answered: { taker, answer, decisions in
+                let answer = RedisAnswer(answer, decisions[0])
                 heard.answers[Int(bitPattern: taker), default: []].append(answer)
                 heard.onAnswer?(Int(bitPattern: taker), answer)
             },
@@ -87,13 +104,26 @@ final class HandTurnedLimiter {
 
     /// Asks; answers the number under which the answer is heard, which is there already where the limiter had it.
     @discardableResult
-    func ask(_ key: UInt64 = 1, limit: Int = 0, cost: UInt32 = 1) -> (number: Int, ticket: RedisTicket?) {
+    func ask(_ key: UInt64 = 1, limit: Int = 0, cost: UInt32 = 1) -> (number: Int, ticket: StoreTicket?) {
         askedCount += 1
         guard let taker = UnsafeMutableRawPointer(bitPattern: askedCount) else { return (0, nil) }
-        switch limiter.check(limit: limit, key: RedisKey(high: 7, low: key), cost: cost, for: taker) {
+        var decision = LimitDecision()
+        var text = "\(key)"
+        let check = text.withUTF8 { bytes in
+            let item = StoreItem(limit: limit, hash: key, key: UnsafeRawBufferPointer(bytes))
+            return withUnsafePointer(to: item) { item in
+                limiter.check(
+                    UnsafeBufferPointer(start: item, count: 1),
+                    cost: cost,
+                    decisions: &decision,
+                    for: taker
+                )
+            }
+        }
+        switch check {
         case .waiting(let ticket): return (askedCount, ticket)
         case .answered(let answer):
-            heard.answers[askedCount, default: []].append(answer)
+            heard.answers[askedCount, default: []].append(RedisAnswer(answer, decision))
             return (askedCount, nil)
         }
     }
