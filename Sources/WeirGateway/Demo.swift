@@ -6,6 +6,7 @@ import ServiceLifecycle
 import Synchronization
 package import Weir
 import WeirDemo
+import WeirRedis
 
 /// A demo service that runs behind a gateway.
 package struct Demo: Sendable {
@@ -18,6 +19,7 @@ package struct Demo: Sendable {
     /// container is nothing to be shown.
     package static func app(_ settings: Settings) -> App {
         let app = App(settings: settings)
+        app.countLimits(in: .redis)
         DemoRoutes.declare(on: app, files: ProcessEnvironment.value("HELLO_FILES"))
         return app
     }

@@ -3,12 +3,14 @@
 
 import Logging
 package import Weir
+import WeirRedis
 
 /// Makes the gateway and runs it.
 package enum Gateway {
     /// The gateway for these settings; it passes on to their upstream.
     package static func app(_ settings: Settings) -> App {
         let app = App(settings: settings)
+        app.countLimits(in: .redis)
         // A catch-all matches an empty rest too, so `/` is among its paths.
         app.proxy("/*path", to: .upstream("default"))
         return app

@@ -21,9 +21,11 @@ public final class App: Sendable, RouteCollection {
     let logger: Logger?
     private let declarations = Mutex(Declarations())
 
-    private struct Declarations {
+    struct Declarations {
         var routes = DeclaredRoutes()
         var middleware: [any Middleware] = []
+        /// Where the limits of the cluster are counted; nil for nowhere but here.
+        var store: LimitStore?
         /// How many engines run with what was declared.
         var engineCount = 0
     }
@@ -88,17 +90,19 @@ public final class App: Sendable, RouteCollection {
     /// So a test can find a mistake without starting the service.
     /// - Throws: `AppError.settings`, or `AppError.routes` with the first route that cannot be served.
     public func validate() throws(AppError) {
+        let declared = declarations.withLock { $0 }
         do throws(SettingsError) {
             try settings.validate()
+            try settings.checkStore(declared.store)
         } catch {
             throw .settings(error)
         }
-        try declarations.withLock { $0.routes }.check(settings)
+        try declared.routes.check(settings)
     }
 
     /// Changes what is declared. While an engine runs, it would have no effect: a mistake that ends the process, here
     /// and in release builds, rather than a route that is silently not there.
-    private func declare(_ what: String, _ change: (inout Declarations) -> Void) {
+    func declare(_ what: String, _ change: (inout Declarations) -> Void) {
         let isLate = declarations.withLock { declarations in
             if declarations.engineCount == 0 { change(&declarations) }
             return declarations.engineCount > 0
@@ -106,28 +110,34 @@ public final class App: Sendable, RouteCollection {
         if isLate { fatalError("\(what) is declared while the app runs; declare it before") }
     }
 
-    /// What was declared, for an engine, and the hold that keeps it so while the engine runs.
-    func hold(
-        _ settings: Settings,
-        version: UInt64 = 1,
-        flow: FlowControl? = nil
-    ) throws(AppError) -> (snapshot: Snapshot, hold: Hold) {
+    /// What was declared, for an engine; it stays so while the engine runs.
+    func hold() -> Hold {
         let declared = declarations.withLock { declarations in
             declarations.engineCount += 1
             return declarations
         }
-        let hold = Hold(app: self)
-        return (
-            try declared.routes.snapshot(settings, middleware: declared.middleware, version: version, flow: flow), hold
-        )
+        return Hold(app: self, declared)
     }
 
     /// Keeps an app's declarations as they are while it lives.
     final class Hold: Sendable {
         private let app: App
+        private let declared: Declarations
 
-        fileprivate init(app: App) {
+        fileprivate init(app: App, _ declared: Declarations) {
             self.app = app
+            self.declared = declared
+        }
+
+        var store: LimitStore? { declared.store }
+
+        /// What was declared, as loops run it.
+        func snapshot(
+            _ settings: Settings,
+            version: UInt64 = 1,
+            flow: FlowControl? = nil
+        ) throws(AppError) -> Snapshot {
+            try declared.routes.snapshot(settings, middleware: declared.middleware, version: version, flow: flow)
         }
 
         deinit {

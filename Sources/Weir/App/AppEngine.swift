@@ -38,8 +38,11 @@ final class AppEngine: Service {
         supervisor: Supervisor = Supervisor()
     ) throws(AppError) {
         let settings = settings ?? app.settings
+        let hold = app.hold()
+        self.hold = hold
         do throws(SettingsError) {
             try settings.validate()
+            try settings.checkStore(hold.store)
         } catch {
             throw .settings(error)
         }
@@ -68,8 +71,7 @@ final class AppEngine: Service {
         )
         let descriptors = DescriptorLimit.raiseSoftLimitToHard().soft
         let flow = FlowControl(settings, cpus: cpus, loops: loopCount)
-        let (snapshot, hold) = try app.hold(settings, flow: flow)
-        self.hold = hold
+        let snapshot = try hold.snapshot(settings, flow: flow)
         upstreams = try Upstreams.make(settings, snapshot.upstreams)
         resolver = NameResolver(upstreams)
         health = EngineHealth(stuckNanoseconds: settings.loopStuck.nanosecondsClamped)
@@ -89,6 +91,7 @@ final class AppEngine: Service {
                     pinsLoops: settings.pinsLoops,
                     accessLog: accessLog,
                     flow: flow,
+                    openStore: Self.openStore(hold.store, settings, flow, logger, loops: loopCount),
                     upstreams: upstreams
                 ),
                 snapshot: snapshot,
@@ -98,7 +101,12 @@ final class AppEngine: Service {
         } catch {
             throw AppError(error)
         }
-        monitor = FlowMonitor(flow, server)
+        monitor = FlowMonitor(flow, server) { [server] in
+            // The routes have been compiled before, and nothing but their limits is another.
+            try? server.republish { version throws(AppError) in
+                try hold.snapshot(settings, version: version, flow: flow)
+            }
+        }
         drain = Drain(
             server: server,
             health: health,
@@ -139,6 +147,27 @@ final class AppEngine: Service {
                 ) : nil
         } catch {
             throw AppError(error)
+        }
+    }
+
+    private static func openStore(
+        _ store: LimitStore?,
+        _ settings: Settings,
+        _ flow: FlowControl,
+        _ logger: Logger,
+        loops: Int
+    ) -> (@Sendable (EventLoop) -> LoopStore)? {
+        guard let store, !flow.storeLimits.isEmpty else { return nil }
+        let log = StoreLog(logger, loops: loops)
+        return { loop in
+            let plan = StorePlan(
+                place: settings.rateLimiting.redis,
+                limits: flow.storeLimits,
+                budget: settings.rateLimiting.redisBudget.nanosecondsClamped,
+                answered: ServerLoop.answered,
+                report: { [index = loop.index] report in log.note(report, loop: index) }
+            )
+            return store.open(plan, loop)
         }
     }
 

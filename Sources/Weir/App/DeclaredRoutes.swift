@@ -31,15 +31,22 @@ struct DeclaredRoute: Sendable {
 }
 
 extension DeclaredRoute {
-    /// A request is checked against a bounded number of limits.
-    fileprivate func checkLimits(beside count: Int) throws(AppError) {
-        let count = count + properties.limits.count
+    /// A request is checked against a bounded number of limits, each of which can hold for whom the settings say.
+    fileprivate func checkLimits(_ settings: Settings.RateLimiting) throws(AppError) {
+        let count = settings.limits.count + properties.limits.count
         guard count <= RouteLimits.limitsMax else {
             throw .routes(
                 "route \(name) has \(count) limits with those of all routes; expected at most \(RouteLimits.limitsMax)"
             )
         }
+        for limit in properties.limits {
+            guard let reason = settings.clusterFault(of: limit.limit) else { continue }
+            throw .routes("route \(name), limit \(limit.limit): \(reason)")
+        }
     }
+
+    /// The same on every replica: what its limits are called in a store.
+    fileprivate var storeName: String { "\(method?.rawValue ?? "*") \(properties.host ?? "")\(pattern)" }
 }
 
 extension Priority {
@@ -105,7 +112,7 @@ struct DeclaredRoutes {
     /// The first mistake among the routes, or between them and the settings.
     func check(_ settings: Settings) throws(AppError) {
         if let fault { throw fault }
-        for route in all { try route.checkLimits(beside: settings.rateLimiting.limits.count) }
+        for route in all { try route.checkLimits(settings.rateLimiting) }
     }
 
     /// The routes as the engine runs them, with the app's middleware around each.
@@ -134,10 +141,12 @@ struct DeclaredRoutes {
                 upstreamIndex: Self.upstreamIndex(handlers[index], upstreams),
                 limits: flow.flatMap { flow in
                     RouteLimits(
-                        flow.limiters(of: route.properties.limits, now: now),
+                        flow.limits(of: route.properties.limits, route: route.storeName, now: now),
+                        areStored: settings.rateLimiting.usesStore,
                         keyHash: flow.keyHash,
                         routeIndex: index,
                         pattern: route.pattern,
+                        storeName: route.storeName,
                         parameterNames: table.parameterNames(of: index),
                         writesFields: settings.rateLimiting.writesFields
                     )

@@ -23,6 +23,12 @@ package struct EngineView: Sendable {
     /// Connections of clients that are open.
     package var connectionCount: Int { server.connectionCount }
 
+    /// Says how many replicas serve now, this one included: limits of the cluster are divided by it. It rises at once,
+    /// and falls after `ReplicaCount.fallNanoseconds`.
+    package func setReplicas(_ count: Int) {
+        server.shared.flow?.observeReplicas(count, now: LoopClock.monotonic.now)
+    }
+
     /// Whether requests are taken and no drain has begun.
     package var isServing: Bool { health.stage == .serving }
 

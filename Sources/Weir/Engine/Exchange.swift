@@ -72,6 +72,8 @@ final class Exchange: @unchecked Sendable {
     let ticket = AdmissionTicket()
     /// Where it stands in its pool; the pool is kept by the route, which the exchange keeps.
     var slot = AdmissionSlot.none
+    /// What it waits for while it is `checking`.
+    var storeTicket = StoreTicket(number: 0)
     var poolReference: Unmanaged<AdmissionPool>?
     /// Since when it waits in the queue, and since when it executes.
     var waitsSince: Nanoseconds = 0
@@ -370,7 +372,11 @@ final class Exchange: @unchecked Sendable {
 
     /// The client no longer waits or may no longer: whoever works on the answer is told. On the loop's thread.
     func cancel() {
-        if slot == .waiting { owner.leaveQueue(self) }
+        switch slot {
+        case .waiting: owner.leaveQueue(self)
+        case .checking: owner.leaveStore(self)
+        case .none, .held: break
+        }
         // Before the guard: it may have begun behind an earlier cancellation, and must never outlive the exchange's use.
         proxy?.cancel()
         guard !isCancelled.exchange(true, ordering: .relaxed) else { return }

@@ -7,14 +7,53 @@ import WeirHTTP
 import WeirMetrics
 
 extension HTTP1Connection {
-    /// Takes from the route's rate limits; false if one of them refused, and then the client has its answer.
+    /// Takes from the route's rate limits; false if one of them refused, and then the client has its answer, or if the
+    /// store is asked, and then `resumeChecked` goes on.
     func passesLimits(_ exchange: Exchange, _ limits: RouteLimits) -> Bool {
         exchange.limitsReference = Unmanaged.passUnretained(limits)
-        if limits.take(exchange, now: exchange.startedAt) == nil { return true }
+        guard limits.areStored, let store = owner.store else {
+            if limits.take(exchange, now: exchange.startedAt) == nil { return true }
+            refuseLimited(exchange, limits)
+            return false
+        }
+        switch store.check(exchange, limits) {
+        case .answered(let answer):
+            return passes(exchange, limits, answer)
+        case .waiting(let ticket):
+            exchange.slot = .checking
+            exchange.storeTicket = ticket
+            readDeadline = .max
+            return false
+        }
+    }
+
+    /// Does what the store said, or this replica's shares where it says nothing; false if the client has its answer.
+    private func passes(_ exchange: Exchange, _ limits: RouteLimits, _ answer: StoreAnswer) -> Bool {
+        let isAllowed =
+            switch answer {
+            case .allowed: true
+            case .refused: false
+            case .unavailable: limits.take(exchange, now: loop.now) == nil
+            }
+        if !isAllowed { refuseLimited(exchange, limits) }
+        return isAllowed
+    }
+
+    /// The store has answered for a request that waited for it.
+    func resumeChecked(_ exchange: Exchange, _ answer: StoreAnswer, _ decisions: UnsafePointer<LimitDecision>) {
+        // Broken off in this turn, or at the loop's end: `closed` is still to be called.
+        guard isAt(exchange), phase == .exchange, channel.isOpen, let route = exchange.route, let limits = route.limits
+        else { return }
+        exchange.limitDecisions.update(from: decisions, count: limits.count)
+        resume(exchange) {
+            if passes(exchange, limits, answer) { proceed(exchange, route) }
+        }
+    }
+
+    private func refuseLimited(_ exchange: Exchange, _ limits: RouteLimits) {
         metrics.increment(.rejectedRateLimited)
         exchange.reason = .rateLimited
         respondLimited(exchange, limits)
-        return false
     }
 
     /// The limits whose fields stand in the answer.
@@ -45,11 +84,16 @@ extension HTTP1Connection {
         guard isAt(exchange), let route = exchange.route else { return owner.leave(exchange, now: loop.now) }
         // Broken off in this turn: `closed` gives the place back.
         guard phase == .exchange else { return }
+        resume(exchange) { execute(exchange, route) }
+    }
+
+    /// Has a request that waited go on, and its body with it.
+    private func resume(_ exchange: Exchange, goOn: () -> Void) {
         if !exchange.input.isDone {
             bodyBytesInWindow = 0
             readDeadline = loop.now &+ configuration.bodyTimeout
         }
-        execute(exchange, route)
+        goOn()
         if isAt(exchange) {
             if !exchange.input.isDone, channel.isPaused { channel.resume(on: loop) }
             settle()

@@ -128,6 +128,11 @@ extension HTTP1Connection {
         if exchange.budget == 0 { return refuseExpired(exchange) }
         exchange.deadline = exchange.startedAt &+ exchange.budget
         if let limits = route.limits, !passesLimits(exchange, limits) { return }
+        proceed(exchange, route)
+    }
+
+    /// Goes on with a request that its limits let pass: has its body collected, or asks for its place.
+    func proceed(_ exchange: Exchange, _ route: Route) {
         guard route.collectsBody, !exchange.input.isDone else { return admit(exchange, route) }
         if case .length(let count) = exchange.input, count > UInt64(route.bodyBytesMax) {
             return refuseBody(exchange)

@@ -198,7 +198,7 @@ final class HTTP1Connection: @unchecked Sendable {
                     channel.pause()
                     break working
                 }
-                if exchange.slot == .waiting, !exchange.input.isDone {
+                if exchange.slot.waits, !exchange.input.isDone {
                     // Until the request may run, the body stays where it is.
                     channel.pause()
                     break working
@@ -311,7 +311,7 @@ final class HTTP1Connection: @unchecked Sendable {
             }
             // A client that closed has most likely gone; one that only shut its side can still read an answer.
             noteCancelled(exchange)
-            let isWaiting = exchange.slot == .waiting
+            let isWaiting = exchange.slot.waits
             exchange.cancel()
             // What an endpoint was to answer, or has not begun, nobody answers now.
             if isWaiting { return breakOff() }

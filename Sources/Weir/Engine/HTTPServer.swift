@@ -32,6 +32,8 @@ final class HTTPServer: Sendable {
         var accessLog: AccessLog?
         /// The limits and pools of its routes.
         var flow: FlowControl?
+        /// Opens a loop's way to the store of limits.
+        var openStore: (@Sendable (EventLoop) -> LoopStore)?
         /// Where its routes pass requests on to.
         var upstreams: [Upstream] = []
     }
@@ -80,7 +82,8 @@ final class HTTPServer: Sendable {
             streams: Quota(max: plan.settings.streamsMax.resolved(automatic: plan.connectionsMax)),
             tunnels: Quota(max: plan.settings.tunnelsMax.resolved(automatic: plan.connectionsMax / 2)),
             accessLog: plan.accessLog,
-            flow: plan.flow
+            flow: plan.flow,
+            openStore: plan.openStore
         )
         var loops: [EventLoop] = []
         for index in 0..<plan.loopCount {
@@ -139,6 +142,9 @@ final class HTTPServer: Sendable {
     func start() throws(SystemCallError) {
         loops.first?.acceptPolicy?.countOtherDescriptors()
         if let first = serverLoops.first { first.loop.submit { _ in first.beginProbing() } }
+        for serverLoop in serverLoops where serverLoop.store != nil {
+            serverLoop.loop.submit { _ in serverLoop.store?.start() }
+        }
         for loop in loops {
             let thread = try SystemThread.start { loop.run() }
             let handle = ThreadHandle(thread)
@@ -159,6 +165,14 @@ final class HTTPServer: Sendable {
         guard shared.snapshots.publish(next, replacing: expected) else { return false }
         for loop in loops { loop.submit { _ in } }
         return true
+    }
+
+    /// Publishes what `compile` makes of a version that follows the present one, whoever else publishes meanwhile.
+    func republish(_ compile: (_ version: UInt64) throws(AppError) -> Snapshot) throws(AppError) {
+        while true {
+            let present = shared.snapshots.publishedVersion
+            if publish(try compile(present + 1), replacing: present) { return }
+        }
     }
 
     /// Takes no more connections, and closes those that are idle; requests in flight go on.

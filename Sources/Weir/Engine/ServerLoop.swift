@@ -28,6 +28,8 @@ final class ServerLoop: @unchecked Sendable {
     let accessLog: AccessRecorder?
     /// Nil for a server that neither limits nor queues.
     let flow: FlowControl?
+    /// Nil for a server whose limits are all its own.
+    let store: StoreClient?
     /// What executes on this loop, and has.
     let execution: ExecutionIntegral
     let events: UnsafeMutablePointer<ChannelEvents>
@@ -84,6 +86,7 @@ final class ServerLoop: @unchecked Sendable {
         proxyEvents.initialize(to: ProxyExchange.events)
         pools = shared.upstreams.map { [proxyEvents] in UpstreamPool($0, loop: loop, events: proxyEvents) }
         flow = shared.flow
+        store = shared.openStore.map { open in StoreClient(open(loop)) }
         execution = ExecutionIntegral(now: loop.clock.now)
         clientPools = ClientPools(shared.upstreams, loop: loop)
         accessLog = shared.accessLog?.recorders[loop.index]
@@ -209,6 +212,7 @@ final class ServerLoop: @unchecked Sendable {
         probeTimer = nil
         for pool in pools { pool.end() }
         clientPools.end()
+        store?.stop()
         recycle()
         for task in state.pointee.activeTasks { task.end() }
         state.pointee.activeTasks = []

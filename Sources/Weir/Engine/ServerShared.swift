@@ -30,6 +30,8 @@ final class ServerShared: Sendable {
     let accessLog: AccessLog?
     /// The limits and pools of its routes; nil for a server that neither limits nor queues.
     let flow: FlowControl?
+    /// Opens a loop's way to the store of limits; nil for none.
+    let openStore: (@Sendable (EventLoop) -> LoopStore)?
     /// Relaxed: it publishes nothing, and has only to be seen soon.
     private let stage = Atomic<UInt8>(Stage.serving.rawValue)
 
@@ -43,7 +45,8 @@ final class ServerShared: Sendable {
         streams: Quota,
         tunnels: Quota,
         accessLog: AccessLog?,
-        flow: FlowControl?
+        flow: FlowControl?,
+        openStore: (@Sendable (EventLoop) -> LoopStore)?
     ) {
         self.configuration = configuration
         self.logger = logger
@@ -55,6 +58,7 @@ final class ServerShared: Sendable {
         self.tunnels = tunnels
         self.accessLog = accessLog
         self.flow = flow
+        self.openStore = openStore
     }
 
     func advance(to next: Stage) {

@@ -42,16 +42,12 @@ final class FlowControl: Sendable {
     /// The field that says a request's class, in lower case; empty for none.
     let priorityHeader: [UInt8]
     let keyHash: KeyHash
-    private let made: Mutex<Made>
+    private let madePools: Mutex<[(declared: DeclaredPool?, pool: NamedPool)]>
+    private let limits: Mutex<MadeLimits>
     /// How near the pod is to its memory limit: `MemoryPressureLevel`. Relaxed: it publishes nothing.
     private let memory = Atomic<UInt8>(0)
     /// `weir_utilization_ratio`, as the bit pattern of a double. Relaxed: it publishes nothing.
     private let utilizationBits = Atomic<UInt64>(0)
-
-    private struct Made {
-        var limits: [(declared: DeclaredLimit, limiter: Limiter)] = []
-        var pools: [(declared: DeclaredPool?, pool: NamedPool)] = []
-    }
 
     /// A pool and what its metrics are called.
     struct NamedPool: Sendable {
@@ -88,22 +84,23 @@ final class FlowControl: Sendable {
         priorityHeader = Array(settings.admission.priorityHeader.lowercased().utf8)
         var generator = SystemRandomNumberGenerator()
         keyHash = KeyHash(seed: (generator.next(), generator.next()))
-        made = Mutex(Made(pools: [(nil, NamedPool(name: Self.podName, pool: pod))]))
+        madePools = Mutex([(nil, NamedPool(name: Self.podName, pool: pod))])
+        limits = Mutex(MadeLimits(settings.rateLimiting))
         global = settings.rateLimiting.limits.map { DeclaredLimit($0) }
     }
 
     /// The pool of a route: the declared one, made when it is met first and named after that route, or the pod's.
     func pool(of declared: DeclaredPool?, pattern: String, now: Nanoseconds) -> AdmissionPool {
         guard let declared else { return pod }
-        return made.withLock { made in
-            if let known = made.pools.first(where: { $0.declared === declared }) { return known.pool.pool }
+        return madePools.withLock { pools in
+            if let known = pools.first(where: { $0.declared === declared }) { return known.pool.pool }
             let pool = AdmissionPool(
                 limit: declared.limit,
                 queueLimit: declared.queueMax,
                 peakWindow: settings.admission.peakWindow.nanosecondsClamped,
                 now: now
             )
-            made.pools.append((declared, NamedPool(name: Self.free(pattern, made.pools), pool: pool)))
+            pools.append((declared, NamedPool(name: Self.free(pattern, pools), pool: pool)))
             return pool
         }
     }
@@ -119,34 +116,28 @@ final class FlowControl: Sendable {
         return name
     }
 
-    /// The limiters of a route: the server's, then its own, each made when it is met first. Its number is the same on
-    /// every route.
-    func limiters(of declared: [DeclaredLimit], now: Nanoseconds) -> [(number: Int, limiter: Limiter)] {
-        made.withLock { made in
-            (global + declared).map { declared in
-                if let known = made.limits.firstIndex(where: { $0.declared === declared }) {
-                    return (known, made.limits[known].limiter)
-                }
-                let limiter = Limiter(
-                    share(of: declared.limit.limit),
-                    tableBytes: settings.rateLimiting.tableBytes,
-                    now: now
-                )
-                made.limits.append((declared, limiter))
-                return (made.limits.count - 1, limiter)
-            }
-        }
+    /// The limits of a route: the server's, then its own, each made when it is met first.
+    ///
+    /// - Parameter route: names the route that meets its limits first, alike on every replica.
+    func limits(of declared: [DeclaredLimit], route: String, now: Nanoseconds) -> [AppliedLimit] {
+        limits.withLock { $0.apply(global, route: nil, now: now) + $0.apply(declared, route: route, now: now) }
     }
 
-    /// A limit without key is divided by the number of replicas where it is the cluster's.
-    private func share(of limit: WeirFlow.RateLimit) -> WeirFlow.RateLimit {
-        guard settings.rateLimiting.scope == .cluster, limit.key == .none else { return limit }
-        return limit.divided(by: UInt64(settings.rateLimiting.replicas))
+    /// What the store counts, once all routes have met their limits.
+    var storeLimits: [StoreLimit] { limits.withLock { $0.stored } }
+
+    /// Takes how many replicas a provider sees now; see `divideAnew`.
+    func observeReplicas(_ count: Int, now: Nanoseconds) {
+        limits.withLock { $0.observeReplicas(count, now: now) }
     }
 
-    var pools: [NamedPool] { made.withLock { $0.pools.map(\.pool) } }
+    /// Divides the limits of the cluster by the replicas that count now; true if routes are to be compiled anew with
+    /// what has come of it.
+    func divideAnew(now: Nanoseconds) -> Bool { limits.withLock { $0.divideAnew(now: now) } }
 
-    var limiters: [Limiter] { made.withLock { $0.limits.map(\.limiter) } }
+    var pools: [NamedPool] { madePools.withLock { $0.map(\.pool) } }
+
+    var limiters: [Limiter] { limits.withLock { $0.limiters } }
 
     /// How near the pod is to its memory limit.
     var memoryPressure: MemoryPressureLevel {

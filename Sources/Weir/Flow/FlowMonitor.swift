@@ -12,6 +12,7 @@ import WeirMetrics
 final class FlowMonitor: Sendable {
     private let flow: FlowControl
     private let server: HTTPServer
+    private let republish: @Sendable () -> Void
     private let stop = Monitor(Stop())
 
     private struct Stop {
@@ -19,9 +20,11 @@ final class FlowMonitor: Sendable {
         var hasEnded = true
     }
 
-    init(_ flow: FlowControl, _ server: HTTPServer) {
+    /// - Parameter republish: has the loops run what has come of the limits.
+    init(_ flow: FlowControl, _ server: HTTPServer, republish: @escaping @Sendable () -> Void) {
         self.flow = flow
         self.server = server
+        self.republish = republish
     }
 
     func start() throws(SystemCallError) {
@@ -56,7 +59,9 @@ final class FlowMonitor: Sendable {
         while stop.wait(timeout: .nanoseconds(Int64(AutoConcurrency.updateInterval)), for: { $0.isAsked ? true : nil })
             == nil
         {
-            looks.look(now: LoopClock.monotonic.now)
+            let now = LoopClock.monotonic.now
+            looks.look(now: now)
+            if flow.divideAnew(now: now) { republish() }
         }
         stop.change { stop in
             stop.hasEnded = true

@@ -9,10 +9,15 @@ import WeirMetrics
 enum AdmissionSlot: UInt8 {
     /// Not in a pool: it has not asked, was refused, is over, or its route has no pool.
     case none
+    /// Not in a pool yet: the store is asked for its limits, and it is owed an answer.
+    case checking
     /// In a pool's queue.
     case waiting
     /// It runs, and holds one of the pool's places.
     case held
+
+    /// Whether somebody will say that it goes on; until then its body stays where it is.
+    var waits: Bool { self == .waiting || self == .checking }
 }
 
 /// Why a request may not run.

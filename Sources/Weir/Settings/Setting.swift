@@ -27,6 +27,9 @@ package struct Setting: Sendable {
     /// Whether the value must not be shown.
     package let isSecret: Bool
 
+    /// What people may see of a value's text.
+    private let shown: @Sendable (String) -> String
+
     /// The value as it would be written in the environment.
     package let text: @Sendable (Settings) -> String
 
@@ -47,6 +50,7 @@ package struct Setting: Sendable {
         self.summary = summary
         self.seenIn = seenIn
         self.isSecret = isSecret
+        self.shown = form.shown
         self.expected = form.expected
         self.reason = form.reason
         self.text = { settings in form.format(settings[keyPath: path]) }
@@ -63,10 +67,10 @@ package struct Setting: Sendable {
     /// What stands where a secret is not shown.
     static let mask = "***"
 
-    /// The value as people may see it: as in the environment, a secret that is set as `***`.
+    /// The value as people may see it: as in the environment, a secret that is set, or stands in a URL, as `***`.
     package func shownText(_ settings: Settings) -> String {
         let text = text(settings)
-        return isSecret && !text.isEmpty ? Self.mask : text
+        return isSecret && !text.isEmpty ? Self.mask : shown(text)
     }
 
     /// The row of the table in docs/configuration.md.

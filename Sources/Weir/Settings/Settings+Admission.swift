@@ -59,12 +59,20 @@ extension Settings {
         /// Refusals always do.
         public var writesFields = true
 
-        /// Whether limits without a key are for this pod or divided by the number of replicas.
-        /// `WEIR_RATE_LIMIT_SCOPE`, default `pod`.
+        /// Whether limits are for this pod or for the cluster: counted in ``redis``, or, without it, divided by the
+        /// number of replicas, and then none may have a key. `WEIR_RATE_LIMIT_SCOPE`, default `pod`.
         public var scope: RateLimitScope = .pod
 
         /// How many replicas there are. `WEIR_REPLICAS`, default 1, 1 to 100000.
         public var replicas = 1
+
+        /// Where the limits of the cluster are counted: `redis://user:password@host:6379/0` or `unix:/path`; empty for
+        /// nowhere. `WEIR_REDIS`, default none. It needs ``App/countLimits(in:)``. Its user and password are shown masked.
+        public var redis = ""
+
+        /// How long Redis may take to answer for a request; then this replica's share of the limit decides.
+        /// `WEIR_REDIS_BUDGET`, default 20 ms, 1 ms to 1 s.
+        public var redisBudget: Duration = .milliseconds(20)
 
         /// Creates the default settings: no limit.
         public init() {}
@@ -74,7 +82,7 @@ extension Settings {
     public enum RateLimitScope: String, Sendable, CaseIterable {
         /// Each pod has the whole limit.
         case pod
-        /// All replicas together: each has its share.
+        /// All replicas together.
         case cluster
     }
 }

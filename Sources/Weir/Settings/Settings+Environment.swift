@@ -79,6 +79,13 @@ extension Settings {
         if admission.memoryCriticalPercent < admission.memoryShedPercent {
             throw conflict("WEIR_MEMORY_CRITICAL", "WEIR_MEMORY_SHED", "a share not below that for sheddable requests")
         }
+        if !rateLimiting.redis.isEmpty, rateLimiting.scope == .pod {
+            throw conflict("WEIR_REDIS", "WEIR_RATE_LIMIT_SCOPE", "the scope cluster, whose limits Redis counts")
+        }
+        for limit in rateLimiting.limits {
+            guard let reason = rateLimiting.clusterFault(of: limit) else { continue }
+            throw .refused(name: "WEIR_RATE_LIMIT", value: limit.description, reason: reason)
+        }
         // The kernel would let both bind (SO_REUSEPORT) and hand probes and requests to either at random.
         if adminListen.contains(where: { !$0.isChosenByKernel && listen.contains($0) }) {
             throw conflict("WEIR_ADMIN_LISTEN", "WEIR_LISTEN", "different addresses for probes and for requests")
@@ -86,7 +93,7 @@ extension Settings {
     }
 
     private func conflict(_ name: String, _ otherName: String, _ expected: String) -> SettingsError {
-        let text = { name in Self.table.first { $0.name == name }?.text(self) ?? "" }
+        let text = { name in Self.table.first { $0.name == name }?.shownText(self) ?? "" }
         return .conflict(
             name: name,
             value: text(name),

@@ -157,13 +157,27 @@ extension Settings {
             "WEIR_RATE_LIMIT_SCOPE",
             \.rateLimiting.scope,
             .choice,
-            "Whether a limit without a key is for each pod, or divided by `WEIR_REPLICAS`"
+            "Whether limits are for each pod, or for the cluster: counted in `WEIR_REDIS`, else divided by `WEIR_REPLICAS`"
         ),
         Setting(
             "WEIR_REPLICAS",
             \.rateLimiting.replicas,
             .number(1...100_000),
             "How many replicas share a limit of the cluster"
+        ),
+        Setting(
+            "WEIR_REDIS",
+            \.rateLimiting.redis,
+            .storePlace,
+            "Where limits of the cluster are counted: `redis://user:password@host:6379/0` or `unix:/run/redis.sock`",
+            seenIn: "`weir_redis_connected`, `weir_redis_checks_total`"
+        ),
+        Setting(
+            "WEIR_REDIS_BUDGET",
+            \.rateLimiting.redisBudget,
+            .duration(.milliseconds(1) ... .seconds(1)),
+            "How long Redis may take to answer for a request; then this replica's share of the limit decides",
+            seenIn: #"`weir_redis_fallbacks_total{reason="slow"}`"#
         ),
     ]
 

@@ -12,7 +12,8 @@ extension App {
     package func replay(_ script: [UInt8], rounds: Int, connections: Int) throws -> Int {
         var settings = settings
         settings.limits.requestsPerConnection = .max
-        let (snapshot, hold) = try hold(settings)
+        let hold = hold()
+        let snapshot = try hold.snapshot(settings)
         var sentByteCount = 0
         let poller = ReplayPoller(script: script, rounds: rounds) { sentByteCount += $0.count }
         // Its thread does not run, so that the loop's part alone is counted; with a ring that holds all, as the path of

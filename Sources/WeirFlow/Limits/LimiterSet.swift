@@ -39,33 +39,13 @@ package struct LimiterSet: Sendable {
         for index in 0..<count {
             decisions[index] = limiter(index) { $0.take(key: keys[index], cost: cost, now: now) }
             if decisions[index].isAllowed { continue }
-            giveBack(0..<index, keys: keys, cost: cost, now: now, decisions: &decisions)
+            for taken in 0..<index {
+                limiter(taken) { $0.giveBack(key: keys[taken], cost: cost, now: now) }
+                decisions[taken] = limiter(taken) { $0.peek(key: keys[taken], cost: cost, now: now) }
+            }
             return index
         }
         return nil
-    }
-
-    /// Undoes a `takeAll` with the same arguments that no limiter refused; the decisions then say what is left.
-    package func giveBackAll(
-        keys: Span<UInt64>,
-        cost: UInt64 = 1,
-        now: Nanoseconds,
-        decisions: inout MutableSpan<LimitDecision>
-    ) {
-        giveBack(0..<count, keys: keys, cost: cost, now: now, decisions: &decisions)
-    }
-
-    private func giveBack(
-        _ taken: Range<Int>,
-        keys: Span<UInt64>,
-        cost: UInt64,
-        now: Nanoseconds,
-        decisions: inout MutableSpan<LimitDecision>
-    ) {
-        for index in taken {
-            limiter(index) { $0.giveBack(key: keys[index], cost: cost, now: now) }
-            decisions[index] = limiter(index) { $0.peek(key: keys[index], cost: cost, now: now) }
-        }
     }
 
     private func peekAll(

@@ -57,6 +57,22 @@ extension ValueForm where Value == String {
         )
     }
 
+    /// The place of a store, or nothing. What a place looks like, the store itself knows.
+    static var storePlace: Self {
+        let bytesMax = 1024
+        return Self(
+            unit: "URL",
+            range: "at most \(bytesMax) bytes",
+            expected: "redis://host:6379, redis://user:password@host:6379/0 or unix:/path, at most \(bytesMax) bytes",
+            parse: { text in
+                let isVisible = text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+                return isVisible && text.utf8.count <= bytesMax ? text : nil
+            },
+            format: { $0 },
+            shown: { $0.withoutUserInfo }
+        )
+    }
+
     /// Visible ASCII that nobody guesses.
     static var secret: Self {
         let lengths = 16...512

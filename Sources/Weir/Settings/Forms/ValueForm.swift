@@ -20,6 +20,9 @@ struct ValueForm<Value>: Sendable {
 
     /// Why exactly `parse` reads nothing from a text, where the form can tell.
     var reason: @Sendable (String) -> String? = { _ in nil }
+
+    /// What people may see of a text that was read.
+    var shown: @Sendable (String) -> String = { $0 }
 }
 
 extension ValueForm where Value == Int {
