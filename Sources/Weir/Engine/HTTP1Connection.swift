@@ -352,7 +352,6 @@ final class HTTP1Connection: @unchecked Sendable {
             exchange.inputFailure = .disconnected
             exchange.isAbandoned.store(true, ordering: .relaxed)
             exchange.cancel()
-            if !exchange.isHandlerRunning { owner.leave(exchange, now: loop.instant) }
             // Also if it was cancelled before: whoever waits on this connection waits no longer.
             exchange.wakeReader()
             exchange.wakeWriter()

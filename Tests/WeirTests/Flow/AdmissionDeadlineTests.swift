@@ -22,6 +22,7 @@ import WeirTestSupport
         app.handle(.loop, "/next", [.unqueued]) { _, _ in .text("next") }
         try await app.test { client async throws in
             async let held = client.get("/hold")
+            defer { hold.gate.open() }
             try #require(await client.untilExecuting(1))
             let responses = try await client.exchange(
                 "GET / HTTP/1.1\r\nHost: h\r\n\r\nGET /next HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
@@ -43,6 +44,7 @@ import WeirTestSupport
         app.handleBody(kind, "/", [Self.short]) { body, _ in .text("\(body.count)") }
         try await app.test { client async throws in
             async let held = client.get("/hold")
+            defer { hold.gate.open() }
             try #require(await client.untilExecuting(1))
             let raw = try client.raw()
             raw.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\nthe first of it")
@@ -93,13 +95,16 @@ import WeirTestSupport
     @Test(arguments: [HandlerKind.workers, .async, .asyncOnWorkers])
     func `a response that flows beyond its deadline leaves the pool`(kind: HandlerKind) async throws {
         let gate = Gate()
+        let begun = Gate()
         let app = makeApp {
             $0.admission.concurrency = .exactly(1)
             $0.admission.queueMax = .exactly(1)
         }
-        app.handle(kind, "/stream", [Self.short]) { _, _ in
+        // Long enough that a slow machine begins in time.
+        app.handle(kind, "/stream", [.deadline(.milliseconds(500))]) { _, _ in
             .stream { writer in
                 try await writer.write("a")
+                begun.open()
                 while !gate.hasOpened { try await Task.sleep(for: .milliseconds(1)) }
                 try await writer.write("b")
             }
@@ -107,7 +112,8 @@ import WeirTestSupport
         app.handle(.loop, "/next") { _, _ in .text("next") }
         try await app.test { client async throws in
             async let stream = client.get("/stream")
-            try #require(await client.untilExecuting(1))
+            defer { gate.open() }
+            try #require(await eventuallyTrue { begun.hasOpened })
             async let next = client.get("/next")
             #expect(try await next.text == "next")
             #expect(!gate.hasOpened)
@@ -131,6 +137,7 @@ import WeirTestSupport
             // What the pool knows of how long an execution takes, it has from this one.
             #expect(try await client.get("/slow").text == "slow")
             async let held = client.get("/hold")
+            defer { hold.gate.open() }
             try #require(await client.untilExecuting(1))
             async let first = client.get("/slow")
             #expect(await client.untilQueued(1))

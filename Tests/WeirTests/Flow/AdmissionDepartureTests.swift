@@ -42,6 +42,7 @@ import WeirTestSupport
         app.handle(.loop, "/last") { _, _ in .text("last") }
         try await app.test { client async throws in
             async let held = client.get("/hold")
+            defer { hold.gate.open() }
             try #require(await client.untilExecuting(1))
             let raw = try client.raw()
             raw.send(sent)

@@ -14,6 +14,7 @@ import WeirMetrics
     ) async throws {
         try await app.test { client async throws in
             async let held = client.get("/hold")
+            defer { hold.gate.open() }
             try #require(await client.untilExecuting(1))
             do {
                 try await body(client)
@@ -34,6 +35,7 @@ import WeirMetrics
         app.handle(kind, "/") { _, _ in .text("ran") }
         try await app.test { client async throws in
             async let held = client.get("/hold")
+            defer { hold.gate.open() }
             try #require(await client.untilExecuting(1))
             async let first = client.get("/")
             async let second = client.get("/")
@@ -108,6 +110,7 @@ import WeirMetrics
         app.handle(.loop, "/high", [.priority(.critical)]) { _, _ in .text("high") }
         try await app.test { client async throws in
             async let held = client.get("/hold")
+            defer { hold.gate.open() }
             try #require(await client.untilExecuting(1))
             let first = try client.raw()
             first.send("GET /low HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
@@ -137,6 +140,7 @@ import WeirMetrics
         app.handle(.loop, "/high", [.priority(.critical)]) { _, _ in .text("high") }
         try await app.test { client async throws in
             async let held = client.get("/hold")
+            defer { hold.gate.open() }
             try #require(await client.untilExecuting(1))
             async let low = client.post("/low", body: [UInt8](repeating: 1, count: 200_000))
             #expect(await client.untilQueued(1))
@@ -171,6 +175,7 @@ import WeirMetrics
         app.handle(.loop, "/other") { _, _ in .text("other") }
         try await app.test { client async throws in
             async let held = client.get("/hold")
+            defer { hold.gate.open() }
             try #require(await client.untilExecuting(1))
             async let other = client.get("/other")
             #expect(await client.untilQueued(1))
@@ -214,6 +219,7 @@ import WeirMetrics
             #expect(client.pools.map(\.limit) == [1, 1, 3, 5])
             #expect(client.pools.map(\.queueLimit) == [0, 0, 12, 20])
             async let held = client.get("/own/hold")
+            defer { hold.gate.open() }
             try #require(await eventuallyTrue { client.pools[1].executing == 1 })
             #expect(try await client.get("/own/same").status == 503)
             #expect(try await client.get("/").text == "pod")

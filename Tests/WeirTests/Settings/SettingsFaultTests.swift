@@ -231,7 +231,7 @@ struct Bounds: Sendable, CustomTestStringConvertible {
         ),
         (
             ["WEIR_PRIORITY_HEADER": "x priority"],
-            #"WEIR_PRIORITY_HEADER="x priority": expected a field's name of 1 to 64 letters, digits and hyphens, such as X-Priority"#
+            #"WEIR_PRIORITY_HEADER="x priority": expected a field name such as x-deadline, of at most 64 bytes, not one of Weir's own"#
         ),
         (
             ["WEIR_RATE_LIMIT": "1/s,2/s,3/s,4/s,5/s,6/s,7/s,8/s,9/s"],

@@ -72,7 +72,7 @@ import Weir
         ])
         let texts = settings.rateLimiting.limits.map(\.description)
         #expect(texts == ["1/m;by=client;name=client", "5/h;by=header:x-key;name=header"])
-        #expect(settings.admission.priorityHeader == "x-priority")
+        #expect(settings.admission.priorityHeader == "X-Priority")
         #expect(settings.rateLimiting.scope == .cluster && settings.rateLimiting.replicas == 3)
     }
 
