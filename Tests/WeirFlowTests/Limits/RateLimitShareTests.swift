@@ -24,7 +24,8 @@ import WeirTestSupport
         }
     }
 
-    private static func limit(_ rate: Rate, _ algorithm: RateLimitAlgorithm = .gcra, burst: UInt64? = nil) -> RateLimit {
+    private static func limit(_ rate: Rate, _ algorithm: RateLimitAlgorithm = .gcra, burst: UInt64? = nil) -> RateLimit
+    {
         RateLimit(name: "n", algorithm: algorithm, rate: rate, burst: burst, key: .none)
     }
 
@@ -35,31 +36,52 @@ import WeirTestSupport
         Share("one request for each", limit(.perMinute(7)), 7, .perMinute(1), burst: 1),
         Share(
             "fewer requests than replicas come less often",
-            limit(.perMinute(5)), 10, Rate(amount: 5, period: 600 * Rate.second), burst: 1
+            limit(.perMinute(5)),
+            10,
+            Rate(amount: 5, period: 600 * Rate.second),
+            burst: 1
         ),
         Share(
             "the longest period has its part",
-            limit(.perDay(50)), 1000, Rate(amount: 18, period: 365 * day), burst: 1
+            limit(.perDay(50)),
+            1000,
+            Rate(amount: 18, period: 365 * day),
+            burst: 1
         ),
         Share(
             "the longest period has at least one",
-            limit(Rate(amount: 1, period: 365 * day)), 100_000, Rate(amount: 1, period: 365 * day), burst: 1
+            limit(Rate(amount: 1, period: 365 * day)),
+            100_000,
+            Rate(amount: 1, period: 365 * day),
+            burst: 1
         ),
         Share(
             "nothing overflows",
-            limit(Rate(amount: 50, period: 365 * day)), .max, Rate(amount: 1, period: 365 * day), burst: 1
+            limit(Rate(amount: 50, period: 365 * day)),
+            .max,
+            Rate(amount: 1, period: 365 * day),
+            burst: 1
         ),
         Share(
             "a sliding window's quota is its amount",
-            limit(.perSecond(100), .slidingWindow), 3, .perSecond(33), burst: 33
+            limit(.perSecond(100), .slidingWindow),
+            3,
+            .perSecond(33),
+            burst: 33
         ),
         Share(
             "so it is over a longer period",
-            limit(.perSecond(2), .slidingWindow), 3, Rate(amount: 2, period: 3 * Rate.second), burst: 2
+            limit(.perSecond(2), .slidingWindow),
+            3,
+            Rate(amount: 2, period: 3 * Rate.second),
+            burst: 2
         ),
         Share(
             "a burst that the slower rate would not refill in a year is 1",
-            limit(Rate(amount: 199, period: day), burst: 365 * 199), 100, .perDay(1), burst: 1
+            limit(Rate(amount: 199, period: day), burst: 365 * 199),
+            100,
+            .perDay(1),
+            burst: 1
         ),
     ]
 

@@ -11,7 +11,8 @@ import WeirTestSupport
     private static let short = RouteOption.deadline(.milliseconds(30))
 
     @Test(arguments: HandlerKind.allCases)
-    func `a deadline that passes in the queue is one 504, and the handler does not run`(kind: HandlerKind) async throws {
+    func `a deadline that passes in the queue is one 504, and the handler does not run`(kind: HandlerKind) async throws
+    {
         let hold = Hold()
         let notes = Notes()
         let app = makeHeldApp(hold)

@@ -123,21 +123,22 @@ import WeirTestSupport
                 app.proxy("/up/*path", to: upstream)
                 app.handle(.loop, "/next") { _, _ in .text("next") }
             },
-            settings: { $0.admission.concurrency = .exactly(1) }
-        ) { client async throws in
-            for round in 1...3 {
-                let raw = try client.raw()
-                raw.send("GET /up/x HTTP/1.1\r\nHost: h\r\n\r\n")
-                #expect(await eventuallyTrue { gate.waitingCount == round })
-                #expect(client.pod.executing == 1)
-                async let next = client.get("/next")
-                #expect(await client.untilQueued(1))
-                raw.close()
-                #expect(try await next.text == "next")
-                #expect(await client.untilQuiet())
+            settings: { $0.admission.concurrency = .exactly(1) },
+            test: { client async throws in
+                for round in 1...3 {
+                    let raw = try client.raw()
+                    raw.send("GET /up/x HTTP/1.1\r\nHost: h\r\n\r\n")
+                    #expect(await eventuallyTrue { gate.waitingCount == round })
+                    #expect(client.pod.executing == 1)
+                    async let next = client.get("/next")
+                    #expect(await client.untilQueued(1))
+                    raw.close()
+                    #expect(try await next.text == "next")
+                    #expect(await client.untilQuiet())
+                }
+                gate.open()
             }
-            gate.open()
-        }
+        )
     }
 
     /// Two loops fill and leave one pool with one place: what is granted on one is given up on the other.
@@ -171,7 +172,9 @@ import WeirTestSupport
             #expect(await client.untilQuiet())
             for loop in 0..<2 {
                 let text = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
-                #expect(try WireResponse.all(in: await client.exchange(Array(text.utf8), on: loop)).map(\.text) == ["ran"])
+                #expect(
+                    try WireResponse.all(in: await client.exchange(Array(text.utf8), on: loop)).map(\.text) == ["ran"]
+                )
             }
             #expect(await client.untilQuiet())
         }

@@ -66,7 +66,8 @@ import WeirMetrics
             app.handle(.async, "/", [.limit(Self.few(1))], method: method) { _, _ in .text("ran") }
         }
         try await app.test { client async throws in
-            let first = "GET / HTTP/1.1\r\nHost: h\r\n\r\nPOST / HTTP/1.1\r\nHost: h\r\n\r\nHEAD / HTTP/1.1\r\nHost: h\r\n\r\n"
+            let first =
+                "GET / HTTP/1.1\r\nHost: h\r\n\r\nPOST / HTTP/1.1\r\nHost: h\r\n\r\nHEAD / HTTP/1.1\r\nHost: h\r\n\r\n"
             let second = """
                 GET / HTTP/1.1\r\nHost: h\r\n\r\nPOST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nbody!\
                 POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbody!\r\n0\r\n\r\n\
@@ -93,7 +94,8 @@ import WeirMetrics
             testDescription: "host, in any case, with any port",
             key: .host,
             requests: [
-                ("/y", ["Host": "a.example"], 200), ("/y", ["Host": "b.example"], 200), ("/y", ["Host": "A.Example"], 429),
+                ("/y", ["Host": "a.example"], 200), ("/y", ["Host": "b.example"], 200),
+                ("/y", ["Host": "A.Example"], 429),
                 ("/x/1", ["Host": "a.example:8080"], 429), ("/y", ["Host": "[fd00::1]:80"], 200),
                 ("/y", ["Host": "[fd00::1]"], 429), ("/y", ["Host": "[fd00::2]"], 200),
             ]
@@ -165,7 +167,8 @@ import WeirMetrics
 
     @Test func `where one limit refuses none is charged`() async throws {
         let app = makeApp()
-        app.handle(.loop, "/", [.limit(Self.few(2)), .limit(Self.few(1), by: .header("x-key"))]) { _, _ in .text("ran") }
+        app.handle(.loop, "/", [.limit(Self.few(2)), .limit(Self.few(1), by: .header("x-key"))]) { _, _ in .text("ran")
+        }
         try await app.test { client async throws in
             var requests: [(target: String, headers: Headers)] = [("/", ["X-Key": "a"])]
             for _ in 0..<5 { requests.append(("/", ["X-Key": "a"])) }

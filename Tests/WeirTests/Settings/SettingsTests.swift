@@ -59,7 +59,8 @@ import Weir
     }
 
     @Test(arguments: [
-        ("64", Settings.Concurrency.exactly(64)), ("256/cpu", .perCPU(256)), ("2/CPU", .perCPU(2)), ("AUTO", .automatic),
+        ("64", Settings.Concurrency.exactly(64)), ("256/cpu", .perCPU(256)), ("2/CPU", .perCPU(2)),
+        ("AUTO", .automatic),
     ])
     func `a concurrency is a number, so many for each CPU, or found`(text: String, value: Settings.Concurrency) throws {
         #expect(try Settings(environment: ["WEIR_CONCURRENCY": text]).admission.concurrency == value)
