@@ -9,7 +9,8 @@ import WeirMetrics
         let shard = MetricsShard()
         shard.durations.record(route: 0, method: 2, status: 201, nanoseconds: 3_000_001)
         let text = Exposition(shards: [shard]).text
-        let histogram = text.suffix(from: "# HELP http_server_request_duration_seconds")
+        let rest = text.suffix(from: "# HELP http_server_request_duration_seconds")
+        let histogram = rest.dropLast(rest.suffix(from: "# HELP weir_").count)
         let labels = #"http_request_method="POST",http_route="/0",http_response_status_code="201""#
         let name = "http_server_request_duration_seconds"
         let buckets = DurationHistogramsTests.bounds.enumerated().map { index, bound in

@@ -100,8 +100,9 @@ extension LimitDecision {
         return wait == Self.never ? nil : Self.seconds(wait)
     }
 
-    /// Rounded up, so that who waits as long as that has waited long enough.
+    /// Rounded up, so that who waits as long as that has waited long enough. The wait itself has been rounded up to the
+    /// nanosecond: a second and one nanosecond is a second.
     static func seconds(_ wait: Nanoseconds) -> UInt64 {
-        wait / WeirFlow.Rate.second + (wait % WeirFlow.Rate.second == 0 ? 0 : 1)
+        wait < 2 ? wait : (wait &- 2) / WeirFlow.Rate.second &+ 1
     }
 }

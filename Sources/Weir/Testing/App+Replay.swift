@@ -13,7 +13,8 @@ extension App {
         var settings = settings
         settings.limits.requestsPerConnection = .max
         let hold = hold()
-        let snapshot = try hold.snapshot(settings)
+        let flow = FlowControl(settings, cpus: 1, loops: 1, now: 0)
+        let snapshot = try hold.snapshot(settings, flow: flow)
         var sentByteCount = 0
         let poller = ReplayPoller(script: script, rounds: rounds) { sentByteCount += $0.count }
         // Its thread does not run, so that the loop's part alone is counted; with a ring that holds all, as the path of
@@ -32,7 +33,8 @@ extension App {
                 pinsLoops: false,
                 clock: .manual(ManualClock()),
                 poller: .replay(Unmanaged.passUnretained(poller)),
-                accessLog: accessLog
+                accessLog: accessLog,
+                flow: flow
             ),
             snapshot: snapshot,
             workers: workers,

@@ -46,7 +46,8 @@ import WeirTestSupport
 
     @Test(arguments: [
         (LimitDecision(remaining: 12, resetAfter: 3 * second), "r=12;t=3"),
-        (LimitDecision(remaining: 12, resetAfter: 3 * second + 1), "r=12;t=4"),
+        (LimitDecision(remaining: 12, resetAfter: 3 * second + 1), "r=12;t=3"),
+        (LimitDecision(remaining: 12, resetAfter: 3 * second + 2), "r=12;t=4"),
         (LimitDecision(remaining: 1, resetAfter: 1), "r=1;t=1"),
         (LimitDecision(remaining: 2, resetAfter: 0), "r=2;t=0"),
         (LimitDecision(isAllowed: false, remaining: 0, retryAfter: 12 * second, resetAfter: 24 * second), "r=0;t=12"),

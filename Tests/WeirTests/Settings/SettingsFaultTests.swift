@@ -70,6 +70,8 @@ struct Bounds: Sendable, CustomTestStringConvertible {
         Bounds("WEIR_RATE_LIMIT_FIELDS", ["true", "off"], ["maybe", "2"]),
         Bounds("WEIR_RATE_LIMIT_SCOPE", ["pod", "CLUSTER"], ["node", "all"]),
         Bounds("WEIR_REPLICAS", ["1", "100000"], ["0", "100001", "auto", "-1"]),
+        Bounds("WEIR_REDIS", [], ["redis://10.0.0.9:6379 x", "redis://" + String(repeating: "a", count: 1020)]),
+        Bounds("WEIR_REDIS_BUDGET", ["1ms", "1s"], ["0", "1001ms", "soon"]),
         Bounds(
             "WEIR_CONCURRENCY",
             ["1", "1000000", "1/cpu", "256/CPU", "auto", "Auto"],
@@ -231,7 +233,7 @@ struct Bounds: Sendable, CustomTestStringConvertible {
         ),
         (
             ["WEIR_PRIORITY_HEADER": "x priority"],
-            #"WEIR_PRIORITY_HEADER="x priority": expected a field name such as x-deadline, of at most 64 bytes, not one of Weir's own"#
+            #"WEIR_PRIORITY_HEADER="x priority": expected a field name such as x-deadline, at most 64 bytes, unknown to Weir"#
         ),
         (
             ["WEIR_RATE_LIMIT": "1/s,2/s,3/s,4/s,5/s,6/s,7/s,8/s,9/s"],

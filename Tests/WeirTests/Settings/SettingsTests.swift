@@ -69,7 +69,7 @@ import Weir
     @Test func `rate limits and the priority's field are read in their one form`() throws {
         let settings = try Settings(environment: [
             "WEIR_RATE_LIMIT": " 1/60s;by=client , 5/h;by=header:X-Key ", "WEIR_PRIORITY_HEADER": "X-Priority",
-            "WEIR_RATE_LIMIT_SCOPE": "Cluster", "WEIR_REPLICAS": "3",
+            "WEIR_RATE_LIMIT_SCOPE": "Cluster", "WEIR_REPLICAS": "3", "WEIR_REDIS": "redis://10.0.0.9:6379",
         ])
         let texts = settings.rateLimiting.limits.map(\.description)
         #expect(texts == ["1/m;by=client;name=client", "5/h;by=header:x-key;name=header"])
