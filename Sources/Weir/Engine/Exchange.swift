@@ -70,6 +70,8 @@ final class Exchange: @unchecked Sendable {
     // Limits and admission
     /// Its place in a pool's queue.
     let ticket = AdmissionTicket()
+    /// `ticket` again, for where counting its references would cost more than what is done with it.
+    private let ticketReference: Unmanaged<AdmissionTicket>
     /// Where it stands in its pool; the pool is kept by the route, which the exchange keeps.
     var slot = AdmissionSlot.none
     /// What it waits for while it is `checking`.
@@ -180,6 +182,7 @@ final class Exchange: @unchecked Sendable {
         parts.initialize(to: Parts(decoder: ChunkedDecoder(limits: configuration.http)))
         headCapacity = 1024
         head = .allocate(byteCount: headCapacity, alignment: 16)
+        ticketReference = Unmanaged.passUnretained(ticket)
         ticket.owner = Unmanaged.passUnretained(self).toOpaque()
     }
 
@@ -236,6 +239,12 @@ final class Exchange: @unchecked Sendable {
         made.initialize(repeating: LimitDecision(), count: RouteLimits.limitsMax)
         decisions = made
         return made
+    }
+
+    /// Calls `body` with the ticket; counts no reference, as passing the property on would.
+    @inline(__always)
+    func withTicket<Result>(_ body: (AdmissionTicket) -> Result) -> Result {
+        ticketReference._withUnsafeGuaranteedRef(body)
     }
 
     /// Whether a handler runs, whoever takes its answer.

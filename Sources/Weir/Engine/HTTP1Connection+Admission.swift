@@ -64,8 +64,9 @@ extension HTTP1Connection {
 
     /// Runs the request, has it wait, or refuses it.
     func admit(_ exchange: Exchange, _ route: Route) {
-        guard let pool = route.pool else { return execute(exchange, route) }
-        switch owner.enter(exchange, pool, exchange.priority(of: route, isTrusted: isPeerTrusted)) {
+        guard let pool = route.poolReference else { return execute(exchange, route) }
+        let priority = owner.readsPriority ? exchange.priority(of: route, isTrusted: isPeerTrusted) : route.priority
+        switch pool._withUnsafeGuaranteedRef({ owner.enter(exchange, $0, priority) }) {
         case .admitted:
             execute(exchange, route)
         case .queued:

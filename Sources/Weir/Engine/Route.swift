@@ -39,6 +39,8 @@ final class Route: Sendable {
     let limits: RouteLimits?
     /// Nil for a route whose requests run at once, whatever else runs.
     let pool: AdmissionPool?
+    /// `pool` again, for where counting its references would have all loops write one word.
+    let poolReference: Unmanaged<AdmissionPool>?
     let priority: WeirFlow.Priority
     /// Whether the handler has the body whole or not at all.
     let collectsBody: Bool
@@ -72,6 +74,7 @@ final class Route: Sendable {
         self.upstreamIndex = upstreamIndex
         self.limits = limits
         self.pool = pool
+        poolReference = pool.map(Unmanaged.passUnretained)
         self.priority = priority
         collectsBody =
             switch handler {

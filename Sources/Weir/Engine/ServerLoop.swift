@@ -30,6 +30,10 @@ final class ServerLoop: @unchecked Sendable {
     let flow: FlowControl?
     /// Nil for a server whose limits are all its own.
     let store: StoreClient?
+    /// `flow` again, for where counting its references would have all loops write one word.
+    let flowReference: Unmanaged<FlowControl>?
+    /// Whether a field says a request's class.
+    let readsPriority: Bool
     /// What executes on this loop, and has.
     let execution: ExecutionIntegral
     let events: UnsafeMutablePointer<ChannelEvents>
@@ -86,6 +90,8 @@ final class ServerLoop: @unchecked Sendable {
         proxyEvents.initialize(to: ProxyExchange.events)
         pools = shared.upstreams.map { [proxyEvents] in UpstreamPool($0, loop: loop, events: proxyEvents) }
         flow = shared.flow
+        flowReference = shared.flow.map(Unmanaged.passUnretained)
+        readsPriority = shared.flow?.priorityHeader.isEmpty == false
         store = shared.openStore.map { open in StoreClient(open(loop)) }
         execution = ExecutionIntegral(now: loop.clock.now)
         clientPools = ClientPools(shared.upstreams, loop: loop)

@@ -139,6 +139,9 @@ final class FlowControl: Sendable {
 
     var limiters: [Limiter] { limits.withLock { $0.limiters } }
 
+    /// Whether the pod is near its memory limit: what each request asks.
+    var isShortOfMemory: Bool { memory.load(ordering: .relaxed) != 0 }
+
     /// How near the pod is to its memory limit.
     var memoryPressure: MemoryPressureLevel {
         get { MemoryPressureLevel(rawValue: Int(memory.load(ordering: .relaxed))) ?? .normal }

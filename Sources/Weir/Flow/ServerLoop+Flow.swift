@@ -37,11 +37,14 @@ extension ServerLoop {
     /// Asks for a place in the route's pool.
     func enter(_ exchange: Exchange, _ pool: AdmissionPool, _ priority: WeirFlow.Priority) -> Entry {
         metrics.increment(.requestsArrived)
-        if let flow = server.flow, flow.memoryPressure != .normal, sheds(priority, flow.memoryPressure) {
+        if let level = flowReference?._withUnsafeGuaranteedRef({ $0.isShortOfMemory ? $0.memoryPressure : nil }),
+            sheds(priority, level)
+        {
             return .refused(AdmissionRefused(reason: .memory, retryAfterSeconds: Self.memoryRetrySeconds))
         }
         let now = loop.now
-        switch pool.enter(exchange.ticket, priority: priority, deadline: exchange.deadline, now: now) {
+        let deadline = exchange.deadline
+        switch exchange.withTicket({ pool.enter($0, priority: priority, deadline: deadline, now: now) }) {
         case .admitted:
             begin(exchange, pool, now: now)
             return .admitted
