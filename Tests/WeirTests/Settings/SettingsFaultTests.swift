@@ -70,8 +70,12 @@ struct Bounds: Sendable, CustomTestStringConvertible {
         Bounds("WEIR_RATE_LIMIT_FIELDS", ["true", "off"], ["maybe", "2"]),
         Bounds("WEIR_RATE_LIMIT_SCOPE", ["pod", "CLUSTER"], ["node", "all"]),
         Bounds("WEIR_REPLICAS", ["1", "100000"], ["0", "100001", "auto", "-1"]),
-        Bounds("WEIR_REDIS", [], ["redis://10.0.0.9:6379 x", "redis://" + String(repeating: "a", count: 1020)]),
-        Bounds("WEIR_REDIS_BUDGET", ["1ms", "1s"], ["0", "1001ms", "soon"]),
+        Bounds(
+            "WEIR_REDIS",
+            ["redis://redis.shop.svc:6379/0", "unix:/" + String(repeating: "r", count: 1018)],
+            ["redis://redis.shop.svc\n:6379", "unix:/" + String(repeating: "r", count: 1019)]
+        ),
+        Bounds("WEIR_REDIS_BUDGET", ["1ms", "1s"], ["0", "1001ms"]),
         Bounds(
             "WEIR_CONCURRENCY",
             ["1", "1000000", "1/cpu", "256/CPU", "auto", "Auto"],
@@ -151,6 +155,7 @@ struct Bounds: Sendable, CustomTestStringConvertible {
             var environment = [bounds.name: value]
             // It needs the other, which has a row of its own.
             if bounds.name == "WEIR_PROXY_PROTOCOL" { environment["WEIR_TRUSTED_PROXIES"] = "loopback" }
+            if bounds.name == "WEIR_REDIS" { environment["WEIR_RATE_LIMIT_SCOPE"] = "cluster" }
             #expect(throws: Never.self, "\(value)") { try Settings(environment: environment) }
         }
         for value in bounds.bad {
