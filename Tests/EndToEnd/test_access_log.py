@@ -47,7 +47,7 @@ def entry_of(serve, log, data, method="GET", replies=True, **settings):
         if replies:
             wire.reply(method)
         else:
-            eventually(lambda: server.metric("weir_requests_executing") == 1, "the request executes")
+            eventually(lambda: server.metric('weir_requests_executing{pool="pod"}') == 1, "the request executes")
             wire.reset()
         return wait_for_entries(log, 1)[0]
 

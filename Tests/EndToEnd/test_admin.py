@@ -99,13 +99,13 @@ def test_gauges_follow_connections_and_requests(serve):
     for wire in wires:
         assert wire.get().status == 200
     eventually(lambda: server.metric("weir_connections_open") == 10, "all are counted as open")
-    assert server.metric("weir_requests_executing") == 0
+    assert server.metric('weir_requests_executing{pool="pod"}') == 0
     for wire in wires[:5]:
         wire.send(request("/sleep?ms=1000"))
-    eventually(lambda: server.metric("weir_requests_executing") == 5, "those that run are counted")
+    eventually(lambda: server.metric('weir_requests_executing{pool="pod"}') == 5, "those that run are counted")
     for wire in wires[:5]:
         assert wire.reply().status == 200
-    eventually(lambda: server.metric("weir_requests_executing") == 0, "those that ended are not counted")
+    eventually(lambda: server.metric('weir_requests_executing{pool="pod"}') == 0, "those that ended are not counted")
     for wire in wires:
         wire.close()
     eventually(lambda: server.metric("weir_connections_open") == 0, "none is counted any more")

@@ -166,7 +166,7 @@ def test_a_request_that_waited_for_a_connection_has_what_is_left_then(upstream, 
         first.send(request("/slow"))
         endpoint.wait_for_requests(1)
         second.send(request("/waits", headers=[f"{ENVOY}: 5000"]))
-        server.wait_for_metric("weir_requests_executing", 2)
+        server.wait_for_metric('weir_requests_executing{pool="pod"}', 2)
         time.sleep(0.2)
         endpoint.go.set()
         assert second.reply().status == 200

@@ -33,7 +33,7 @@ class Asking(threading.Thread):
 
 
 def wait_for_executing(server):
-    eventually(lambda: server.metric("weir_requests_executing") == 1, "the request is in the handler")
+    eventually(lambda: server.metric('weir_requests_executing{pool="pod"}') == 1, "the request is in the handler")
 
 
 def test_an_idle_service_is_drained_at_once_and_goes_on_until_the_signal(serve):

@@ -125,6 +125,6 @@ def test_downloads_of_clients_that_shut_their_side_and_leave_are_let_go(serve, f
             wire.send(request("/files/huge.bin"))
             wire.read_until(b"\r\n\r\n")
             wire.socket.shutdown(socket.SHUT_WR)
-            server.wait_for_metric("weir_requests_executing", 1)
+            server.wait_for_metric('weir_requests_executing{pool="pod"}', 1)
         eventually(lambda: server.metric("weir_connections_open") == 0, "the connection is gone")
     eventually(lambda: server.metric("process_open_fds") <= before, "no file stays open")

@@ -155,7 +155,7 @@ def test_every_client_gets_its_own_answer_or_an_honest_failure(upstream, gateway
     assert sum(client.failed for client in clients) > 10
     eventually(lambda: server.metric("weir_connections_open") == 0, "every client's connection is gone")
     metrics = server.metrics()
-    for name in ("weir_requests_executing", "weir_streams_active", "weir_tunnels_active"):
+    for name in ('weir_requests_executing{pool="pod"}', "weir_streams_active", "weir_tunnels_active"):
         assert metrics[name] == 0, name
     assert metrics["weir_connections_accepted_total"] == metrics["weir_connections_closed_total"]
     # The places of all connections were given back: once the endpoints behave, everybody is served at once.

@@ -160,7 +160,7 @@ def test_a_request_whose_endpoint_never_answers_is_cut_at_the_drain_timeout(upst
     server = gateway(upstream(script), WEIR_DRAIN_TIMEOUT="500ms")
     with server.connect() as wire:
         wire.send(request())
-        server.wait_for_metric("weir_requests_executing", 1)
+        server.wait_for_metric('weir_requests_executing{pool="pod"}', 1)
         server.signal()
         assert wire.read_to_end() == b""
     assert server.wait() == 0

@@ -265,7 +265,7 @@ def test_a_response_that_is_cut_off_is_broken_off(upstream, gateway, name, how, 
             rest = wire.read_to_end()
             assert len(rest) < 100 and not rest.endswith(b"0\r\n\r\n")
     with server.connect() as wire:
-        assert server.metric("weir_requests_executing") == 0
+        assert server.metric('weir_requests_executing{pool="pod"}') == 0
 
 
 @pytest.mark.parametrize("body", [b"zz\r\nhello\r\n0\r\n\r\n", b"-5\r\nhello\r\n0\r\n\r\n", b"4\r\nhello\r\n0\r\n\r\n",
@@ -343,7 +343,7 @@ def test_a_client_that_goes_away_cancels_the_request(upstream, gateway, how, whe
         getattr(wire, how)()
         endpoint.wait_for_end(0)
     assert endpoint.cancelled
-    eventually(lambda: server.metric("weir_requests_executing") == 0, "the request is over")
+    eventually(lambda: server.metric('weir_requests_executing{pool="pod"}') == 0, "the request is over")
     assert server.metric("weir_requests_cancelled_total") == 1
     endpoint.script = replying(answer())
     with server.connect() as wire:
@@ -364,7 +364,7 @@ def test_a_client_that_goes_away_while_more_of_it_waits_cancels_the_request(upst
         endpoint.wait_for_requests(1)
         getattr(wire, how)()
         endpoint.wait_for_end(0)
-    eventually(lambda: server.metric("weir_requests_executing") == 0, "the request is over")
+    eventually(lambda: server.metric('weir_requests_executing{pool="pod"}') == 0, "the request is over")
     assert server.metric("weir_requests_cancelled_total") == 1
     assert len(endpoint.requests) == 1
 

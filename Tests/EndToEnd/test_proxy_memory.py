@@ -171,7 +171,7 @@ def test_connections_that_come_and_go_leave_nothing_behind(upstream_process, gat
                        capture_output=True, timeout=30, check=True)
     eventually(lambda: server.metric("weir_connections_open") == 0, "every client's connection is gone")
     metrics = server.metrics()
-    assert metrics["weir_requests_executing"] == 0
+    assert metrics['weir_requests_executing{pool="pod"}'] == 0
     assert metrics["weir_connections_accepted_total"] == metrics["weir_connections_closed_total"]
     assert metrics["weir_buffer_bytes"] < 2 << 20
     assert metrics["process_open_fds"] < 140

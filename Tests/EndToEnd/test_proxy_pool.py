@@ -176,7 +176,7 @@ def test_who_goes_away_while_waiting_is_not_sent(upstream, gateway):
             wire.send(request(f"/{index}"))
             server.wait_for_metric("weir_requests_total", index + 1)
         second.close()
-        eventually(lambda: server.metric("weir_requests_executing") == 2, "it is given up")
+        eventually(lambda: server.metric('weir_requests_executing{pool="pod"}') == 2, "it is given up")
         endpoint.go.set()
         assert [first.reply().status, third.reply().status] == [200, 200]
     assert endpoint.targets == ["/0", "/2"]
