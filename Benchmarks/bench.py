@@ -21,6 +21,7 @@ import access_log
 import allocations
 import bodies
 import comparison
+import flow
 import footprint
 import instructions
 import proxy
@@ -59,6 +60,7 @@ MEASURES: dict[str, Measure] = {
     "pipelined": beside_nginx(comparison.PIPELINED),
     "async": beside_nginx(comparison.ASYNC),
     "blocking": beside_nginx(comparison.BLOCKING),
+    "flow": Measure(lambda products, plan: [flow.compare(products, plan)], ("hello",)),
     "access-log": Measure(lambda products, plan: [access_log.of_service(products, plan)], ("hello",)),
     "proxy": Measure(proxy.compare, ("weir",)),
     "proxy-access-log": Measure(lambda products, plan: [access_log.of_gateway(products, plan)], ("weir",)),

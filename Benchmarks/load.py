@@ -2,6 +2,7 @@
 """Load from wrk: one thread on a core of its own, 64 connections."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ class Plan:
     load_core: int
 
 
-def send(server: Server, path: str, plan: Plan, depth: int = 1) -> int:
+def send(server: Server, path: str, plan: Plan, depth: int = 1, headers: Sequence[str] = ()) -> int:
     """Loads `path` with `depth` requests at a time on each connection; gives how many requests were answered.
 
     Both servers close a connection after 1,000 requests and say so in the last response, so wrk opens the next one
@@ -31,7 +32,8 @@ def send(server: Server, path: str, plan: Plan, depth: int = 1) -> int:
     """
     pinned = ("taskset", "-c", str(plan.load_core))
     wrk = ("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{plan.seconds}s", "-s", SCRIPT)
-    result = run(*pinned, *wrk, server.url(path), "--", str(depth))
+    fields = (word for header in headers for word in ("-H", header))
+    result = run(*pinned, *wrk, *fields, server.url(path), "--", str(depth))
     counts = json.loads(result.stdout.splitlines()[-1])
     errors = {kind: count for kind, count in counts["errors"].items() if count}
     if errors:

@@ -16,6 +16,9 @@ package enum DemoRoutes {
         // Declared non-blocking: runs on the event loop.
         app.get("/hello", on: .loop) { _, _ in .text("Hello, world\n") }
 
+        // For health checks: in no pool, so that load never turns it away.
+        app.get("/ping", .unqueued, on: .loop) { _, _ in .text("Hello, world\n") }
+
         // Asynchronous: in a task of the event loop, suspends freely.
         app.get("/async") { _, context in
             await context.yield()
