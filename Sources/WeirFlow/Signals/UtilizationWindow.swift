@@ -40,8 +40,9 @@ package struct UtilizationCounters: Sendable {
 /// The utilization over the window behind now, from differences of counters.
 ///
 /// Offered load = arrivals × mean execution time / (window × limit). The mean is of those that were completed in the
-/// window. Where these are too few, it is of those since there were enough, or the mean age of those that execute, if
-/// that is more: of requests longer than the window there may be none that is complete.
+/// window. Where these are too few, it is of those since there were enough, or more if what executes tells so: of
+/// requests longer than the window there may be none that is complete. It tells the mean age, but no more than the time
+/// that was executed for each that began in the window: one long request among a few short ones is not the mean.
 package struct UtilizationWindow {
     private struct Sample {
         var counters: UtilizationCounters
@@ -55,6 +56,13 @@ package struct UtilizationWindow {
         func meanCompleted(since base: Sample) -> Double {
             let time = counters.execution.completedNanoseconds &- base.counters.execution.completedNanoseconds
             return Double(time) / Double(max(1, completions(since: base)))
+        }
+
+        /// Time executed for each request that has begun: a few long ones among many that were quick count as a few.
+        func meanBegun(since base: Sample) -> Double {
+            let time = counters.execution.requestNanoseconds &- base.counters.execution.requestNanoseconds
+            let begun = counters.execution.executing - base.counters.execution.executing
+            return Double(time) / Double(max(1, Int(clamping: completions(since: base)) + begun))
         }
 
         var meanAge: Double {
@@ -154,6 +162,6 @@ package struct UtilizationWindow {
     private func meanExecution(from base: Sample, to sample: Sample) -> Double {
         if sample.completions(since: base) >= Self.completionsEnough { return sample.meanCompleted(since: base) }
         let mean = meanBase.map { sample.meanCompleted(since: $0) } ?? 0
-        return max(mean, sample.meanAge)
+        return max(mean, min(sample.meanAge, sample.meanBegun(since: base)))
     }
 }

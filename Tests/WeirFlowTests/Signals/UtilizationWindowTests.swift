@@ -85,6 +85,22 @@ struct LoadScenario: Sendable, CustomTestStringConvertible {
         #expect(reading.offeredLoad == 0.5)
     }
 
+    @Test func `one long request among a few short ones is one place of the limit`() {
+        var window = UtilizationWindow()
+        for second in 0...60 as ClosedRange<UInt64> {
+            // One executes all the time; one a second comes and is gone at once.
+            let counters = Self.counters(
+                arrivals: 1 + second,
+                completions: second,
+                requestSeconds: second,
+                completedSeconds: 0,
+                executing: second == 0 ? 0 : 1
+            )
+            let reading = window.update(counters, now: second * Self.second)
+            #expect(reading.offeredLoad < 0.2)
+        }
+    }
+
     @Test func `requests that never end are a growing load`() {
         var window = UtilizationWindow()
         var last = 0.0
