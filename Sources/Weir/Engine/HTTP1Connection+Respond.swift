@@ -89,6 +89,8 @@ extension HTTP1Connection {
         readDeadline = .max
         exchange.connection = self
         exchange.route = nil
+        // Another request's, and of a route that may be gone.
+        exchange.limitsReference = nil
         exchange.peer = peer
         exchange.routeIndex = -1
         exchange.isAnsweredAtOnce = false

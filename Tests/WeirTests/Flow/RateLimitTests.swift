@@ -48,6 +48,17 @@ import WeirMetrics
         #expect(notes.all.count == 2)
     }
 
+    @Test func `an answer to what is no request says nothing of the limits of another`() async throws {
+        let app = makeApp()
+        app.handle(.loop, "/", [.limit(Self.few(5))]) { _, _ in .text("ran") }
+        try await app.test { client async throws in
+            #expect(try await client.get("/").headers["RateLimit"] != nil)
+            let response = try #require(try await client.exchange("GET / HTTP/9\r\n\r\n").first)
+            #expect(response.status >= 400 && response["Connection"] == "close")
+            #expect(response["RateLimit"] == nil && response["RateLimit-Policy"] == nil)
+        }
+    }
+
     @Test func `a wait of less than a second is rounded up to one`() async throws {
         let app = makeApp()
         app.handle(.loop, "/", [.limit(.gcra(.perSecond(2), burst: 1))]) { _, _ in .text("ran") }
