@@ -50,7 +50,7 @@ extension Exchange {
     /// What is left of the deadline. Once the response has begun, or while the request's body outlives the deadline,
     /// no instant ends the exchange: then what a new request would have.
     func timeLeft(at now: Nanoseconds) -> Nanoseconds {
-        guard output.isPending, stream == .none else { return budget }
+        guard output.isPending, stream == .none || input.isDone else { return budget }
         return deadline > now ? deadline &- now : 0
     }
 }

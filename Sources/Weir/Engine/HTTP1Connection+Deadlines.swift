@@ -142,7 +142,7 @@ extension HTTP1Connection {
         switch exchange.stream {
         case .none: return exchange.deadline
         case .response where exchange.output.isPending:
-            return bodyTakenAt &+ exchange.budget
+            return exchange.input.isDone ? exchange.deadline : bodyTakenAt &+ exchange.budget
         case .response, .tunnel: return .max
         }
     }
@@ -162,13 +162,13 @@ extension HTTP1Connection {
 
     private static let flowGrace: Nanoseconds = 1_000_000_000
 
-    /// The request is whole. If that took longer than its deadline, the response has the deadline from now on.
+    /// The request is whole. If that took longer than its deadline, the response has the deadline from now on. The request
+    /// has left its pool by then, so it stays among the streams: what runs is bounded by the one or the other.
     func restartDeadline(_ exchange: Exchange) {
         guard exchange.output.isPending, exchange.routeReference != nil else { return }
         switch exchange.sink {
         case .forward, .stream:
             guard exchange.stream == .response else { return }
-            leaveStream(exchange)
         case .collect:
             break
         case .discard:
