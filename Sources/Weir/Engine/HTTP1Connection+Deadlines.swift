@@ -182,7 +182,7 @@ extension HTTP1Connection {
         metrics.increment(.timeoutsDeadline)
         metrics.increment(.rejectedDeadlineExceeded)
         exchange.reason = .deadlineExceeded
-        answer(exchange, .gatewayTimeout, "the deadline had passed when the request came")
+        respondRefusal(exchange, AdmissionRefused(reason: .deadlineExceeded, retryAfterSeconds: 0))
     }
 
     /// Takes an exchange that is over out of the count.
