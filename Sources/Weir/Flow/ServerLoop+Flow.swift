@@ -91,8 +91,9 @@ extension ServerLoop {
         execution.end(begun: exchange.executesSince, now: now)
         reference._withUnsafeGuaranteedRef { pool in
             if let samples = server.flow?.samples, server.flow?.pod === pool {
-                // What the deadline cut off says nothing about how fast the service is, but that it is too slow.
-                if exchange.status == 504 {
+                // What the deadline cut off, or was turned away further on, says nothing about how fast the service is,
+                // but that it is too slow.
+                if exchange.status == 504 || exchange.status == 503 {
                     samples.recordFailure(loop: loop.index)
                 } else {
                     samples.record(loop: loop.index, latency: took, inFlight: pool.executingCount)

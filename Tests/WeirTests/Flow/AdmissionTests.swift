@@ -3,6 +3,7 @@
 
 import Testing
 import Weir
+import WeirFlow
 import WeirMetrics
 
 @Suite(.timeLimit(.minutes(2))) struct AdmissionTests {
@@ -228,6 +229,21 @@ import WeirMetrics
             #expect(try await held.text == "held")
             #expect(await client.untilQuiet())
             #expect(try await client.get("/own/same").text == "same")
+        }
+    }
+
+    @Test(arguments: [(200, 0), (404, 0), (503, 1), (504, 1)])
+    func `what was turned away further on is a failure to the search for the limit`(
+        status: Int,
+        failures: UInt64
+    ) async throws {
+        let app = makeApp { $0.admission.concurrency = .automatic }
+        app.handle(.loop, "/") { _, _ in .text("", status: Status(status)) }
+        try await app.test { client async throws in
+            #expect(try await client.get("/").status == status)
+            let latencies = try #require(client.latencies)
+            #expect(latencies.failureCount == failures)
+            #expect(latencies.endedCount == 1)
         }
     }
 }
