@@ -154,7 +154,7 @@ import WeirMetrics
     }
 
     @Test(arguments: [
-        (isTrusted: false, asks: "critical", class: Priority.default, isServed: false),
+        (isTrusted: false, asks: "critical", class: Weir.Priority.default, isServed: false),
         (isTrusted: true, asks: "critical", class: .default, isServed: true),
         (isTrusted: true, asks: "CRITICAL", class: .default, isServed: true),
         (isTrusted: false, asks: "sheddable", class: .critical, isServed: false),
@@ -164,7 +164,7 @@ import WeirMetrics
     func `a field lowers a class for anybody, and raises it for trusted proxies`(
         isTrusted: Bool,
         asks: String,
-        class: Priority,
+        class: Weir.Priority,
         isServed: Bool
     ) async throws {
         let hold = Hold()
