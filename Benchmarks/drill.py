@@ -17,7 +17,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -82,12 +82,12 @@ class Gateway:
     admin_port: int | None = None
 
 
-def weir(products: Products, service: int, core: int) -> Gateway:
+def weir(products: Products, service: int, core: int, settings_of_flow: Mapping[str, str] = WEIR_SETTINGS) -> Gateway:
     admin_port = free_port()
     settings = {
         "WEIR_UPSTREAM": f"http://127.0.0.1:{service}",
         "WEIR_ADMIN_LISTEN": f"127.0.0.1:{admin_port}",
-        **WEIR_SETTINGS,
+        **settings_of_flow,
     }
     return Gateway(weir_with(products.gateway, settings, products, core), admin_port)
 

@@ -46,8 +46,10 @@ public struct RateLimit: Sendable, Equatable {
 
     /// Spaces requests evenly beyond a burst (the generic cell rate algorithm, ITU-T I.371).
     ///
-    /// - Parameter burst: How many may come at once from rest, 1 to 1000000000, refilled within 365 days; the rate's
-    ///   amount where it is not given.
+    /// - Parameters:
+    ///   - rate: how many in which time.
+    ///   - burst: how many may come at once from rest, 1 to 1000000000, refilled within 365 days; the rate's amount where
+    ///     it is not given.
     public static func gcra(_ rate: Rate, burst: Int? = nil) -> RateLimit {
         RateLimit(.gcra, rate, burst)
     }

@@ -40,6 +40,7 @@ extension RouteOption {
     ///
     /// All routes of a group share its limit.
     /// - Parameters:
+    ///   - limit: how many, and how they are counted.
     ///   - key: what tells one client from another; `.none` counts all requests together.
     ///   - name: what the `RateLimit` fields call it; the key's kind where it is not given.
     public static func limit(_ limit: RateLimit, by key: RateLimitKey = .none, named name: String? = nil) -> RouteOption

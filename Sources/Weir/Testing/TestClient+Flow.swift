@@ -38,9 +38,6 @@ extension TestClient {
     /// What executes on all loops, in the eyes of `weir_execution_seconds_total`.
     package var executingCount: Int { Int(server.execution(now: LoopClock.monotonic.now).executing) }
 
-    /// What outlives its deadline, tunnels included.
-    package var streamCount: Int { server.shards.reduce(0) { $0 + $1.value(.streamsActive) } }
-
     /// What the concurrency limit is found from; nil where it is given.
     package var latencies: LatencyTotals? { server.shared.flow?.samples?.totals }
 

@@ -59,38 +59,6 @@ import WeirTestSupport
         }
     }
 
-    @Test func `what has left its pool as a stream with its body is counted as one until it is over`() async throws {
-        let notes = Notes()
-        let gate = Gate()
-        let app = makeApp()
-        // Asynchronous, so that it begins before the body is whole.
-        app.post("/", .deadline(.seconds(3))) { request, context async throws in
-            _ = try await request.body.collect()
-            notes.add("whole")
-            while !gate.hasOpened { try await context.sleep(for: .milliseconds(1)) }
-            return .text("done")
-        }
-        try await app.test { client async throws in
-            let raw = try client.raw()
-            raw.send("POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n")
-            // A body that does not flow is cut off at its deadline.
-            let isStream = await eventuallyTrue {
-                raw.send("1\r\nx\r\n")
-                return client.streamCount == 1
-            }
-            try #require(isStream)
-            #expect(client.pod.executing == 0)
-            raw.send("0\r\n\r\n")
-            try #require(await eventuallyTrue { !notes.all.isEmpty })
-            #expect(client.streamCount == 1)
-            gate.open()
-            let responses = try WireResponse.all(in: await raw.receiveToEnd())
-            #expect(responses.map(\.status) == [200])
-            #expect(await eventuallyTrue { client.streamCount == 0 })
-            #expect(await client.untilQuiet())
-        }
-    }
-
     @Test(arguments: [HandlerKind.workers, .async, .asyncOnWorkers])
     func `a handler that runs on behind its 504 keeps its place until it ends`(kind: HandlerKind) async throws {
         let gate = Gate()
