@@ -58,8 +58,15 @@ extension AutoConcurrency {
     /// The limit counts as used where one request in so many met it. Bursts are enough: only who met it is judged.
     static let boundShare: UInt64 = 10
 
-    /// One failure in so many requests is overload.
-    static let failureShare: UInt64 = 10
+    /// More failures than this share, beside those that are tolerated, are overload.
+    static let failuresMost = 0.1
+
+    /// How far the limit falls for failures until it is asked whether that helps: three steps, whose effect is more than
+    /// the noise of a window.
+    static let descentJudged = 0.75
+
+    /// What a window with fewer failures takes of what is tolerated.
+    static let toleranceFades = 0.1
 
     /// The largest step down for failures, the usual back-off of AIMD limits, and for how long the limit then grows
     /// by 1 only.

@@ -16,7 +16,7 @@
 ///
 /// ```
 ///  at L ─┬─ few requests met the limit ──────────────> L stays: nothing was learnt about it
-///        ├─ many failed ─────────────────────────────> L falls by their share
+///        ├─ many failed ─────────────────────────────> L falls by their share, and rises again if that cost throughput
 ///        ├─ R is about R0 ───────────────────────────> L × growth, and look again soon
 ///        └─ R is not as foretold, or a probe is due ─> probe for R0 ─> L = headroom × L × R0 / R
 /// ```
@@ -42,6 +42,17 @@ package struct AutoConcurrency {
     private var probeDue: Nanoseconds = 0
     private var isQueueBelowProbe = false
     private var cautiousUntil: Nanoseconds = 0
+
+    /// What held before the first of several steps down for failures.
+    private var descent: Descent?
+    /// The share of requests that fails whatever the limit is.
+    private var toleratedFailures = 0.0
+
+    private struct Descent {
+        let limit: Int
+        /// Requests that did not fail, for each second.
+        let throughput: Double
+    }
 
     private enum Phase {
         /// Until a queue shows. The next step puts a mistake right, so a rough look is enough.
@@ -81,9 +92,17 @@ package struct AutoConcurrency {
         let seen = totals - window.totals
         let elapsed = now &- window.start
         guard seen.endedCount >= max(Self.samplesLeast, 2 * UInt64(limit)) else { return limit }
-        if seen.failureCount * Self.failureShare > seen.endedCount {
-            retreat(seen, totals, now: now)
-        } else if case .probe(let cruiseLimit, let cruised, let since) = phase {
+        let failures = Double(seen.failureCount) / Double(seen.endedCount)
+        // Slowly: a window that has fewer by chance proves nothing.
+        toleratedFailures += min(0, failures - toleratedFailures) * Self.toleranceFades
+        // Beyond what chance does to a share of so few.
+        let noise = 2 * (toleratedFailures * (1 - toleratedFailures) / Double(seen.endedCount)).squareRoot()
+        if failures > toleratedFailures + Self.failuresMost + noise {
+            retreat(seen, totals, elapsed: elapsed, now: now)
+            return limit
+        }
+        descent = nil
+        if case .probe(let cruiseLimit, let cruised, let since) = phase {
             guard isExact(seen.all, elapsed: elapsed) else { return limit }
             endProbe(of: cruiseLimit, cruised, took: now &- since, found: seen.all, totals, now: now)
         } else if seen.bound.count * Self.boundShare >= seen.endedCount {
@@ -180,10 +199,31 @@ package struct AutoConcurrency {
         probeDue = now
     }
 
-    private mutating func retreat(_ seen: LatencyTotals, _ totals: LatencyTotals, now: Nanoseconds) {
+    /// Lowers the limit for failures. Fewer at once help where there are too many at once; where the throughput falls
+    /// with the limit instead, the failures have another reason, and the limit goes back to where it was.
+    private mutating func retreat(
+        _ seen: LatencyTotals,
+        _ totals: LatencyTotals,
+        elapsed: Nanoseconds,
+        now: Nanoseconds
+    ) {
         let failed = Double(seen.failureCount) / Double(seen.endedCount)
-        move(to: Double(limit) * (1 - min(failed, Self.retreatMost)), totals, now: now)
+        let throughput = Double(seen.endedCount - seen.failureCount) / (Double(max(1, elapsed)) / 1e9)
+        let start = descent ?? Descent(limit: limit, throughput: throughput)
+        let descended = Double(limit) / Double(start.limit)
         phase = .cruise
+        if descended <= Self.descentJudged {
+            descent = nil
+            // Halfway between what a limit that holds everything back costs, and nothing.
+            if start.throughput > 0, throughput < start.throughput * (1 + descended) / 2 {
+                toleratedFailures = failed
+                cautiousUntil = now
+                return move(to: Double(start.limit), totals, now: now)
+            }
+        } else {
+            descent = start
+        }
+        move(to: Double(limit) * (1 - min(failed, Self.retreatMost)), totals, now: now)
         cautiousUntil = now &+ Self.caution
     }
 

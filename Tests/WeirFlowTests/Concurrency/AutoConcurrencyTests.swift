@@ -171,6 +171,19 @@ struct ConcurrencyScenario: Sendable, CustomTestStringConvertible {
         #expect(Double(model.completed - before) >= 0.85 * 400 * 59)
     }
 
+    @Test(arguments: [0.11, 0.2, 0.5], [1, 2])
+    func `failures that no limit prevents do not starve the rest`(share: Double, seed: Int) {
+        // Nothing is short but places: the limit must grow to what executes.
+        var stage = ConcurrencyScenario.stage(1000, 0.05)
+        stage.offered = 400
+        stage.failingShare = share
+        var model = ServiceModel([stage], start: 4, seed: UInt64(seed))
+        model.run(until: 60)
+        let before = model.completed
+        model.run(until: 120)
+        #expect(Double(model.completed - before) >= 0.9 * 400 * (1 - share) * 60)
+    }
+
     @Test func `the limit stays between the least and the most`() {
         var narrow = ServiceModel([ConcurrencyScenario.demo], start: 100, least: 2, most: 8, seed: 1)
         #expect(narrow.limit == 8)

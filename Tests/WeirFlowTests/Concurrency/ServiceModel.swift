@@ -25,6 +25,8 @@ struct ServiceStage: Sendable {
     var isEven = false
     /// Requests that the service turns away itself while it works on as many as it can.
     var refuses = false
+    /// The share of the requests that time out after a second, whatever else goes on; they take no server meanwhile.
+    var failingShare = 0.0
 
     func seconds(_ random: inout SeededGenerator) -> Double {
         let uniform = Double.random(in: 1e-12..<1, using: &random)
@@ -62,6 +64,8 @@ struct ServiceModel: ~Copyable {
     private var nextUpdate = 0.0
     private var queued = 0
     private var ending = EndingHeap()
+    /// Those that will time out.
+    private var failing = EndingHeap()
     private var waiting: [Double] = []
     private var waitingHead = 0
 
@@ -78,11 +82,13 @@ struct ServiceModel: ~Copyable {
     /// Runs until this second.
     mutating func run(until end: Double) {
         while true {
-            let next = min(nextArrival, nextUpdate, ending.first)
+            let next = min(nextArrival, nextUpdate, ending.first, failing.first)
             guard next <= end else { break }
             seconds = next
             if next == ending.first {
                 finish(ending.removeFirst())
+            } else if next == failing.first {
+                finish(failing.removeFirst())
             } else if next == nextUpdate {
                 update()
             } else {
@@ -112,7 +118,9 @@ struct ServiceModel: ~Copyable {
             queued -= 1
             inFlight += 1
             execution.begin(now: Nanoseconds(seconds * 1e9))
-            if ending.count < stage.servers {
+            if stage.failingShare > 0, Double.random(in: 0..<1, using: &random) < stage.failingShare {
+                failing.insert(Ending(at: seconds + 1, begun: seconds, isFailure: true))
+            } else if ending.count < stage.servers {
                 ending.insert(Ending(at: seconds + stage.seconds(&random), begun: seconds))
             } else if stage.refuses {
                 ending.insert(Ending(at: seconds + 0.001, begun: seconds, isFailure: true))
