@@ -53,16 +53,9 @@ struct ClientHead: Sendable {
 extension HTTPMethod {
     /// Nil for CONNECT, which makes a tunnel.
     fileprivate init?(_ method: Method) {
-        switch method {
-        case .get: self = .get
-        case .head: self = .head
-        case .post: self = .post
-        case .put: self = .put
-        case .delete: self = .delete
-        case .options: self = .options
-        case .trace: self = .trace
-        case .patch: self = .patch
-        case .connect: return nil
+        guard method != .connect, let same = HTTPMethod.allCases.first(where: { Method($0) == method }) else {
+            return nil
         }
+        self = same
     }
 }
