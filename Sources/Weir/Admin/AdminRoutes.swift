@@ -3,7 +3,6 @@
 // does.
 
 import WeirEventLoop
-import WeirUpstream
 
 /// Makes the routes of the admin port.
 struct AdminRoutes {
@@ -14,8 +13,6 @@ struct AdminRoutes {
     let workers: WorkerPool
     let log: LogOutput?
     let accessLog: AccessLog?
-    let snapshot: Snapshot
-    let upstreams: [Upstream]
 
     /// A page of the admin port.
     private struct Page {
@@ -50,9 +47,7 @@ struct AdminRoutes {
             server: server,
             workers: workers,
             log: log,
-            accessLog: accessLog,
-            snapshot: snapshot,
-            upstreams: upstreams
+            accessLog: accessLog
         )
         let drain = DrainPage(drain: drain, access: AdminAccess(token: settings.adminToken))
         return [
@@ -64,7 +59,9 @@ struct AdminRoutes {
             Page(
                 path: "/readyz",
                 summary: "200 while requests should be sent here",
-                handler: .loop { [health, upstreams] _, _ in Readiness(health.stage, upstreams: upstreams).response }
+                handler: .loop { [health, server] _, _ in
+                    Readiness(health.stage, upstreams: server.snapshot.upstreams).response
+                }
             ),
             Page(
                 path: "/metrics",
@@ -81,8 +78,8 @@ struct AdminRoutes {
             Page(
                 path: "/upstreams",
                 summary: "the endpoints that requests are passed on to",
-                handler: .loop { [upstreams] _, _ in
-                    .bytes(UpstreamsPage.json(upstreams), contentType: "application/json")
+                handler: .loop { [server] _, _ in
+                    .bytes(UpstreamsPage.json(server.snapshot.upstreams), contentType: "application/json")
                 }
             ),
             Page(

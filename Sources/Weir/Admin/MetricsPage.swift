@@ -5,7 +5,6 @@ import WeirEventLoop
 import WeirHTTP
 import WeirHost
 import WeirMetrics
-import WeirUpstream
 
 /// Puts a scrape's answer together.
 struct MetricsPage {
@@ -13,11 +12,10 @@ struct MetricsPage {
     let workers: WorkerPool
     let log: LogOutput?
     let accessLog: AccessLog?
-    let snapshot: Snapshot
-    let upstreams: [Upstream]
 
     func response() -> Response {
         var text = PrometheusText()
+        let snapshot = server.snapshot
         let routes = snapshot.routes
         text.write(
             shards: server.shards,
@@ -28,7 +26,7 @@ struct MetricsPage {
         if let flow = server.shared.flow {
             text.write(samples: FlowSamples.all(of: flow, server, now: LoopClock.monotonic.now))
         }
-        let shared = server.shared.background.samples + EndpointSamples.all(of: upstreams)
+        let shared = server.shared.background.samples + EndpointSamples.all(of: snapshot.upstreams)
         text.write(samples: engineSamples + shared + Self.processSamples)
         return .bytes(text.bytes, contentType: PrometheusText.contentType)
     }

@@ -17,7 +17,7 @@ package enum Readiness: Equatable, Sendable {
         case .draining: self = .draining
         case .serving:
             // Once is enough: endpoints that fail later fail everywhere, and a pod that is taken out does not help.
-            let awaited = upstreams.filter(\.gatesReadiness)
+            let awaited = upstreams.filter(\.policy.gatesReadiness)
             self = awaited.isEmpty || awaited.contains { $0.hasAnswered } ? .ready : .noEndpointAnswered
         }
     }

@@ -4,6 +4,7 @@
 import Glibc
 public import Logging
 import Synchronization
+import WeirUpstream
 
 /// An HTTP service: declare its routes, then run it.
 ///
@@ -131,13 +132,25 @@ public final class App: Sendable, RouteCollection {
 
         var store: LimitStore? { declared.store }
 
-        /// What was declared, as loops run it.
+        /// What the upstreams are to be.
+        func upstreamPlans(_ settings: Settings) throws(AppError) -> [UpstreamPlan] {
+            try declared.routes.upstreamPlans(settings)
+        }
+
+        /// What was declared, as loops run it, with the upstreams of its plans.
         func snapshot(
             _ settings: Settings,
             version: UInt64 = 1,
+            upstreams: [Upstream],
             flow: FlowControl? = nil
         ) throws(AppError) -> Snapshot {
-            try declared.routes.snapshot(settings, middleware: declared.middleware, version: version, flow: flow)
+            try declared.routes.snapshot(
+                settings,
+                middleware: declared.middleware,
+                version: version,
+                upstreams: upstreams,
+                flow: flow
+            )
         }
 
         deinit {

@@ -24,7 +24,7 @@ final class AppEngine: Service {
     /// The app's routes stay as they are while this engine lives.
     private let hold: App.Hold
     private let accessLog: AccessLog?
-    let upstreams: [Upstream]
+    private let directory = UpstreamDirectory()
     private let resolver: NameResolver
     private let monitor: FlowMonitor
 
@@ -71,8 +71,10 @@ final class AppEngine: Service {
         )
         let descriptors = DescriptorLimit.raiseSoftLimitToHard().soft
         let flow = FlowControl(settings, cpus: cpus, loops: loopCount)
-        let snapshot = try hold.snapshot(settings, flow: flow)
-        upstreams = try Upstreams.make(settings, snapshot.upstreams)
+        let plans = try hold.upstreamPlans(settings)
+        let upstreams = directory.upstreams(plans)
+        let snapshot = try hold.snapshot(settings, upstreams: upstreams, flow: flow)
+        directory.publish(plans, upstreams)
         resolver = NameResolver(upstreams)
         health = EngineHealth(stuckNanoseconds: settings.loopStuck.nanosecondsClamped)
         do throws(SystemCallError) {
@@ -91,8 +93,7 @@ final class AppEngine: Service {
                     pinsLoops: settings.pinsLoops,
                     accessLog: accessLog,
                     flow: flow,
-                    openStore: Self.openStore(hold.store, settings, flow, logger, loops: loopCount),
-                    upstreams: upstreams
+                    openStore: Self.openStore(hold.store, settings, flow, logger, loops: loopCount)
                 ),
                 snapshot: snapshot,
                 workers: workers,
@@ -104,7 +105,7 @@ final class AppEngine: Service {
         monitor = FlowMonitor(flow, server) { [server] in
             // The routes have been compiled before, and nothing but their limits is another.
             try? server.republish { version throws(AppError) in
-                try hold.snapshot(settings, version: version, flow: flow)
+                try hold.snapshot(settings, version: version, upstreams: upstreams, flow: flow)
             }
         }
         drain = Drain(
@@ -121,9 +122,7 @@ final class AppEngine: Service {
             drain: drain,
             workers: workers,
             log: log,
-            accessLog: accessLog,
-            snapshot: snapshot,
-            upstreams: upstreams
+            accessLog: accessLog
         )
         let adminSnapshot = try adminRoutes.compile()
         do throws(SystemCallError) {

@@ -4,6 +4,7 @@
 import WeirEventLoop
 import WeirFlow
 import WeirRouting
+import WeirUpstream
 
 /// Where something was declared.
 struct SourceLocation: Sendable, CustomStringConvertible {
@@ -93,13 +94,14 @@ struct DeclaredRoutes {
             + "\(RoutingError.name(host)); remove one of them"
     }
 
-    private static func upstreamIndex(_ handler: Handler, _ upstreams: [UpstreamReference]) -> Int {
-        guard case .proxy(let reference) = handler else { return -1 }
-        return upstreams.firstIndex { $0.name == reference.name } ?? -1
+    /// The place of the upstream that a handler passes on to.
+    private static func upstreamIndex(_ handler: Handler, _ upstreams: [Upstream]) -> Int? {
+        guard case .proxy(let reference) = handler else { return nil }
+        return upstreams.firstIndex { $0.name == reference.name }
     }
 
     /// Where routes pass requests on to, each once, and what handlers ask.
-    private var upstreams: [UpstreamReference] {
+    private var upstreamReferences: [UpstreamReference] {
         var references = declaredUpstreams
         for route in all {
             if case .proxy(let reference) = route.handler, !references.contains(reference) {
@@ -115,17 +117,24 @@ struct DeclaredRoutes {
         for route in all { try route.checkLimits(settings.rateLimiting) }
     }
 
+    /// What the routes' upstreams are to be.
+    func upstreamPlans(_ settings: Settings) throws(AppError) -> [UpstreamPlan] {
+        try Upstreams.plans(settings, Upstreams.references(settings, upstreamReferences))
+    }
+
     /// The routes as the engine runs them, with the app's middleware around each.
+    ///
+    /// - Parameter upstreams: those of `upstreamPlans`, in their order.
     func snapshot(
         _ settings: Settings,
         middleware: [any Middleware] = [],
         version: UInt64 = 1,
+        upstreams: [Upstream] = [],
         flow: FlowControl? = nil,
         now: Nanoseconds = LoopClock.monotonic.now
     ) throws(AppError) -> Snapshot {
         try check(settings)
         let table = builder.build(version: version)
-        let upstreams = Upstreams.references(settings, self.upstreams)
         let handlers = all.map { $0.handler.wrapped(in: middleware + $0.properties.middleware) }
         let routes = all.enumerated().map { index, route in
             Route(
@@ -138,7 +147,8 @@ struct DeclaredRoutes {
                 deadlineNanoseconds: min(settings.deadline, route.properties.deadline ?? settings.deadline)
                     .nanosecondsClamped,
                 bodyBytesMax: route.properties.bodyLimit?.bytes ?? settings.limits.bodyBytes,
-                upstreamIndex: Self.upstreamIndex(handlers[index], upstreams),
+                upstreamIndex: Self.upstreamIndex(handlers[index], upstreams) ?? -1,
+                upstream: Self.upstreamIndex(route.handler, upstreams).map { upstreams[$0] },
                 limits: flow.flatMap { flow in
                     RouteLimits(
                         flow.limits(of: route.properties.limits, route: route.storeName, now: now),

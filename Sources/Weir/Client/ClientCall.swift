@@ -183,7 +183,7 @@ final class ClientCall: @unchecked Sendable {
             return end(.failed(ClientError(fault)))
         }
         attempts += 1
-        failedEndpoint = connection.endpointIndex
+        failedEndpoint = connection.endpoint.slot
         owner.metrics.increment(.upstreamRetries)
         attempt()
     }

@@ -12,8 +12,10 @@ import WeirUpstream
 /// `@unchecked Sendable`: confined to the loop's thread.
 final class ClientPools: @unchecked Sendable {
     private let loop: EventLoop
-    private let upstreams: [Upstream]
+    private var upstreams: [Upstream]
     private var pools: [UpstreamPool] = []
+    /// Of upstreams that are no longer there, until their requests have ended.
+    private var formerPools: [UpstreamPool] = []
     private var isClosed = false
     private let events: UnsafeMutablePointer<UpstreamEvents>
 
@@ -39,6 +41,14 @@ final class ClientPools: @unchecked Sendable {
         return pool
     }
 
+    /// Other upstreams are there now.
+    func replace(_ upstreams: [Upstream]) {
+        self.upstreams = upstreams
+        formerPools += pools.filter { pool in !upstreams.contains { $0 === pool.upstream } }
+        pools.removeAll { pool in !upstreams.contains { $0 === pool.upstream } }
+        formerPools.closeAndForgetQuiet()
+    }
+
     /// As `UpstreamPool.close`.
     func close() {
         isClosed = true
@@ -47,6 +57,18 @@ final class ClientPools: @unchecked Sendable {
 
     /// The loop has ended.
     func end() {
-        for pool in pools { pool.end() }
+        for pool in pools + formerPools { pool.end() }
+    }
+}
+
+extension [UpstreamPool] {
+    /// Closes pools that nobody leases from any more, and lets go of those in which nothing is left.
+    mutating func closeAndForgetQuiet() {
+        for pool in self { pool.close() }
+        removeAll { pool in
+            guard pool.isQuiet else { return false }
+            pool.end()
+            return true
+        }
     }
 }

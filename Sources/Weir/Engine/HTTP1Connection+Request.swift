@@ -148,7 +148,7 @@ extension HTTP1Connection {
 
     /// Hands an admitted request to whoever answers it.
     func execute(_ exchange: Exchange, _ route: Route) {
-        if route.upstreamIndex >= 0 { return owner.forward(exchange, toUpstreamAt: route.upstreamIndex) }
+        if route.upstreamIndex >= 0 { return owner.forward(exchange, by: route) }
         switch route.handler {
         case .loop, .workers:
             run(exchange, route)

@@ -9,7 +9,6 @@ import WeirEventLoop
 import WeirFlow
 import WeirHost
 import WeirMetrics
-import WeirUpstream
 
 /// A running server: its loops and workers, the published snapshot, and where it is in its life.
 final class HTTPServer: Sendable {
@@ -34,8 +33,6 @@ final class HTTPServer: Sendable {
         var flow: FlowControl?
         /// Opens a loop's way to the store of limits.
         var openStore: (@Sendable (EventLoop) -> LoopStore)?
-        /// Where its routes pass requests on to.
-        var upstreams: [Upstream] = []
     }
 
     let shared: ServerShared
@@ -78,7 +75,6 @@ final class HTTPServer: Sendable {
                 logger: logger
             ),
             snapshots: SnapshotCell(snapshot),
-            upstreams: plan.upstreams,
             streams: Quota(max: plan.settings.streamsMax.resolved(automatic: plan.connectionsMax)),
             tunnels: Quota(max: plan.settings.tunnelsMax.resolved(automatic: plan.connectionsMax / 2)),
             accessLog: plan.accessLog,
@@ -120,6 +116,9 @@ final class HTTPServer: Sendable {
 
     /// The addresses that are listened on, with the ports that the kernel gave.
     var boundAddresses: [SocketAddress] { addresses.withLock { $0 } }
+
+    /// What is published now.
+    var snapshot: Snapshot { shared.snapshots.snapshot }
 
     /// Connections that are open.
     var connectionCount: Int { loops.reduce(0) { $0 + $1.openChannelCount } }

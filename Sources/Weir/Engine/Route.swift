@@ -5,6 +5,7 @@ import Synchronization
 import WeirEventLoop
 import WeirFlow
 import WeirRouting
+import WeirUpstream
 
 /// How a route's requests are answered.
 enum Handler: Sendable {
@@ -35,6 +36,8 @@ final class Route: Sendable {
     let bodyBytesMax: Int
     /// The place in `Snapshot.upstreams` of where requests are passed on to without middleware; -1 for a handler.
     let upstreamIndex: Int
+    /// Where requests are passed on to, with or without middleware before; nil for a handler.
+    let upstream: Upstream?
     /// Nil for none.
     let limits: RouteLimits?
     /// Nil for a route whose requests run at once, whatever else runs.
@@ -59,6 +62,7 @@ final class Route: Sendable {
         deadlineNanoseconds: Nanoseconds,
         bodyBytesMax: Int,
         upstreamIndex: Int = -1,
+        upstream: Upstream? = nil,
         limits: RouteLimits? = nil,
         pool: AdmissionPool? = nil,
         priority: WeirFlow.Priority = .default
@@ -72,6 +76,7 @@ final class Route: Sendable {
         self.deadlineNanoseconds = deadlineNanoseconds
         self.bodyBytesMax = bodyBytesMax
         self.upstreamIndex = upstreamIndex
+        self.upstream = upstream
         self.limits = limits
         self.pool = pool
         poolReference = pool.map(Unmanaged.passUnretained)
@@ -89,12 +94,12 @@ package final class Snapshot: Sendable {
     package let version: UInt64
     let table: RouteTable
     let routes: [Route]
-    /// Where routes pass requests on to.
-    let upstreams: [UpstreamReference]
+    /// Where routes pass requests on to, and what handlers ask.
+    let upstreams: [Upstream]
     /// The methods that some route answers, as `Allow` says it, for `OPTIONS *`.
     let allow: String
 
-    init(version: UInt64, table: RouteTable, routes: [Route], upstreams: [UpstreamReference] = []) {
+    init(version: UInt64, table: RouteTable, routes: [Route], upstreams: [Upstream] = []) {
         self.version = version
         self.table = table
         self.routes = routes

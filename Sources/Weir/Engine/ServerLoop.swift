@@ -44,13 +44,15 @@ final class ServerLoop: @unchecked Sendable {
     private let jsonMemory: UnsafeMutableRawBufferPointer
     /// Memory for one normalized path.
     let scratch: UnsafeMutableRawPointer
-    /// The loop's connections to each upstream, in the order of `ServerShared.upstreams`.
-    let pools: [UpstreamPool]
+    /// The loop's connections to each upstream, in the order of `Snapshot.upstreams`.
+    var pools: [UpstreamPool]
+    /// Those of upstreams that are no longer there, until their requests have ended.
+    var formerPools: [UpstreamPool] = []
     /// The loop's connections for what its handlers ask.
     let clientPools: ClientPools
     /// Connects again to upstreams that have not answered yet.
     var probeTimer: LoopTimer?
-    private let proxyEvents: UnsafeMutablePointer<UpstreamEvents>
+    let proxyEvents: UnsafeMutablePointer<UpstreamEvents>
     private(set) var snapshot: Snapshot
     /// The version of `snapshot`, without a look into it.
     private(set) var snapshotVersion: UInt64
@@ -88,13 +90,13 @@ final class ServerLoop: @unchecked Sendable {
         metrics = loop.metrics
         proxyEvents = .allocate(capacity: 1)
         proxyEvents.initialize(to: ProxyExchange.events)
-        pools = shared.upstreams.map { [proxyEvents] in UpstreamPool($0, loop: loop, events: proxyEvents) }
+        pools = snapshot.upstreams.map { [proxyEvents] in UpstreamPool($0, loop: loop, events: proxyEvents) }
         flow = shared.flow
         flowReference = shared.flow.map(Unmanaged.passUnretained)
         readsPriority = shared.flow?.priorityHeader.isEmpty == false
         store = shared.openStore.map { open in StoreClient(open(loop)) }
         execution = ExecutionIntegral(now: loop.clock.now)
-        clientPools = ClientPools(shared.upstreams, loop: loop)
+        clientPools = ClientPools(snapshot.upstreams, loop: loop)
         accessLog = shared.accessLog?.recorders[loop.index]
         events = .allocate(capacity: 1)
         events.initialize(to: HTTP1Connection.events)
@@ -216,7 +218,7 @@ final class ServerLoop: @unchecked Sendable {
     private func tearDown() {
         if let probeTimer { loop.cancel(probeTimer) }
         probeTimer = nil
-        for pool in pools { pool.end() }
+        for pool in pools + formerPools { pool.end() }
         clientPools.end()
         store?.stop()
         recycle()
@@ -232,10 +234,13 @@ final class ServerLoop: @unchecked Sendable {
 
     private func endTurn() {
         if !state.pointee.retired.isEmpty { recycle() }
-        if snapshots.publishedVersion != snapshotVersion {
-            snapshot = snapshots.snapshot
-            snapshotVersion = snapshot.version
-        }
+        if snapshots.publishedVersion != snapshotVersion { takeOverSnapshot() }
+    }
+
+    private func takeOverSnapshot() {
+        snapshot = snapshots.snapshot
+        snapshotVersion = snapshot.version
+        takeOverUpstreams()
     }
 
     // MARK: Time and chance

@@ -4,7 +4,6 @@
 import Logging
 import Synchronization
 import WeirEventLoop
-import WeirUpstream
 
 /// The part of a server that its loops see.
 final class ServerShared: Sendable {
@@ -23,7 +22,6 @@ final class ServerShared: Sendable {
     /// Work that requests left behind.
     let background: BackgroundQueue
     let snapshots: SnapshotCell
-    let upstreams: [Upstream]
     /// Bodies that still flow after their deadline.
     let streams: Quota
     let tunnels: Quota
@@ -41,7 +39,6 @@ final class ServerShared: Sendable {
         workers: WorkerPool,
         background: BackgroundQueue,
         snapshots: SnapshotCell,
-        upstreams: [Upstream],
         streams: Quota,
         tunnels: Quota,
         accessLog: AccessLog?,
@@ -53,7 +50,6 @@ final class ServerShared: Sendable {
         self.workers = workers
         self.background = background
         self.snapshots = snapshots
-        self.upstreams = upstreams
         self.streams = streams
         self.tunnels = tunnels
         self.accessLog = accessLog

@@ -352,7 +352,7 @@ final class ProxyExchange: @unchecked Sendable {
         }
         if exchange.output.isPending, mayTryAgain(upstream, fault) {
             attempts += 1
-            failedEndpoint = upstream.endpointIndex
+            failedEndpoint = upstream.endpoint.slot
             owner.metrics.increment(.upstreamRetries)
             return attempt(exchange)
         }

@@ -11,14 +11,49 @@ struct UpstreamBodyTaken: Error, CustomStringConvertible {
 }
 
 extension ServerLoop {
-    /// Passes a request on to the upstream at this place of the snapshot's, which is the place of its pool.
-    func forward(_ exchange: Exchange, toUpstreamAt index: Int) {
-        exchange.withProxyHalf { $0.begin(pools[index]) }
+    /// Passes a request on to its route's upstream, which has the same place in the route's snapshot as its pool has in
+    /// the present one, unless that is another.
+    func forward(_ exchange: Exchange, by route: Route) {
+        let index = route.upstreamIndex
+        if index < pools.count, pools[index].upstream === route.upstream {
+            return exchange.withProxyHalf { $0.begin(pools[index]) }
+        }
+        guard let upstream = route.upstream else { preconditionFailure("a route that passes on to nowhere") }
+        exchange.withProxyHalf { $0.begin(pool(of: upstream)) }
+    }
+
+    /// The pool of an upstream that the present snapshot may no longer know.
+    private func pool(of upstream: Upstream) -> UpstreamPool {
+        if let pool = (pools + formerPools).first(where: { $0.upstream === upstream }) { return pool }
+        let pool = UpstreamPool(upstream, loop: loop, events: proxyEvents)
+        pool.close()
+        formerPools.append(pool)
+        return pool
+    }
+
+    /// Has a pool for each upstream of the present snapshot. Those of others go on until their requests have ended.
+    func takeOverUpstreams() {
+        let upstreams = snapshot.upstreams
+        if upstreams.count == pools.count, zip(upstreams, pools).allSatisfy({ $0 === $1.upstream }) {
+            return formerPools.closeAndForgetQuiet()
+        }
+        let former = pools
+        pools = upstreams.map { upstream in
+            former.first { $0.upstream === upstream } ?? UpstreamPool(upstream, loop: loop, events: proxyEvents)
+        }
+        formerPools += former.filter { pool in !pools.contains { $0 === pool } }
+        formerPools.closeAndForgetQuiet()
+        clientPools.replace(upstreams)
+        if server.isClosingIdle {
+            for pool in pools { pool.close() }
+        }
+        if loop.index == 0, probeTimer == nil { beginProbing() }
     }
 
     /// Passes a request on that middleware let through; its fields are added to the response.
     func forward(_ exchange: Exchange, to reference: UpstreamReference, adding fields: Headers? = nil) {
-        guard let pool = pools.first(where: { $0.upstream.name == reference.name }) else {
+        let known = exchange.route?.upstream ?? pools.first { $0.upstream.name == reference.name }?.upstream
+        guard let upstream = known else {
             // The start has checked that each route's upstream is there.
             fail(exchange, HTTPError(.badGateway, "there is no such upstream"))
             return
@@ -28,15 +63,16 @@ extension ServerLoop {
             fail(exchange, UpstreamBodyTaken())
             return
         }
-        exchange.withProxyHalf { $0.begin(pool, adding: fields) }
+        exchange.withProxyHalf { $0.begin(pool(of: upstream), adding: fields) }
     }
 
     /// Connects to the upstreams' endpoints until one of each has answered: a gateway that nobody asks yet must learn
     /// whether it can serve.
     func beginProbing() {
+        probeTimer = nil
         guard !pools.isEmpty, !server.isDraining else { return }
         var isDone = true
-        for pool in pools where pool.upstream.gatesReadiness && !pool.upstream.hasAnswered {
+        for pool in pools where pool.upstream.policy.gatesReadiness && !pool.upstream.hasAnswered {
             isDone = false
             pool.probe()
         }

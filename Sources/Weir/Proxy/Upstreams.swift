@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// From settings and routes to upstreams.
+// From settings and routes to what upstreams are to be.
 
 import WeirEventLoop
 import WeirHTTP
 import WeirUpstream
 
-/// Makes the upstreams of an engine.
+/// Plans the upstreams of an engine.
 enum Upstreams {
     /// The name of the one that `WEIR_UPSTREAM` lists.
     static let defaultName = "default"
@@ -25,10 +25,10 @@ enum Upstreams {
         }
     }
 
-    /// Makes them; each name once.
-    static func make(_ settings: Settings, _ references: [UpstreamReference]) throws(AppError) -> [Upstream] {
-        let policy = UpstreamPolicy(settings)
-        var upstreams: [Upstream] = []
+    /// What they are to be; each name once.
+    static func plans(_ settings: Settings, _ references: [UpstreamReference]) throws(AppError) -> [UpstreamPlan] {
+        var policy = UpstreamPolicy(settings)
+        var plans: [UpstreamPlan] = []
         for reference in references {
             guard let endpoints = reference.endpoints else {
                 let known = references.filter { $0.endpoints != nil }.map(\.name).joined(separator: ", ")
@@ -37,25 +37,19 @@ enum Upstreams {
                         + (known.isEmpty ? "WEIR_UPSTREAM with its endpoints" : "one of: \(known)")
                 )
             }
-            guard !upstreams.contains(where: { $0.name == reference.name }) else {
+            guard !plans.contains(where: { $0.name == reference.name }) else {
                 throw .routes("upstream \"\(reference.name)\" is there twice; give one another name")
             }
             do throws(EndpointURLError) {
+                policy.gatesReadiness = reference.isForwardedTo
                 let urls = try EndpointURL.list(endpoints.joined(separator: ","))
-                upstreams.append(
-                    Upstream(
-                        name: reference.name,
-                        endpoints: urls,
-                        policy: policy,
-                        gatesReadiness: reference.isForwardedTo
-                    )
-                )
+                plans.append(UpstreamPlan(name: reference.name, endpoints: urls, policy: policy))
             } catch {
                 let text = "\(error)".escapedForLine(quotes: false)
                 throw .routes("upstream \"\(reference.name)\": \(text)")
             }
         }
-        return upstreams
+        return plans
     }
 }
 

@@ -4,7 +4,7 @@
 extension App {
     /// The routes of this app as a snapshot that no engine runs yet.
     package func snapshot(version: UInt64) throws(AppError) -> Snapshot {
-        try hold().snapshot(settings, version: version)
+        try hold().snapshot(settings, version: version, upstreams: [])
     }
 }
 

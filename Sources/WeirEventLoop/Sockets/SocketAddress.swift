@@ -4,7 +4,7 @@
 package import Glibc
 
 /// An IPv4, IPv6 or Unix address.
-package enum SocketAddress: Sendable, Equatable, CustomStringConvertible {
+package enum SocketAddress: Sendable, Hashable, CustomStringConvertible {
     /// The four octets in network order, as one number in host order.
     case ipv4(UInt32, port: UInt16)
     /// The upper and lower 64 bits in host order.

@@ -13,8 +13,6 @@ package import WeirHTTP
 package final class UpstreamConnection: @unchecked Sendable {
     package let pool: UpstreamPool
     package let endpoint: Endpoint
-    /// The endpoint's place in its upstream.
-    package let endpointIndex: Int
     package let loop: EventLoop
     package private(set) var channel = Channel.none
     /// What was found in the head; meaningful within `head` and after it. Behind a pointer: a field of a class that is
@@ -59,15 +57,14 @@ package final class UpstreamConnection: @unchecked Sendable {
         case tunnel
     }
 
-    init(pool: UpstreamPool, endpointIndex: Int) {
+    init(pool: UpstreamPool, endpoint: Endpoint) {
         self.pool = pool
-        self.endpointIndex = endpointIndex
-        endpoint = pool.upstream.endpoints[endpointIndex]
+        self.endpoint = endpoint
         loop = pool.loop
         parser = .allocate(capacity: 1)
-        parser.initialize(to: ResponseParser(limits: pool.upstream.policy.http))
+        parser.initialize(to: ResponseParser(limits: pool.policy.http))
         decoder = .allocate(capacity: 1)
-        decoder.initialize(to: ChunkedDecoder(limits: pool.upstream.policy.http))
+        decoder.initialize(to: ChunkedDecoder(limits: pool.policy.http))
         state = .allocate(capacity: 1)
         state.initialize(to: State())
     }
@@ -84,7 +81,7 @@ package final class UpstreamConnection: @unchecked Sendable {
     func open(_ channel: Channel) {
         self.channel = channel
         channel.context = Unmanaged.passRetained(self).toOpaque()
-        channel.setDeadline(loop.now &+ pool.upstream.policy.connectTimeout, on: loop)
+        channel.setDeadline(loop.now &+ pool.policy.connectTimeout, on: loop)
     }
 
     // MARK: The taker's calls
@@ -263,7 +260,7 @@ package final class UpstreamConnection: @unchecked Sendable {
         case .none, .length(0): state.pointee.input = .unexpected
         case .length(let length): state.pointee.input = .length(length)
         case .chunked:
-            decoder.pointee = ChunkedDecoder(limits: pool.upstream.policy.http)
+            decoder.pointee = ChunkedDecoder(limits: pool.policy.http)
             state.pointee.input = .chunked
         case .untilClose: state.pointee.input = .untilClose
         case .tunnel: state.pointee.input = .tunnel
@@ -340,7 +337,7 @@ package final class UpstreamConnection: @unchecked Sendable {
         guard let taker = state.pointee.taker else { return }
         let keeps =
             !isLast && state.pointee.hasSentRequest && parser.pointee.head.keepsAlive && pool.keepsConnections
-            && pool.upstream.policy.proxyProtocol == nil
+            && pool.policy.proxyProtocol == nil
         end()
         pool.events.pointee.ended(taker, self, bytes, section)
         if keeps, channel.isOpen {
@@ -371,6 +368,6 @@ package final class UpstreamConnection: @unchecked Sendable {
     private func extendDeadline() {
         // A tunnel may be silent for longer; its taker looks after it.
         if case .tunnel = state.pointee.input { return channel.setDeadline(.max, on: loop) }
-        channel.setDeadline(loop.now &+ pool.upstream.policy.transferTimeout, on: loop)
+        channel.setDeadline(loop.now &+ pool.policy.transferTimeout, on: loop)
     }
 }

@@ -5,7 +5,7 @@ import Synchronization
 package import WeirEventLoop
 package import WeirHTTP
 
-/// `@unchecked Sendable`: confined to its loop's thread, but for `wake` and `giveUpIdle`.
+/// `@unchecked Sendable`: confined to its loop's thread, but for `wake`, `refresh` and `giveUpIdle`.
 package final class UpstreamPool: @unchecked Sendable {
     /// What comes of asking for a connection.
     package enum Lease {
@@ -32,17 +32,27 @@ package final class UpstreamPool: @unchecked Sendable {
     private let state: UnsafeMutablePointer<State>
 
     private struct State {
-        /// Unused connections by endpoint: a list from the newest to the oldest. Their channels keep them.
+        /// The endpoints that this loop chooses from.
+        var set: EndpointSet
+        /// Unused connections by their endpoint's slot: a list from the newest to the oldest. Their channels keep them.
         var newest: [Unmanaged<UpstreamConnection>?]
+        /// Connections that are open or being made.
+        var connectionCount = 0
         /// By place, the least first.
         var waiting: [(taker: UpstreamEvents.Taker, place: UInt64)] = []
         /// The place that was given last.
         var lastPlace: UInt64 = 0
-        /// By endpoint, while somebody waits: whether it had no place for one more connection, rather than that it could
+        /// By slot, while somebody waits: whether it had no place for one more connection, rather than that it could
         /// not be connected to. Whoever waits, waits for these.
         var wasFull: [Bool]
         /// False from the drain on: what has served its request is closed.
         var keepsConnections = true
+
+        init(_ set: EndpointSet) {
+            self.set = set
+            newest = Array(repeating: nil, count: set.slotCount)
+            wasFull = Array(repeating: false, count: set.slotCount)
+        }
     }
 
     /// - Parameter events: what takers are told by; kept alive by the caller as long as the pool is used.
@@ -51,9 +61,7 @@ package final class UpstreamPool: @unchecked Sendable {
         self.loop = loop
         self.events = events
         state = .allocate(capacity: 1)
-        state.initialize(
-            to: State(newest: upstream.endpoints.map { _ in nil }, wasFull: upstream.endpoints.map { _ in false })
-        )
+        state.initialize(to: State(upstream.endpointSet))
         channelEvents = .allocate(capacity: 1)
         channelEvents.initialize(to: UpstreamConnection.events)
         upstream.register(self)
@@ -66,12 +74,45 @@ package final class UpstreamPool: @unchecked Sendable {
         state.deallocate()
     }
 
+    var policy: UpstreamPolicy { state.pointee.set.policy }
+
+    // MARK: The endpoints
+
+    /// Has the loop take over the endpoints as they are now. Any thread.
+    func refresh() {
+        loop.submit { [self] _ in
+            takeOver()
+            // New endpoints have places.
+            serveWaiting()
+        }
+    }
+
+    /// Takes the present endpoints over, and closes unused connections to those that are gone. Nothing is leased before
+    /// that: a slot may be another endpoint's now.
+    private func takeOver() {
+        let set = upstream.endpointSet
+        guard set.version != state.pointee.set.version else { return }
+        let former = state.pointee.set
+        state.pointee.set = set
+        for endpoint in former.endpoints where endpoint.isRetired {
+            eachIdle(endpoint.slot) { loop.close($0.channel) }
+        }
+        let missing = set.slotCount - state.pointee.newest.count
+        if missing > 0 {
+            state.pointee.newest.append(contentsOf: repeatElement(nil, count: missing))
+            state.pointee.wasFull.append(contentsOf: repeatElement(false, count: missing))
+        }
+        for endpoint in set.endpoints where endpoint.connectionCount < set.policy.connectionsMax {
+            state.pointee.wasFull[endpoint.slot] = true
+        }
+    }
+
     // MARK: Leasing
 
     /// A connection for one request: an unused one of the endpoint whose turn it is, or a new one.
     ///
     /// - Parameters:
-    ///   - failed: the endpoint that this request has just tried in vain; the one behind it comes then.
+    ///   - failed: the slot of the endpoint that this request has just tried in vain; the one behind it comes then.
     ///   - place: where it stood in the queue, if it has waited before.
     ///   - left: how long the request has for its answer; endpoints that have taken longer of late are passed over.
     package func lease(
@@ -81,53 +122,67 @@ package final class UpstreamPool: @unchecked Sendable {
         place: UInt64? = nil,
         left: Nanoseconds = .max
     ) -> Lease {
-        let count = upstream.endpoints.count
-        let first = failed.map { $0 + 1 < count ? $0 + 1 : 0 } ?? upstream.endpointInTurn()
+        if upstream.publishedVersion != state.pointee.set.version { takeOver() }
+        // Nothing below takes another set over.
+        return Unmanaged.passUnretained(state.pointee.set)._withUnsafeGuaranteedRef { set in
+            find(in: set, for: taker, method: method, after: failed, left: left) ?? wait(taker, place)
+        }
+    }
+
+    /// Nil where every endpoint that could serve the request has as many connections as it may.
+    private func find(
+        in set: EndpointSet,
+        for taker: UpstreamEvents.Taker,
+        method: HTTPMethod,
+        after failed: Int?,
+        left: Nanoseconds
+    ) -> Lease? {
+        let count = set.endpoints.count
+        guard count > 0 else { return .failed(.connect) }
+        let first = failed.flatMap { set.place(after: $0) } ?? set.place(atTurn: upstream.nextTurn())
         var fault: UpstreamFault?
         var isBusy = false
         var isLate = false
         for offset in 0..<count {
-            let index = first + offset < count ? first + offset : first + offset - count
-            guard upstream.endpoints[index].responseTimes.admits(left, at: loop.now) else {
+            let endpoint = set.endpoints[first + offset < count ? first + offset : first + offset - count]
+            let slot = endpoint.slot
+            guard endpoint.responseTimes.admits(left, at: loop.now) else {
                 isLate = true
-                state.pointee.wasFull[index] = false
+                state.pointee.wasFull[slot] = false
                 continue
             }
-            while let reference = state.pointee.newest[index] {
+            while let reference = state.pointee.newest[slot] {
                 let connection = reference.takeUnretainedValue()
                 unlink(connection)
                 guard connection.channel.isOpen, !connection.channel.isEnded else { continue }
                 connection.lease(to: taker, method: method)
                 return .connection(connection)
             }
-            guard upstream.endpoints[index].reserveConnection(max: connectionsMax) else {
+            guard endpoint.reserveConnection(max: set.policy.connectionsMax) else {
                 isBusy = true
-                state.pointee.wasFull[index] = true
+                state.pointee.wasFull[slot] = true
                 continue
             }
-            guard let connection = connect(index) else {
+            guard let connection = connect(endpoint) else {
                 fault = .connect
-                state.pointee.wasFull[index] = false
+                state.pointee.wasFull[slot] = false
                 continue
             }
             connection.lease(to: taker, method: method)
             return .connection(connection)
         }
-        if isBusy { return wait(taker, place) }
+        if isBusy { return nil }
         if isLate, fault == nil { return .late }
         return .failed(fault ?? .connect)
     }
 
-    private var connectionsMax: Int { upstream.policy.connectionsMax }
-
     /// Begins a connection in a place that was reserved; nil, and the place free again, if there is no way to.
-    private func connect(_ index: Int) -> UpstreamConnection? {
-        let endpoint = upstream.endpoints[index]
+    private func connect(_ endpoint: Endpoint) -> UpstreamConnection? {
         guard let address = endpoint.addressInTurn() else {
             fail(endpoint)
             return nil
         }
-        let connection = UpstreamConnection(pool: self, endpointIndex: index)
+        let connection = UpstreamConnection(pool: self, endpoint: endpoint)
         do throws(SystemCallError) {
             try loop.connect(to: address) { _, channel, _ in
                 connection.open(channel)
@@ -137,6 +192,7 @@ package final class UpstreamPool: @unchecked Sendable {
             fail(endpoint)
             return nil
         }
+        state.pointee.connectionCount += 1
         return connection
     }
 
@@ -147,9 +203,10 @@ package final class UpstreamPool: @unchecked Sendable {
 
     /// Opens a connection to each endpoint that has none yet, to learn whether it answers; kept for the first request.
     package func probe() {
-        for (index, endpoint) in upstream.endpoints.enumerated()
-        where endpoint.connectionCount == 0 && endpoint.reserveConnection(max: connectionsMax) {
-            _ = connect(index)
+        takeOver()
+        for endpoint in state.pointee.set.endpoints
+        where endpoint.connectionCount == 0 && endpoint.reserveConnection(max: policy.connectionsMax) {
+            _ = connect(endpoint)
         }
     }
 
@@ -157,7 +214,9 @@ package final class UpstreamPool: @unchecked Sendable {
 
     /// Takes a connection that has served its request, or was opened for none.
     func give(_ connection: UpstreamConnection) {
-        guard state.pointee.keepsConnections else { return loop.close(connection.channel) }
+        guard state.pointee.keepsConnections, !connection.endpoint.isRetired else {
+            return loop.close(connection.channel)
+        }
         if upstream.hasWaiting, state.pointee.waiting.isEmpty {
             // Others wait for the place that it takes.
             return loop.close(connection.channel)
@@ -165,7 +224,7 @@ package final class UpstreamPool: @unchecked Sendable {
         // What came behind the response must not wait here for the next request.
         guard connection.channel.isDrained(on: loop) else { return loop.close(connection.channel) }
         connection.channel.setIdle(since: loop.now)
-        connection.channel.setDeadline(loop.now &+ upstream.policy.idleTimeout, on: loop)
+        connection.channel.setDeadline(loop.now &+ policy.idleTimeout, on: loop)
         link(connection)
         if !state.pointee.waiting.isEmpty { serveWaiting() }
     }
@@ -173,33 +232,37 @@ package final class UpstreamPool: @unchecked Sendable {
     /// A connection is gone: its place is free.
     func remove(_ connection: UpstreamConnection) {
         unlink(connection)
+        state.pointee.connectionCount -= 1
         connection.endpoint.returnConnection()
         upstream.wakeWaiting()
     }
 
+    /// Whether nothing is left of it: no connection in use, and nobody who waits. Of a pool that was closed.
+    package var isQuiet: Bool { state.pointee.connectionCount == 0 && state.pointee.waiting.isEmpty }
+
     /// Closes what is unused, and from now on what has served its request.
     package func close() {
         state.pointee.keepsConnections = false
-        for index in upstream.endpoints.indices { eachIdle(index) { loop.close($0.channel) } }
+        for slot in state.pointee.newest.indices { eachIdle(slot) { loop.close($0.channel) } }
     }
 
     /// The loop has ended: nothing is left.
     package func end() {
-        for index in upstream.endpoints.indices { state.pointee.newest[index] = nil }
+        for slot in state.pointee.newest.indices { state.pointee.newest[slot] = nil }
         state.pointee.waiting = []
         upstream.setWaiting(self, false)
         upstream.forget(self)
     }
 
     private func link(_ connection: UpstreamConnection) {
-        let index = connection.endpointIndex
-        let older = state.pointee.newest[index]
+        let slot = connection.endpoint.slot
+        let older = state.pointee.newest[slot]
         let reference = Unmanaged.passUnretained(connection)
         connection.state.pointee.isIdle = true
         connection.state.pointee.newer = nil
         connection.state.pointee.older = older
         older?._withUnsafeGuaranteedRef { $0.state.pointee.newer = reference }
-        state.pointee.newest[index] = reference
+        state.pointee.newest[slot] = reference
     }
 
     private func unlink(_ connection: UpstreamConnection) {
@@ -212,13 +275,13 @@ package final class UpstreamPool: @unchecked Sendable {
         if let newer {
             newer._withUnsafeGuaranteedRef { $0.state.pointee.older = older }
         } else {
-            state.pointee.newest[connection.endpointIndex] = older
+            state.pointee.newest[connection.endpoint.slot] = older
         }
     }
 
     /// Calls `body` with each unused connection of an endpoint, the newest first.
-    private func eachIdle(_ index: Int, _ body: (UpstreamConnection) -> Void) {
-        var next = state.pointee.newest[index]
+    private func eachIdle(_ slot: Int, _ body: (UpstreamConnection) -> Void) {
+        var next = state.pointee.newest[slot]
         while let reference = next {
             let connection = reference.takeUnretainedValue()
             next = connection.state.pointee.older
@@ -229,7 +292,7 @@ package final class UpstreamPool: @unchecked Sendable {
     // MARK: Waiting
 
     private func wait(_ taker: UpstreamEvents.Taker, _ former: UInt64?) -> Lease {
-        guard state.pointee.waiting.count < upstream.policy.waitingMax else { return .full }
+        guard state.pointee.waiting.count < policy.waitingMax else { return .full }
         let place = former ?? state.pointee.lastPlace + 1
         state.pointee.lastPlace = max(place, state.pointee.lastPlace)
         let count = state.pointee.waiting.count
@@ -239,7 +302,7 @@ package final class UpstreamPool: @unchecked Sendable {
         upstream.setWaiting(self, true)
         upstream.reclaimIdle(for: self)
         // A place may have become free between the look at the counts and the note that somebody waits.
-        if upstream.endpoints.indices.contains(where: { hasPlace($0) }) { wake() }
+        if state.pointee.set.endpoints.contains(where: { hasPlace($0) }) { wake() }
         return .wait(place: place)
     }
 
@@ -270,24 +333,23 @@ package final class UpstreamPool: @unchecked Sendable {
     }
 
     private var canServe: Bool {
-        for index in upstream.endpoints.indices where state.pointee.newest[index] != nil || hasPlace(index) {
-            return true
-        }
-        return false
+        // Without an endpoint nobody is to wait any longer.
+        state.pointee.set.endpoints.isEmpty
+            || state.pointee.set.endpoints.contains { state.pointee.newest[$0.slot] != nil || hasPlace($0) }
     }
 
     /// Whether an endpoint that was full has a place now. One that could not be connected to has places all the time:
     /// trying it for everybody who waits, whenever somebody is served, would keep the loop from its work.
-    private func hasPlace(_ index: Int) -> Bool {
-        state.pointee.wasFull[index] && upstream.endpoints[index].connectionCount < connectionsMax
+    private func hasPlace(_ endpoint: Endpoint) -> Bool {
+        state.pointee.wasFull[endpoint.slot] && endpoint.connectionCount < policy.connectionsMax
     }
 
     /// Closes the oldest unused connection of each endpoint, because another loop needs the place. Any thread.
     func giveUpIdle() {
         loop.submit { [self] loop in
-            for index in upstream.endpoints.indices {
+            for slot in state.pointee.newest.indices {
                 var oldest: UpstreamConnection?
-                eachIdle(index) { oldest = $0 }
+                eachIdle(slot) { oldest = $0 }
                 if let oldest { loop.close(oldest.channel) }
             }
         }

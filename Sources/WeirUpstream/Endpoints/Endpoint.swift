@@ -9,6 +9,8 @@ package import WeirEventLoop
 /// a mutex.
 package final class Endpoint: @unchecked Sendable {
     package let url: EndpointURL
+    /// Its place in what loops keep for each endpoint of its upstream. It is another's once this one has retired.
+    package let slot: Int
     private let authority: UnsafeMutableRawBufferPointer
     /// Where it is now: one address, or those that its name has.
     private let addresses: Mutex<[SocketAddress]>
@@ -20,12 +22,14 @@ package final class Endpoint: @unchecked Sendable {
     private let requests = Atomic<UInt64>(0)
     private let failures = InlineArray<6, Atomic<UInt64>> { _ in Atomic(0) }
     private let answered = Atomic<Bool>(false)
+    private let retired = Atomic<Bool>(false)
     package let responseTimes = ResponseTimes()
     /// Its number in the access log; -2 until it was asked for. Relaxed: whoever asks twice gets the same.
     package let logIndex = Atomic<Int>(-2)
 
-    package init(_ url: EndpointURL) {
+    package init(_ url: EndpointURL, slot: Int = 0) {
         self.url = url
+        self.slot = slot
         let text = Array(url.authority.utf8)
         authority = .allocate(byteCount: text.count, alignment: 1)
         authority.copyBytes(from: text)
@@ -86,6 +90,16 @@ package final class Endpoint: @unchecked Sendable {
         opened.wrappingAdd(1, ordering: .relaxed)
         answered.store(true, ordering: .relaxed)
     }
+
+    // MARK: Whether it is still one
+
+    /// It is no endpoint of its upstream any more: no connection to it is kept.
+    func retire() {
+        retired.store(true, ordering: .relaxed)
+    }
+
+    /// Relaxed: a connection that is kept a moment too late is closed when its loop takes the new endpoints over.
+    package var isRetired: Bool { retired.load(ordering: .relaxed) }
 
     // MARK: What happens
 

@@ -15,7 +15,7 @@ package struct EndpointURL: Sendable, Equatable, CustomStringConvertible {
     }
 
     /// Where the endpoint listens.
-    package enum Place: Sendable, Equatable {
+    package enum Place: Sendable, Hashable {
         /// A name to be resolved: letters, digits, `-` and `_` in labels, in lower case; a final dot is kept.
         case name(String, port: UInt16)
         /// A numeric address with its port, or a Unix socket.

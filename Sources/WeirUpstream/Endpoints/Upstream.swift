@@ -1,37 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// A named set of endpoints, and whose turn it is.
+// A named set of endpoints that come and go, and who waits for a connection to one. Shared by all loops.
 
 import Synchronization
-package import WeirEventLoop
-package import WeirHTTP
-
-/// What an upstream's connections may take and how long.
-package struct UpstreamPolicy: Sendable {
-    /// Open connections to one endpoint, over all loops.
-    package var connectionsMax = 1024
-    /// Requests of one loop that wait for a connection.
-    package var waitingMax = 1024
-    package var connectTimeout: Nanoseconds = 5_000_000_000
-    /// For how long an unused connection is kept.
-    package var idleTimeout: Nanoseconds = 60_000_000_000
-    /// For how long an endpoint may neither send nor take anything in the middle of a message.
-    package var transferTimeout: Nanoseconds = 60_000_000_000
-    /// The header that begins each connection; such a connection serves one request.
-    package var proxyProtocol: ProxyProtocol.Version?
-    package var http = HTTPLimits()
-
-    package init() {}
-}
 
 /// Endpoints that stand for each other.
+///
+/// Which they are is an immutable set that is published whole; each loop's pool takes a new one over before it leases the
+/// next connection. An endpoint that is in the old set and in the new one is the same object.
 package final class Upstream: Sendable {
     package let name: String
-    package let endpoints: [Endpoint]
-    package let policy: UpstreamPolicy
-    /// Whether the service can serve nothing before an endpoint has answered.
-    package let gatesReadiness: Bool
-    /// Whose turn it is, endpoint by endpoint, as often as their weights say.
-    private let turns: [UInt16]
+    /// The version of the published set; pairs with the release in `publish`.
+    private let version: Atomic<UInt64>
+    private let present: Mutex<EndpointSet>
+    /// Whose turn it is, over all loops. Relaxed: two that come at once may have their turns in either order.
     private let turn = Atomic<UInt64>(0)
     /// How many pools have requests that wait for a connection. Raised before the last look at the counts, looked at
     /// after a count was lowered; sequentially consistent, so that one of the two sees the other.
@@ -43,14 +24,55 @@ package final class Upstream: Sendable {
         let pool: UpstreamPool
     }
 
-    /// - Precondition: at least one endpoint.
-    package init(name: String, endpoints urls: [EndpointURL], policy: UpstreamPolicy, gatesReadiness: Bool = true) {
-        precondition(!urls.isEmpty, "an upstream has at least one endpoint")
+    package init(name: String, endpoints urls: [EndpointURL], policy: UpstreamPolicy) {
         self.name = name
-        self.policy = policy
-        self.gatesReadiness = gatesReadiness
-        endpoints = urls.map { Endpoint($0) }
-        turns = Self.schedule(urls.map(\.weight))
+        version = Atomic(1)
+        let endpoints = urls.enumerated().map { Endpoint($1, slot: $0) }
+        present = Mutex(EndpointSet(version: 1, endpoints: endpoints, weights: urls.map(\.weight), policy: policy))
+    }
+
+    // MARK: Its endpoints
+
+    /// The endpoints as they are now.
+    package var endpointSet: EndpointSet { present.withLock { $0 } }
+
+    package var endpoints: [Endpoint] { endpointSet.endpoints }
+
+    package var policy: UpstreamPolicy { endpointSet.policy }
+
+    /// What to compare a set's version with: one load.
+    var publishedVersion: UInt64 { version.load(ordering: .acquiring) }
+
+    /// Replaces the endpoints, or what their connections may take. Those that are at the same place as before stay;
+    /// requests on their way to one that is gone go on, and its unused connections are closed.
+    package func replace(_ urls: [EndpointURL], policy: UpstreamPolicy) {
+        let (old, new) = present.withLock { present in
+            let old = present
+            let endpoints = Self.endpoints(urls, keeping: old.endpoints)
+            present = EndpointSet(
+                version: old.version + 1,
+                endpoints: endpoints,
+                weights: urls.map(\.weight),
+                policy: policy
+            )
+            return (old, present)
+        }
+        for endpoint in old.endpoints where !new.endpoints.contains(where: { $0 === endpoint }) { endpoint.retire() }
+        // Releasing: whoever sees the version finds the set.
+        version.max(new.version, ordering: .releasing)
+        for reference in pools.withLock({ $0 }) { reference.pool.refresh() }
+    }
+
+    /// An endpoint for each URL: the former one where there is one, else a new one in the least slot that is free.
+    private static func endpoints(_ urls: [EndpointURL], keeping former: [Endpoint]) -> [Endpoint] {
+        let byPlace = Dictionary(former.map { ($0.url.place, $0) }) { first, _ in first }
+        let kept = urls.map { byPlace[$0.place] }
+        let taken = Set(kept.compactMap { $0?.slot })
+        var free = (0...).lazy.filter { !taken.contains($0) }.makeIterator()
+        return zip(urls, kept).map { url, endpoint in
+            // There are more numbers than endpoints.
+            endpoint ?? Endpoint(url, slot: free.next() ?? 0)
+        }
     }
 
     /// How many places there are to connect to: an endpoint that is a name may have several addresses.
@@ -59,37 +81,8 @@ package final class Upstream: Sendable {
     /// Whether some endpoint has taken a connection.
     package var hasAnswered: Bool { endpoints.contains { $0.hasAnswered } }
 
-    /// The endpoint whose turn it is: weighted round robin over all loops.
-    func endpointInTurn() -> Int {
-        guard turns.count > 1 else { return 0 }
-        let number = turn.wrappingAdd(1, ordering: .relaxed).oldValue
-        return Int(turns[Int(number % UInt64(turns.count))])
-    }
-
-    /// A round in which each endpoint comes as often as its weight says, spread evenly: the smooth weighted round robin
-    /// of nginx, worked out once. Weights whose sum is above 4,096 are scaled down to it.
-    package static func schedule(_ weights: [Int]) -> [UInt16] {
-        let turnsMax = 4096
-        let divisor = weights.reduce(0) { greatestCommonDivisor($0, $1) }
-        var shares = weights.map { $0 / divisor }
-        let sum = shares.reduce(0, +)
-        if sum > turnsMax { shares = shares.map { max(1, $0 * turnsMax / sum) } }
-        let total = shares.reduce(0, +)
-        var credits = [Int](repeating: 0, count: shares.count)
-        return (0..<total).map { _ in
-            var best = 0
-            for index in shares.indices {
-                credits[index] += shares[index]
-                if credits[index] > credits[best] { best = index }
-            }
-            credits[best] -= total
-            return UInt16(best)
-        }
-    }
-
-    private static func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int {
-        b == 0 ? a : greatestCommonDivisor(b, a % b)
-    }
+    /// The number of the next turn of a round robin over all loops.
+    func nextTurn() -> UInt64 { turn.wrappingAdd(1, ordering: .relaxed).oldValue }
 
     // MARK: Waiting for a connection
 

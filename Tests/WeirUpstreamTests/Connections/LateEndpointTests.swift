@@ -55,7 +55,7 @@ import WeirUpstream
         for _ in 0..<6 {
             let request = test.request()
             #expect(request.lease(left: Self.second) == .leased)
-            #expect(request.connection?.endpointIndex == 1)
+            #expect(request.connection?.endpoint.slot == 1)
         }
         #expect(test[0].connectionCount == 0)
     }

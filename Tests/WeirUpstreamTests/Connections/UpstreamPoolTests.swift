@@ -196,7 +196,7 @@ import WeirUpstream
         for _ in 0..<20 {
             let request = test.request()
             #expect(request.lease() == .leased)
-            #expect(request.connection?.endpointIndex == 1)
+            #expect(request.connection?.endpoint.slot == 1)
         }
         #expect(test.failures("connect", at: 0) == 18)
         #expect(test[0].connectionCount == 0)
@@ -218,7 +218,7 @@ import WeirUpstream
         for (failed, next) in [(0, 1), (1, 2), (2, 0), (0, 1)] {
             let request = test.request()
             #expect(request.lease(after: failed) == .leased)
-            #expect(request.connection?.endpointIndex == next)
+            #expect(request.connection?.endpoint.slot == next)
         }
     }
 

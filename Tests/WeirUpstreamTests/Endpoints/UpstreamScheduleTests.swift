@@ -15,14 +15,14 @@ import WeirUpstream
         ([65_535, 65_535], [0, 1]),
     ])
     func `turns are spread as evenly as weights allow`(weights: [Int], turns: [UInt16]) {
-        #expect(Upstream.schedule(weights) == turns)
+        #expect(EndpointSet.schedule(weights) == turns)
     }
 
     @Test(arguments: 1...40)
     func `each has exactly its share, and is never ahead of it by a turn`(seed: Int) {
         var random = SeededGenerator(seed: UInt64(seed))
         let weights = (0..<(1 + random.below(12))).map { _ in 1 + random.below(random.oneIn(3) ? 300 : 5) }
-        let turns = Upstream.schedule(weights)
+        let turns = EndpointSet.schedule(weights)
         let sum = weights.reduce(0, +)
         #expect(sum.isMultiple(of: turns.count))
         var counts = [Int](repeating: 0, count: weights.count)
@@ -42,7 +42,7 @@ import WeirUpstream
         [1] + [Int](repeating: 999, count: 100),
     ])
     func `large weights are scaled down, and nobody is left out`(weights: [Int]) {
-        let turns = Upstream.schedule(weights)
+        let turns = EndpointSet.schedule(weights)
         // Each that would have less than a turn has one.
         #expect(turns.count <= 4096 + weights.count)
         let sum = Double(weights.reduce(0, +))
@@ -55,7 +55,7 @@ import WeirUpstream
     }
 
     @Test func `a weight above the bound is kept exactly while the shares are small`() {
-        let turns = Upstream.schedule([60_000, 20_000])
+        let turns = EndpointSet.schedule([60_000, 20_000])
         #expect(turns == [0, 0, 1, 0] || turns == [0, 1, 0, 0], "three to one")
     }
 }
