@@ -17,7 +17,7 @@ package struct AccessFormatter: ~Copyable {
     private var secondText: [UInt8] = []
     private var second: UInt64 = .max
 
-    package init(format: Settings.LogFormat, routes: LogNames, endpoints: LogNames) {
+    package init(format: Settings.LogFormat, routes: IndexedNames, endpoints: IndexedNames) {
         self.format = format
         self.routes = Names(source: routes, format: format)
         self.endpoints = Names(source: endpoints, format: format)
@@ -27,7 +27,7 @@ package struct AccessFormatter: ~Copyable {
 
     /// Names as they stand in a line, in the order of their indices.
     private struct Names {
-        let source: LogNames
+        let source: IndexedNames
         let format: Settings.LogFormat
         var texts: [[UInt8]] = []
 

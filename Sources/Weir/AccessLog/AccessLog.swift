@@ -15,8 +15,8 @@ package final class AccessLog: Sendable {
     private static let endpointsMax = Int(Int16.max)
 
     /// The names of routes, which are their patterns, and of endpoints, for `Exchange.endpointIndex`.
-    package let routes = LogNames(countMax: routesMax)
-    package let endpoints = LogNames(countMax: endpointsMax)
+    package let routes = IndexedNames(countMax: routesMax)
+    package let endpoints = IndexedNames(countMax: endpointsMax)
     /// The rings, one for each loop.
     package var rings: [AccessRing] { writer.rings }
 

@@ -20,8 +20,8 @@ final class AccessLogWriter: Sendable {
     let droppedLines = Atomic<UInt64>(0)
     private let output: AccessLogOutput
     private let format: Settings.LogFormat
-    private let routes: LogNames
-    private let endpoints: LogNames
+    private let routes: IndexedNames
+    private let endpoints: IndexedNames
     /// When the thread gives up what it could not write, on the monotonic clock; 0 while it is not to end.
     private let endsAt = Atomic<Nanoseconds>(0)
     private let hasEnded = Monitor(false)
@@ -31,8 +31,8 @@ final class AccessLogWriter: Sendable {
         wake: LogWake,
         output: AccessLogOutput,
         format: Settings.LogFormat,
-        routes: LogNames,
-        endpoints: LogNames
+        routes: IndexedNames,
+        endpoints: IndexedNames
     ) {
         self.rings = rings
         self.wake = wake

@@ -7,9 +7,9 @@ import WeirEventLoop
 /// Records the requests of one loop.
 final class AccessRecorder: Sendable {
     let ring: AccessRing
-    private let routes: LogNames
+    private let routes: IndexedNames
 
-    init(ring: AccessRing, routes: LogNames) {
+    init(ring: AccessRing, routes: IndexedNames) {
         self.ring = ring
         self.routes = routes
     }

@@ -16,11 +16,10 @@ struct MetricsPage {
     func response() -> Response {
         var text = PrometheusText()
         let snapshot = server.snapshot
-        let routes = snapshot.routes
         text.write(
             shards: server.shards,
             labels: RequestLabels(methods: HTTPMethod.allCases.map { "\($0.name)" }) { index in
-                routes.indices.contains(Int(index)) ? routes[Int(index)].pattern : nil
+                snapshot.names.name(at: Int(index))
             }
         )
         if let flow = server.shared.flow {

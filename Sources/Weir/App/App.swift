@@ -142,6 +142,7 @@ public final class App: Sendable, RouteCollection {
             _ settings: Settings,
             version: UInt64 = 1,
             upstreams: [Upstream],
+            names: IndexedNames = IndexedNames(countMax: Snapshot.namesMax),
             flow: FlowControl? = nil
         ) throws(AppError) -> Snapshot {
             try declared.routes.snapshot(
@@ -149,6 +150,7 @@ public final class App: Sendable, RouteCollection {
                 middleware: declared.middleware,
                 version: version,
                 upstreams: upstreams,
+                names: names,
                 flow: flow
             )
         }

@@ -105,7 +105,13 @@ final class AppEngine: Service {
         monitor = FlowMonitor(flow, server) { [server] in
             // The routes have been compiled before, and nothing but their limits is another.
             try? server.republish { version throws(AppError) in
-                try hold.snapshot(settings, version: version, upstreams: upstreams, flow: flow)
+                try hold.snapshot(
+                    settings,
+                    version: version,
+                    upstreams: snapshot.upstreams,
+                    names: snapshot.names,
+                    flow: flow
+                )
             }
         }
         drain = Drain(

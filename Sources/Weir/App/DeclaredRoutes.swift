@@ -130,6 +130,7 @@ struct DeclaredRoutes {
         middleware: [any Middleware] = [],
         version: UInt64 = 1,
         upstreams: [Upstream] = [],
+        names: IndexedNames = IndexedNames(countMax: Snapshot.namesMax),
         flow: FlowControl? = nil,
         now: Nanoseconds = LoopClock.monotonic.now
     ) throws(AppError) -> Snapshot {
@@ -138,7 +139,7 @@ struct DeclaredRoutes {
         let handlers = all.map { $0.handler.wrapped(in: middleware + $0.properties.middleware) }
         let routes = all.enumerated().map { index, route in
             Route(
-                index: index,
+                index: names.index(of: route.pattern),
                 methods: route.methods,
                 host: route.properties.host,
                 pattern: route.pattern,
@@ -154,7 +155,7 @@ struct DeclaredRoutes {
                         flow.limits(of: route.properties.limits, route: route.storeName, now: now),
                         areStored: settings.rateLimiting.usesStore,
                         keyHash: flow.keyHash,
-                        routeIndex: index,
+                        routeIndex: names.index(of: route.storeName),
                         pattern: route.pattern,
                         storeName: route.storeName,
                         parameterNames: table.parameterNames(of: index),
@@ -166,6 +167,6 @@ struct DeclaredRoutes {
                 priority: route.properties.priority.priority
             )
         }
-        return Snapshot(version: version, table: table, routes: routes, upstreams: upstreams)
+        return Snapshot(version: version, table: table, routes: routes, upstreams: upstreams, names: names)
     }
 }

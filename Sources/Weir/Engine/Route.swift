@@ -26,6 +26,7 @@ enum Handler: Sendable {
 
 /// One route of a snapshot.
 final class Route: Sendable {
+    /// What it is counted under, the same in every snapshot: the index of its pattern in `Snapshot.names`.
     let index: Int32
     let methods: MethodSet
     let host: String?
@@ -96,16 +97,28 @@ package final class Snapshot: Sendable {
     let routes: [Route]
     /// Where routes pass requests on to, and what handlers ask.
     let upstreams: [Upstream]
+    /// The patterns of routes in this snapshot and those before it.
+    let names: IndexedNames
     /// The methods that some route answers, as `Allow` says it, for `OPTIONS *`.
     let allow: String
 
-    init(version: UInt64, table: RouteTable, routes: [Route], upstreams: [Upstream] = []) {
+    init(
+        version: UInt64,
+        table: RouteTable,
+        routes: [Route],
+        upstreams: [Upstream] = [],
+        names: IndexedNames = IndexedNames(countMax: Snapshot.namesMax)
+    ) {
         self.version = version
         self.table = table
         self.routes = routes
         self.upstreams = upstreams
+        self.names = names
         var methods = routes.reduce(into: MethodSet.options) { $0.formUnion($1.methods) }
         if methods.contains(.get) { methods.insert(.head) }
         allow = methods.allowHeader
     }
+
+    /// The most names of routes over all snapshots; beyond it a route is counted with the requests that met none.
+    static let namesMax = 65536
 }

@@ -6,7 +6,7 @@ import WeirFlow
 /// What a limit tells requests apart by, resolved for one route.
 enum LimitKeySource: Sendable {
     case none
-    /// The route's index, and what every replica calls it.
+    /// The route's number, and what every replica calls it.
     case route(UInt64, [UInt8])
     case client
     case host
@@ -18,7 +18,7 @@ enum LimitKeySource: Sendable {
     init?(_ key: WeirFlow.RateLimitKey, routeIndex: Int, storeName: String, parameterNames: [String]) {
         switch key {
         case .none: self = .none
-        case .route: self = .route(UInt64(routeIndex), Array(storeName.utf8))
+        case .route: self = .route(UInt64(bitPattern: Int64(routeIndex)), Array(storeName.utf8))
         case .client: self = .client
         case .host: self = .host
         case .header(let name): self = .header(Array(name.utf8))

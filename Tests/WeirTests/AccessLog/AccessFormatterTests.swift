@@ -114,9 +114,9 @@ import WeirHTTP
     private static let wallOffset: UInt64 = 1_795_280_400_000_000_000
 
     private static func lines(_ records: [[UInt8]], _ format: Settings.LogFormat, names: [String] = []) -> [String] {
-        let routes = LogNames(countMax: 10)
+        let routes = IndexedNames(countMax: 10)
         for name in ["/users/:id", "/\"a\\b\" \u{1B}\n=é"] + names { _ = routes.index(of: name) }
-        let endpoints = LogNames(countMax: 10)
+        let endpoints = IndexedNames(countMax: 10)
         _ = endpoints.index(of: "pod-1")
         var formatter = AccessFormatter(format: format, routes: routes, endpoints: endpoints)
         var buffer = LineBuffer()

@@ -4,9 +4,9 @@
 import Testing
 import Weir
 
-@Suite struct LogNamesTests {
+@Suite struct IndexedNamesTests {
     @Test func `a name has one index for ever`() {
-        let names = LogNames(countMax: 3)
+        let names = IndexedNames(countMax: 3)
         #expect(["/a", "/b", "/a", "/c", "/b"].map(names.index) == [0, 1, 0, 2, 1])
         #expect(Array(names.names(from: 0)) == ["/a", "/b", "/c"])
         #expect(Array(names.names(from: 2)) == ["/c"])
@@ -14,7 +14,7 @@ import Weir
     }
 
     @Test func `names that are too many have none`() {
-        let names = LogNames(countMax: 1)
+        let names = IndexedNames(countMax: 1)
         #expect(names.index(of: "/a") == 0)
         #expect(names.index(of: "/b") == -1)
         #expect(names.index(of: "/a") == 0)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names that records carry as numbers: route patterns and endpoints. Any thread.
+// Names that stand as numbers in metrics and in the access log: route patterns and endpoints. Any thread.
 
 import Synchronization
 
 /// A list of different names that only grows, so that an index stays good across reloads.
-package final class LogNames: Sendable {
+package final class IndexedNames: Sendable {
     private struct State {
         var names: [String] = []
         var indices: [String: Int] = [:]
@@ -13,7 +13,7 @@ package final class LogNames: Sendable {
     private let countMax: Int
     private let state = Mutex(State())
 
-    /// - Parameter countMax: the most names; what comes later has no index, and lines do without it.
+    /// - Parameter countMax: the most names; what comes later has no index, and what is said of it does without.
     package init(countMax: Int) {
         self.countMax = countMax
     }
@@ -28,6 +28,11 @@ package final class LogNames: Sendable {
             state.indices[name] = index
             return index
         }
+    }
+
+    /// The name with this index; nil for none.
+    package func name(at index: Int) -> String? {
+        state.withLock { $0.names.indices.contains(index) ? $0.names[index] : nil }
     }
 
     /// The names with this index and behind it.
