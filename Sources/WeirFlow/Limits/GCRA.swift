@@ -44,5 +44,6 @@ struct GCRA: LimitArithmetic, Sendable {
 
     func reset(_ word: UInt64, time: UInt64) -> UInt64 { owed(word, time) }
 
-    private func owed(_ word: UInt64, _ time: UInt64) -> UInt64 { word > time ? word &- time : 0 }
+    /// Without a branch, as `KeyTable.find`: the word may have to come from memory.
+    private func owed(_ word: UInt64, _ time: UInt64) -> UInt64 { max(word, time) &- time }
 }

@@ -19,6 +19,8 @@ protocol LimitArithmetic {
     func wait(_ word: UInt64, cost: UInt64, time: UInt64) -> UInt64
     /// Ticks until the limit is at rest.
     func reset(_ word: UInt64, time: UInt64) -> UInt64
+    /// What the word says to a request that it allows.
+    func allowance(_ word: UInt64, time: UInt64) -> LimitDecision
 }
 
 /// An enum and not an existential: the compiler sees through it.
@@ -71,45 +73,41 @@ enum LimitRule: Sendable {
     }
 
     /// What the word says to a request that it allows.
-    @inline(__always)
     func allowance(_ word: UInt64, time: UInt64) -> LimitDecision {
         switch self {
-        case .gcra(let rule): Self.allowance(rule, word, time)
-        case .slidingWindow(let rule): Self.allowance(rule, word, time)
-        case .tokenBucket(let rule): Self.allowance(rule, word, time)
+        case .gcra(let rule): rule.allowance(word, time: time)
+        case .slidingWindow(let rule): rule.allowance(word, time: time)
+        case .tokenBucket(let rule): rule.allowance(word, time: time)
         }
     }
 
     /// What the word says to a request that it refuses.
     func refusal(_ word: UInt64, cost: UInt64, time: UInt64) -> LimitDecision {
         switch self {
-        case .gcra(let rule): Self.refusal(rule, word, cost, time)
-        case .slidingWindow(let rule): Self.refusal(rule, word, cost, time)
-        case .tokenBucket(let rule): Self.refusal(rule, word, cost, time)
+        case .gcra(let rule): rule.refusal(word, cost: cost, time: time)
+        case .slidingWindow(let rule): rule.refusal(word, cost: cost, time: time)
+        case .tokenBucket(let rule): rule.refusal(word, cost: cost, time: time)
         }
     }
+}
 
+extension LimitArithmetic {
     @inline(__always)
-    private static func allowance(_ rule: some LimitArithmetic, _ word: UInt64, _ time: UInt64) -> LimitDecision {
+    func allowance(_ word: UInt64, time: UInt64) -> LimitDecision {
         LimitDecision(
             isAllowed: true,
-            limit: rule.quota,
-            remaining: rule.remaining(word, time: time),
+            limit: quota,
+            remaining: remaining(word, time: time),
             retryAfter: 0,
-            resetAfter: rule.scale.nanoseconds(rule.reset(word, time: time))
+            resetAfter: scale.nanoseconds(reset(word, time: time))
         )
     }
 
-    private static func refusal(
-        _ rule: some LimitArithmetic,
-        _ word: UInt64,
-        _ cost: UInt64,
-        _ time: UInt64
-    ) -> LimitDecision {
-        var decision = allowance(rule, word, time)
+    func refusal(_ word: UInt64, cost: UInt64, time: UInt64) -> LimitDecision {
+        var decision = allowance(word, time: time)
         decision.isAllowed = false
         decision.retryAfter =
-            cost <= rule.quota ? rule.scale.nanoseconds(rule.wait(word, cost: cost, time: time)) : LimitDecision.never
+            cost <= quota ? scale.nanoseconds(wait(word, cost: cost, time: time)) : LimitDecision.never
         return decision
     }
 }

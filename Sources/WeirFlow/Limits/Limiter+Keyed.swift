@@ -7,7 +7,12 @@ extension Limiter {
     func fingerprint(_ key: UInt64) -> UInt64 { max(key, 1) }
 
     @inline(__always)
-    func takeKeyed(_ key: UInt64, _ cost: UInt64, _ time: UInt64) -> LimitDecision {
+    func takeKeyed(
+        _ rule: some LimitArithmetic,
+        _ key: UInt64,
+        _ cost: UInt64,
+        _ time: UInt64
+    ) -> LimitDecision {
         while true {
             let (entry, word) = look(for: key, time)
             guard let charged = rule.charge(word, cost: cost, time: time) else {
@@ -16,7 +21,7 @@ extension Limiter {
             }
             if cost == 0 { return rule.allowance(word, time: time) }
             if table.replace(entry, key: key, word: charged) {
-                if entry.fingerprint != key && !rule.isIdle(entry.word, time: time) { evictions.increment() }
+                if entry.fingerprint != key && rule.reset(entry.word, time: time) != 0 { evictions.increment() }
                 return rule.allowance(charged, time: time)
             }
         }

@@ -30,8 +30,20 @@ package final class Limiter: Sendable {
     ///   - key: A `KeyHash` value; ignored by a limit without key.
     ///   - cost: 0 takes nothing.
     package func take(key: UInt64, cost: UInt64 = 1, now: Nanoseconds) -> LimitDecision {
-        let time = ticks(now)
-        return isKeyed ? takeKeyed(fingerprint(key), cost, time) : takeAlone(cost, time)
+        // One switch at the outset, so that what follows is compiled for each algorithm by itself. The shorter it is, the
+        // more takes are under way at once that wait for memory (a million keys, GCRA: 70 ns before, 48 so, medians).
+        switch rule {
+        case .gcra(let rule): take(rule, key, cost, now)
+        case .slidingWindow(let rule): take(rule, key, cost, now)
+        case .tokenBucket(let rule): take(rule, key, cost, now)
+        }
+    }
+
+    @inline(__always)
+    private func take(_ rule: some LimitArithmetic, _ key: UInt64, _ cost: UInt64, _ now: Nanoseconds) -> LimitDecision
+    {
+        let time = rule.scale.ticks(sinceStart(now))
+        return isKeyed ? takeKeyed(rule, fingerprint(key), cost, time) : takeAlone(rule, cost, time)
     }
 
     /// What `take` would decide. `remaining` and `resetAfter` are as they are without it.
@@ -59,9 +71,13 @@ package final class Limiter: Sendable {
         }
     }
 
-    func ticks(_ now: Nanoseconds) -> UInt64 { rule.ticks(now > start ? now &- start : 0) }
+    func ticks(_ now: Nanoseconds) -> UInt64 { rule.ticks(sinceStart(now)) }
 
-    private func takeAlone(_ cost: UInt64, _ time: UInt64) -> LimitDecision {
+    @inline(__always)
+    private func sinceStart(_ now: Nanoseconds) -> Nanoseconds { now > start ? now &- start : 0 }
+
+    @inline(__always)
+    private func takeAlone(_ rule: some LimitArithmetic, _ cost: UInt64, _ time: UInt64) -> LimitDecision {
         var word = lone.load()
         while let charged = rule.charge(word, cost: cost, time: time) {
             if cost == 0 { return rule.allowance(word, time: time) }

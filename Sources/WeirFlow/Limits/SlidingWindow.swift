@@ -45,9 +45,8 @@ struct SlidingWindow: LimitArithmetic, Sendable {
         var counts = counts(word, time)
         let taken = counts.current &+ cost
         // The weighted count must leave room: previous × weight ≤ (quota − taken) × 2^weightBits.
-        guard taken <= quota, counts.previous &* weight(counts, time) <= (quota &- taken) &<< weightBits else {
-            return nil
-        }
+        guard taken <= quota else { return nil }
+        if counts.previous > 0, counts.previous &* weight(counts, time) > (quota &- taken) &<< weightBits { return nil }
         counts.current = taken
         return pack(counts)
     }
@@ -67,8 +66,10 @@ struct SlidingWindow: LimitArithmetic, Sendable {
     func remaining(_ word: UInt64, time: UInt64) -> UInt64 { quota &- min(quota, estimate(word, time: time)) }
 
     /// The weighted count, rounded up.
-    func estimate(_ word: UInt64, time: UInt64) -> UInt64 {
-        let counts = counts(word, time)
+    func estimate(_ word: UInt64, time: UInt64) -> UInt64 { estimate(counts(word, time), time: time) }
+
+    private func estimate(_ counts: Counts, time: UInt64) -> UInt64 {
+        if counts.previous == 0 { return counts.current }
         let weighted = counts.previous &* weight(counts, time)
         return counts.current &+ (weighted &+ (1 &<< weightBits) &- 1) &>> weightBits
     }
@@ -91,10 +92,24 @@ struct SlidingWindow: LimitArithmetic, Sendable {
     }
 
     /// Ticks until both counts are out of sight.
-    func reset(_ word: UInt64, time: UInt64) -> UInt64 {
-        let counts = counts(word, time)
+    func reset(_ word: UInt64, time: UInt64) -> UInt64 { reset(counts(word, time), time: time) }
+
+    private func reset(_ counts: Counts, time: UInt64) -> UInt64 {
         if counts.current == 0 && counts.previous == 0 { return 0 }
         return (counts.index &+ (counts.current > 0 ? 2 : 1)) &<< scale.shift &- time
+    }
+
+    /// As for every rule, with one look into the word.
+    @inline(__always)
+    func allowance(_ word: UInt64, time: UInt64) -> LimitDecision {
+        let counts = counts(word, time)
+        return LimitDecision(
+            isAllowed: true,
+            limit: quota,
+            remaining: quota &- min(quota, estimate(counts, time: time)),
+            retryAfter: 0,
+            resetAfter: scale.nanoseconds(reset(counts, time: time))
+        )
     }
 
     /// The state in which so many count in the current window.

@@ -49,6 +49,6 @@ struct TokenBucket: LimitArithmetic, Sendable {
 
     private func level(_ emptyAt: UInt64, _ time: UInt64) -> UInt64 {
         let now = time &+ capacity
-        return now > emptyAt ? min(capacity, now &- emptyAt) : 0
+        return min(capacity, max(now, emptyAt) &- emptyAt)
     }
 }
