@@ -117,9 +117,9 @@ import WeirUpstream
         #expect(pool.events.last?.event.change == .returned)
     }
 
-    static let most: [(Int, Int)] = [(2, 1), (3, 1), (4, 2), (9, 4)]
+    static let ejectedMost: [(Int, Int)] = [(2, 1), (3, 1), (4, 2), (9, 4)]
 
-    @Test("No more than the percentage are ejected together, but one always", arguments: most)
+    @Test("No more than the percentage are ejected together, but one always", arguments: ejectedMost)
     func most(count: Int, ejectedMax: Int) {
         var behaviours = [Behaviour](repeating: Behaviour(failing: 1), count: count)
         behaviours[count - 1] = Self.good

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether a request that has failed is sent again, and when. A value; decides without an effect.
+
+package import WeirEventLoop
+
+/// How an attempt came to nothing.
+package enum AttemptFailure: Equatable, Sendable {
+    /// No connection: refused, unreachable, not made in time. Nothing was sent.
+    case connect
+    /// An unused connection was closed as the request was sent on it, before a byte came back (RFC 9112 section 9.3.1).
+    case stale
+    /// A connection broke off before the response's head, or what came is none.
+    case reset
+    /// No response in the time that an attempt is given.
+    case timeout
+    /// 502, 503 or 504, and the `Retry-After` of it.
+    case gatewayFailure(retryAfter: Nanoseconds?)
+}
+
+/// Which failures are worth another attempt.
+package struct RetryCauses: OptionSet, Sendable {
+    package let rawValue: UInt8
+
+    package init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    package static let connect = RetryCauses(rawValue: 1)
+    package static let stale = RetryCauses(rawValue: 2)
+    package static let reset = RetryCauses(rawValue: 4)
+    package static let timeout = RetryCauses(rawValue: 8)
+    /// Not by default: an endpoint that is overloaded says 503, and more of the same does not help it.
+    package static let gatewayFailure = RetryCauses(rawValue: 16)
+    package static let standard: RetryCauses = [.connect, .stale, .reset, .timeout]
+
+    init(_ failure: AttemptFailure) {
+        self =
+            switch failure {
+            case .connect: .connect
+            case .stale: .stale
+            case .reset: .reset
+            case .timeout: .timeout
+            case .gatewayFailure: .gatewayFailure
+            }
+    }
+}
+
+/// A request whose attempt has failed. None of its response has gone to the client.
+package struct FailedAttempt: Equatable, Sendable {
+    package var failure: AttemptFailure
+    /// Attempts that were made, this one included.
+    package var attempts: Int
+    /// Whether carrying it out twice is the same as once (RFC 9110 section 9.2.2).
+    package var isIdempotent: Bool
+    /// Whether all that was sent of it can be sent again: no byte of a body that is not kept.
+    package var isReplayable: Bool
+    /// Whether there is an endpoint, or another address, that has not failed it yet.
+    package var hasOther: Bool
+    /// What is left of its deadline.
+    package var left: Nanoseconds
+
+    package init(
+        failure: AttemptFailure,
+        attempts: Int,
+        isIdempotent: Bool,
+        isReplayable: Bool,
+        hasOther: Bool,
+        left: Nanoseconds
+    ) {
+        self.failure = failure
+        self.attempts = attempts
+        self.isIdempotent = isIdempotent
+        self.isReplayable = isReplayable
+        self.hasOther = hasOther
+        self.left = left
+    }
+}
+
+package enum RetryDecision: Equatable, Sendable {
+    case giveUp(Reason)
+    /// Once ``RetryBudget/takeRetry(at:_:)`` allows it too, where it is asked.
+    case retry(after: Nanoseconds, asksBudget: Bool)
+
+    /// Why there is no other attempt; the label of a metric.
+    package enum Reason: Equatable, Sendable {
+        case attempts
+        case cause
+        case unsafe
+        case deadline
+    }
+}
+
+package struct RetryPolicy: Equatable, Sendable {
+    /// The first one included; 1 is no retry.
+    package var attemptsMax = 3
+    package var causes = RetryCauses.standard
+    /// What an attempt is given of the deadline; nil is all that is left.
+    package var attemptTimeout: Nanoseconds?
+    package var backoff = RetryBackoff()
+
+    package init() {}
+
+    /// How long an attempt may wait for the response's head.
+    package func timeout(left: Nanoseconds) -> Nanoseconds { min(left, attemptTimeout ?? left) }
+
+    /// Whether to try again, and after how long. The reasons are looked at in the order of ``RetryDecision/Reason``.
+    package func decision(
+        _ attempt: FailedAttempt,
+        using random: inout some RandomNumberGenerator
+    ) -> RetryDecision {
+        guard attempt.attempts < attemptsMax else { return .giveUp(.attempts) }
+        guard causes.contains(RetryCauses(attempt.failure)) else { return .giveUp(.cause) }
+        // Where there was no connection nothing was sent: that is safe for any method.
+        guard attempt.isReplayable, attempt.isIdempotent || attempt.failure == .connect else { return .giveUp(.unsafe) }
+        let wait = wait(attempt, &random)
+        guard wait < attempt.left else { return .giveUp(.deadline) }
+        // Unused connections end by the hundred when an endpoint restarts. No endpoint has worked on those requests, so
+        // sending them again adds nothing to its load.
+        return .retry(after: wait, asksBudget: attempt.failure != .stale)
+    }
+
+    private func wait(_ attempt: FailedAttempt, _ random: inout some RandomNumberGenerator) -> Nanoseconds {
+        switch attempt.failure {
+        case .stale: return 0
+        // To wait for another endpoint helps nobody: the one that could not be connected to has said nothing about it.
+        case .connect where attempt.hasOther: return 0
+        case .gatewayFailure(let retryAfter?) where !attempt.hasOther:
+            // Spread from then on: others were told the same.
+            let (wait, overflow) = retryAfter.addingReportingOverflow(
+                backoff.wait(before: attempt.attempts, using: &random)
+            )
+            return overflow ? .max : wait
+        case .connect, .reset, .timeout, .gatewayFailure:
+            return backoff.wait(before: attempt.attempts, using: &random)
+        }
+    }
+}
