@@ -32,8 +32,8 @@ package struct OutlierPolicy: Equatable, Sendable {
 
     package init() {}
 
-    /// Whether a run of failures asks for ``OutlierEjection/evaluate(_:now:using:)`` now. Not at each failure: where
-    /// everything fails, that would be a lock for each request.
+    /// Whether a run of failures asks for ``OutlierEjection/evaluate(_:now:using:)`` before the next regular one. Not at
+    /// each failure: where everything fails, that would be a lock for each request.
     package func isDue(run: Int) -> Bool { run > 0 && run % consecutiveFailures == 0 }
 
     /// The length of an endpoint's ejection, of which so many came before.

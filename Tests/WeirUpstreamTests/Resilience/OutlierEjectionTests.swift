@@ -190,6 +190,24 @@ import WeirUpstream
         #expect(!ejection.isEjected("bad"))
     }
 
+    @Test("Looks that runs of failures ask for have a gap between them")
+    func gap() {
+        var ejection = OutlierEjection()
+        var random = SeededGenerator(seed: 1)
+        #expect(ejection.isReady(at: 0))
+        _ = ejection.evaluate([], now: Self.second, using: &random)
+        #expect(!ejection.isReady(at: Self.second + OutlierEjection.lookGap - 1))
+        #expect(ejection.isReady(at: Self.second + OutlierEjection.lookGap))
+    }
+
+    @Test(
+        "A run is due at each multiple of its least length",
+        arguments: [(0, false), (4, false), (5, true), (6, false), (10, true)]
+    )
+    func due(run: Int, isDue: Bool) {
+        #expect(OutlierPolicy().isDue(run: run) == isDue)
+    }
+
     @Test("Endpoints without an outlier stay for hours", arguments: [2, 3, 5])
     func quiet(count: Int) {
         let behaviours = [Behaviour](repeating: Behaviour(failing: 0.01, milliseconds: 30), count: count)
