@@ -30,7 +30,8 @@ extension AdmissionPool {
         waiting.withLock { $0.queueLimit = Self.clamped(queueLimit, least: 0) }
     }
 
-    /// Seconds until those that wait now have left, from 1 to `retryAfterSecondsMax`.
+    /// Seconds until those that wait now have left, or one that executes where nobody waits; rounded up, from 1 to
+    /// `retryAfterSecondsMax`.
     package func retryAfterSeconds(now: Nanoseconds) -> Int {
         waiting.withLock { retryAfterSeconds(now: now, $0) }
     }

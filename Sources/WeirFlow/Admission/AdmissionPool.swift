@@ -197,7 +197,8 @@ package final class AdmissionPool: Sendable {
 
     func retryAfterSeconds(now: Nanoseconds, _ waiting: borrowing Waiting) -> Int {
         let drained = waiting.queue.drainTime(
-            of: waiting.queue.count,
+            // Where nobody waits, the next place that comes free is the client's to have.
+            of: max(1, waiting.queue.count),
             limit: load().limit,
             mean: execution.mean,
             now: now

@@ -87,10 +87,10 @@ struct AdmissionQueue {
     /// anything was measured.
     ///
     /// A service that has stalled records nothing, so its mean stays what it was. But all that executes is at least as
-    /// old as the last move of the queue, so the mean is taken to be no less than that.
+    /// old as the last move of the queue, so the mean is taken to be no less than that while somebody waits.
     func drainTime(of requests: Int, limit: Int, mean: Nanoseconds, now: Nanoseconds) -> Nanoseconds {
         guard mean > 0, requests > 0 else { return 0 }
-        let stalled = min(max(now, movedAt) - movedAt, ExecutionEstimate.executionMax)
+        let stalled = count > 0 ? min(max(now, movedAt) - movedAt, ExecutionEstimate.executionMax) : 0
         return Nanoseconds(requests) * max(mean, stalled) / Nanoseconds(limit)
     }
 

@@ -119,7 +119,7 @@ struct AdmissionDeadlineTests {
         "is what Retry-After says, rounded up to whole seconds, within 1 and 60",
         arguments: [
             (0, second, 1), (1, millisecond, 1), (3, 500 * millisecond, 2), (4, 500 * millisecond, 2),
-            (50, 100 * second, 60),
+            (50, 100 * second, 60), (0, 1500 * millisecond, 2), (0, 100 * second, 60),
         ]
     )
     func retryAfter(queued: Int, mean: Nanoseconds, seconds: Int) {
@@ -127,5 +127,25 @@ struct AdmissionDeadlineTests {
         fixture.measure(mean)
         for number in 0...queued { _ = fixture.enter(number) }
         #expect(fixture.pool.retryAfterSeconds(now: 0) == seconds)
+    }
+
+    @Test("is, without a queue, how often a place comes free, however long ago somebody waited")
+    func retryAfterWithoutQueue() {
+        let fixture = PoolFixture(limit: 4, queueLimit: 0)
+        fixture.measure(10 * second)
+        for number in 0..<4 { _ = fixture.enter(number, at: 1000 * second) }
+        guard
+            case .refused(.queueFull, let seconds) = fixture.pool.enter(
+                fixture.tickets[4],
+                priority: .default,
+                deadline: .max,
+                now: 1000 * second
+            )
+        else {
+            Issue.record("all places are taken")
+            return
+        }
+        // Ten seconds over four places: 2.5.
+        #expect(seconds == 3)
     }
 }
