@@ -19,7 +19,8 @@ struct ClientHead: Sendable {
         "transfer-encoding", "upgrade", "x-envoy-expected-rq-timeout-ms",
     ]
 
-    init(_ request: ClientRequest) throws(ClientError) {
+    /// - Parameter deadlineName: the field that each attempt says in which how much time is left; nil for Envoy's.
+    init(_ request: ClientRequest, deadlineName: ChosenName?) throws(ClientError) {
         guard let method = HTTPMethod(request.method) else { throw .malformedRequest("\(request.method)") }
         let isTarget =
             request.target.utf8.first == UInt8(ascii: "/")
@@ -29,9 +30,9 @@ struct ClientHead: Sendable {
         var text = "\(request.method.rawValue) \(request.target) HTTP/1.1\r\n"
         for (name, value) in request.headers {
             let lowercased = name.lowercased()
-            if Self.own.contains(lowercased) { continue }
-            let isField =
-                FieldSyntax.isToken(Array(name.utf8).span) && FieldSyntax.isFieldValue(Array(value.utf8).span)
+            let nameBytes = Array(name.utf8)
+            if Self.own.contains(lowercased) || deadlineName?.matches(nameBytes.span) == true { continue }
+            let isField = FieldSyntax.isToken(nameBytes.span) && FieldSyntax.isFieldValue(Array(value.utf8).span)
             guard isField else { throw .malformedRequest(name) }
             switch lowercased {
             case "host": hasHost = true

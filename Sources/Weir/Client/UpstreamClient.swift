@@ -40,7 +40,7 @@ public struct UpstreamClient: Sendable {
         upTo limit: ByteCount = UpstreamClient.bodyLimit
     ) async throws -> ClientResponse {
         try Task.checkCancellation()
-        let head = try ClientHead(request)
+        let head = try ClientHead(request, deadlineName: exchange.owner.configuration.deadlineName)
         let loop = exchange.owner.loop
         let call = ClientCall(exchange, upstream: name, head, body: request.body, bytesMax: limit.bytes)
         let outcome = await withTaskCancellationHandler {

@@ -27,6 +27,9 @@ package struct ChosenName: Sendable {
         borrowing get { bytes.span.extracting(0..<count) }
     }
 
+    /// Whether `name` is this name, in any case.
+    package func matches(_ name: Span<UInt8>) -> Bool { matches(name, ByteRange(0, name.count)) }
+
     /// Whether the token at `range` is this name, in any case.
     func matches(_ bytes: Span<UInt8>, _ range: ByteRange) -> Bool {
         Int(range.count) == count && ByteScan.equalIgnoringCase(bytes, range, self.bytes.span, ByteRange(0, count))

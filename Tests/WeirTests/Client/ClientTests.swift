@@ -14,6 +14,7 @@ import WeirTestSupport
                 response.headers["X-Method"] = request.method.rawValue
                 response.headers["X-Target"] = request.target
                 for name in fields { response.headers["Saw-\(name)"] = request.headers[name] ?? "-" }
+                response.headers["Count-x-deadline"] = "\(request.headers.all("x-deadline").count)"
                 return response
             }
         }
@@ -123,13 +124,17 @@ import WeirTestSupport
         }
     }
 
-    @Test func `the field of the settings takes the place of Envoy's`() async throws {
+    @Test(arguments: [[:], ["x-DEADLINE": "1h", "X-Deadline": "2h"]] as [Headers])
+    func `the field of the settings takes the place of Envoy's, and of the handler's own`(
+        headers: Headers
+    ) async throws {
         try await withClient(deadlineHeader: "X-Deadline") { client async throws in
-            Self.passOn(try await client.get("/"))
+            Self.passOn(try await client.get("/", headers: headers))
         } test: { client async throws in
             let response = try await client.get("/ask")
             let left = try #require(response.headers["Saw-x-deadline"].flatMap { Int($0) })
             #expect((1...120_000).contains(left))
+            #expect(response.headers["Count-x-deadline"] == "1")
             #expect(response.headers["Saw-x-envoy-expected-rq-timeout-ms"] == "-")
         }
     }
