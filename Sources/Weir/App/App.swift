@@ -4,6 +4,7 @@
 import Glibc
 public import Logging
 import Synchronization
+import WeirHost
 import WeirUpstream
 
 /// An HTTP service: declare its routes, then run it.
@@ -94,6 +95,7 @@ public final class App: Sendable, RouteCollection {
         let declared = declarations.withLock { $0 }
         do throws(SettingsError) {
             try settings.validate()
+            try settings.checkConcurrency(cpus: CPUBudget.read().count)
             try settings.checkStore(declared.store)
         } catch {
             throw .settings(error)

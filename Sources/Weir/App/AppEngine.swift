@@ -40,8 +40,10 @@ final class AppEngine: Service {
         let settings = settings ?? app.settings
         let hold = app.hold()
         self.hold = hold
+        let cpus = CPUBudget.read().count
         do throws(SettingsError) {
             try settings.validate()
+            try settings.checkConcurrency(cpus: cpus)
             try settings.checkStore(hold.store)
         } catch {
             throw .settings(error)
@@ -58,7 +60,6 @@ final class AppEngine: Service {
                 WeirLogHandler(label: label, level: settings.logLevel, output: log)
             }
         }
-        let cpus = CPUBudget.read().count
         let loopCount = settings.loops.resolved(automatic: cpus)
         let accessLog = try AccessLog.open(settings, loops: loopCount)
         self.accessLog = accessLog

@@ -54,9 +54,10 @@ extension RouteOption {
     ///   - limit: 1 to 1000000.
     ///   - queue: 0 to 1000000; four times `limit`, at most 1000000, where it is not given.
     public static func concurrency(_ limit: Int, queue: Int? = nil) -> RouteOption {
-        precondition((1...1_000_000).contains(limit), "a concurrency is 1 to 1000000")
-        let queue = queue ?? min(limit * 4, 1_000_000)
-        precondition((0...1_000_000).contains(queue), "a queue's length is 0 to 1000000")
+        let countMax = Settings.Admission.countMax
+        precondition((1...countMax).contains(limit), "a concurrency is 1 to \(countMax)")
+        let queue = queue ?? min(limit * 4, countMax)
+        precondition((0...countMax).contains(queue), "a queue's length is 0 to \(countMax)")
         return RouteOption(kind: .concurrency(DeclaredPool(limit: limit, queueMax: queue)))
     }
 

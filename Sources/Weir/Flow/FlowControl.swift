@@ -71,7 +71,8 @@ final class FlowControl: Sendable {
             switch settings.admission.concurrency {
             // The limit moves; the queue is bounded by what it may become on an ordinary machine.
             case .automatic: settings.admission.queueMax.resolved(automatic: 4 * 256 * cpus)
-            case .perCPU, .exactly: settings.admission.queueMax.resolved(automatic: 4 * concurrency)
+            case .perCPU, .exactly:
+                settings.admission.queueMax.resolved(automatic: min(4 * concurrency, Settings.Admission.countMax))
             }
         pod = AdmissionPool(
             limit: concurrency,

@@ -4,12 +4,16 @@
 extension Settings {
     /// What runs at once, what waits for it, and who goes first.
     public struct Admission: Sendable, Equatable {
+        /// The most requests of a pool that run at once, and the most that wait.
+        static let countMax = 1_000_000
+
         /// How many requests run at once. `WEIR_CONCURRENCY`: a number from 1 to 1000000, `256/cpu` for so many for each
-        /// CPU of the pod's budget (the default), or `auto`: found from the latency that is measured.
+        /// CPU of the pod's budget (the default; on all CPUs together at most 1000000 as well), or `auto`: found from
+        /// the latency that is measured.
         public var concurrency: Concurrency = .perCPU(256)
 
         /// How many requests wait for one of those places; one more is answered 503. `WEIR_QUEUE`, 0 to 1000000, default
-        /// automatic: four times ``concurrency``.
+        /// automatic: four times ``concurrency``, at most 1000000.
         public var queueMax: Count = .automatic
 
         /// The request field whose value is the request's class: `critical`, `default` or `sheddable`.

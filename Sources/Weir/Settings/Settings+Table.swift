@@ -185,15 +185,15 @@ extension Settings {
         Setting(
             "WEIR_CONCURRENCY",
             \.admission.concurrency,
-            .concurrency(1...1_000_000),
+            .concurrency(1...Admission.countMax),
             "How many requests run at once; `256/cpu` is for each CPU of the budget, `auto` finds it from the latency",
             seenIn: "`weir_concurrency_limit`, `weir_requests_executing`"
         ),
         Setting(
             "WEIR_QUEUE",
             \.admission.queueMax,
-            .count(0...1_000_000),
-            "How many requests wait to run; one more is answered 503. `auto` is 4 for each that may run",
+            .count(0...Admission.countMax),
+            "How many requests wait to run; one more is answered 503. `auto` is 4 for each that may run, at most 1000000",
             seenIn: "`weir_queue_limit`, `weir_requests_queued`"
         ),
         Setting(

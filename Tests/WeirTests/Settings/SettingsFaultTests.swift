@@ -258,6 +258,16 @@ struct Bounds: Sendable, CustomTestStringConvertible {
         #expect(error?.description == line)
     }
 
+    @Test func `as much for each CPU as no pool may run is refused, and names what may be`() throws {
+        let settings = try Settings(environment: ["WEIR_CONCURRENCY": "250000/cpu"])
+        #expect(throws: Never.self) { try settings.checkConcurrency(cpus: 4) }
+        let error = #expect(throws: SettingsError.self) { try settings.checkConcurrency(cpus: 5) }
+        #expect(
+            error?.description
+                == #"WEIR_CONCURRENCY="250000/cpu": 1250000 on 5 CPUs; expected at most 1000000 in all"#
+        )
+    }
+
     @Test func `unknown names come first, in alphabetical order`() {
         let environment = ["WEIR_LOOPS": "0", "WEIR_ZEBRA": "1", "WEIR_APPLE": "1"]
         #expect(throws: SettingsError.unknown(name: "WEIR_APPLE", value: "1", nearest: nil)) {
