@@ -3,6 +3,7 @@
 
 import contextlib
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 import footprint
@@ -37,12 +38,12 @@ class Counter:
         return int.from_bytes(self._file.read_bytes(), "little")
 
 
-def in_engine(route: str, products: Products) -> Row:
+def in_engine(route: str, products: Products, *options: str) -> Row:
     """The engine alone, with nothing around it that might allocate: here the target is exactly 0."""
-    few, many = (allocations_of_replay(route, rounds, products) for rounds in (ROUNDS_FEW, ROUNDS_MANY))
+    few, many = (allocations_of_replay(route, rounds, products, options) for rounds in (ROUNDS_FEW, ROUNDS_MANY))
     more = many - few
     return Row(
-        work=f"{route}: heap allocations per request, engine alone",
+        work=f"{' with '.join([route, *options])}: heap allocations per request, engine alone",
         measured=fraction(more.events, more.requests),
         target="0",
         weir=f"{more.events:,} in {more.requests:,}",
@@ -50,9 +51,9 @@ def in_engine(route: str, products: Products) -> Row:
     )
 
 
-def allocations_of_replay(route: str, rounds: int, products: Products) -> Count:
+def allocations_of_replay(route: str, rounds: int, products: Products, options: Sequence[str]) -> Count:
     counter = Counter(products.folder)
-    result = run(*replay.command(products.replay, route, 1, rounds), environment=counter.environment)
+    result = run(*replay.command(products.replay, route, 1, rounds, options), environment=counter.environment)
     return Count(replay.requests(result.stdout), counter.read())
 
 

@@ -46,6 +46,7 @@ def beside_nginx(which: Comparison) -> Measure:
 def count_allocations(products: Products, plan: Plan) -> list[Row]:
     routes = ("/hello", "/async")
     engine = [allocations.in_engine(route, products) for route in routes]
+    engine.append(allocations.in_engine(routes[0], products, "priority"))
     service = [allocations.in_service(route, products, plan) for route in routes]
     return engine + service
 

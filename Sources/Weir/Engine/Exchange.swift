@@ -252,8 +252,10 @@ final class Exchange: @unchecked Sendable {
 
     /// How much the request matters: what its route says, or its field where that may be believed.
     func priority(of route: Route, isTrusted: Bool) -> WeirFlow.Priority {
-        guard let name = owner.flow?.priorityHeader, !name.isEmpty, let value = fieldValue(lowercaseName: name),
-            let asked = WeirFlow.Priority(field: value)
+        // The head is the exchange's own copy.
+        guard let flow = owner.flowReference,
+            let value = flow._withUnsafeGuaranteedRef({ fieldValue(lowercaseName: $0.priorityHeader) }),
+            let asked = WeirFlow.Priority(field: Span(_unsafeBytes: value))
         else { return route.priority }
         // Anybody may step back, only a trusted proxy may step ahead.
         return isTrusted || asked.rawValue > route.priority.rawValue ? asked : route.priority

@@ -74,15 +74,3 @@ extension Exchange {
         return true
     }
 }
-
-extension WeirFlow.Priority {
-    /// The class that a field's value names, in any case.
-    init?(field: UnsafeRawBufferPointer) {
-        switch String(decoding: field, as: UTF8.self).lowercased() {
-        case "critical": self = .critical
-        case "default": self = .default
-        case "sheddable": self = .sheddable
-        default: return nil
-        }
-    }
-}

@@ -1,13 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A request's place in an admission pool's queue. Who may touch it when is told in AdmissionPool.swift.
 
-/// How much a request matters. Where the queue is full the lowest class is shed first.
-package enum Priority: UInt8, CaseIterable, Sendable {
-    case critical
-    case `default`
-    case sheddable
-}
-
 /// A node of the queue. A request's owner makes one, keeps it, and uses it again; waiting allocates nothing.
 ///
 /// Unchecked: all but `owner` is written under the mutex of the pool that it waits in, or by its owner while it is idle.
