@@ -15,7 +15,6 @@ package enum CounterID: UInt8, CaseIterable, Sendable {
     case receivedBytes
     case sentBytes
     case requests
-    case requestsArrived
     case requestsCancelled
     case parseFault400
     case parseFault413

@@ -66,11 +66,6 @@ extension CounterID {
             MetricDescriptor("weir_sent_bytes_total", "Bytes sent to clients.")
         case .requests:
             MetricDescriptor("weir_requests_total", "Requests whose head was read.")
-        case .requestsArrived:
-            MetricDescriptor(
-                "weir_requests_arrived_total",
-                "Requests that asked to run: all but those that a rate limit refused."
-            )
         case .requestsCancelled:
             MetricDescriptor("weir_requests_cancelled_total", "Requests whose client left before the response.")
         case .parseFault400: parseFault("400")

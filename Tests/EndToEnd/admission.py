@@ -28,8 +28,8 @@ def wait_for_pool(server, *, executing=None, queued=None):
 def expect_quiet(server):
     """Nothing runs, nothing waits, and the integral of what runs stands still."""
     wait_for_pool(server, executing=0, queued=0)
-    total = server.metric("weir_execution_seconds_total")
-    assert total == server.metric("weir_execution_seconds_total")
+    total = pool(server, "execution_seconds_total")
+    assert total == pool(server, "execution_seconds_total")
     metrics = server.metrics()
     ended = ("granted", "expired", "displaced")
     assert metrics['weir_queue_waited_total{pool="pod"}'] >= sum(

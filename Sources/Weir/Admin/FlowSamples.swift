@@ -8,19 +8,26 @@ import WeirMetrics
 /// Reads the state that decides, at one instant.
 enum FlowSamples {
     static func all(of flow: FlowControl, _ server: HTTPServer, now: Nanoseconds) -> [MetricSample] {
-        let pools = flow.pools.map { ($0.name, $0.pool.signals(now: now)) }
+        let pools = flow.pools.map { (named: $0, signals: $0.pool.signals(now: now)) }
         var samples: [MetricSample] = []
+        func add(
+            _ name: String,
+            _ help: String,
+            _ kind: MetricSample.Kind,
+            _ value: (AdmissionPool, AdmissionSignals) -> Double
+        ) {
+            for (named, signals) in pools {
+                let labels = [MetricLabel("pool", named.name)]
+                samples.append(MetricSample(name, help, kind: kind, labels: labels, value: value(named.pool, signals)))
+            }
+        }
         func add(
             _ name: String,
             _ help: String,
             _ kind: MetricSample.Kind,
             _ value: (AdmissionSignals) -> Double
         ) {
-            for (pool, signals) in pools {
-                samples.append(
-                    MetricSample(name, help, kind: kind, labels: [MetricLabel("pool", pool)], value: value(signals))
-                )
-            }
+            add(name, help, kind) { value($1) }
         }
         add("weir_requests_executing", "Requests that were admitted and run.", .gauge) { Double($0.executing) }
         add("weir_requests_queued", "Requests that wait to run.", .gauge) { Double($0.queued) }
@@ -43,19 +50,23 @@ enum FlowSamples {
         add("weir_queue_displaced_total", "Requests that made room in the queue for a higher class.", .counter) {
             Double($0.counts.displaced)
         }
-        let execution = server.execution(now: now)
-        samples.append(
-            MetricSample(
-                "weir_execution_seconds_total",
-                "Integral of the requests that run over time: its rate is the mean concurrency.",
-                kind: .counter,
-                value: Double(execution.requestNanoseconds) / 1e9
-            )
-        )
+        add(
+            "weir_requests_arrived_total",
+            "Requests that asked to run: all but those that a rate limit refused.",
+            .counter
+        ) { pool, _ in Double(pool.traffic.arrivals) }
+        add(
+            "weir_execution_seconds_total",
+            "Integral of the requests that run over time: its rate is the mean concurrency.",
+            .counter
+        ) { pool, _ in Double(pool.traffic.execution(now: now).requestNanoseconds) / 1e9 }
+        add("weir_pool_utilization_ratio", "Offered load over the pool's limit; 1 is full.", .gauge) { pool, _ in
+            pool.traffic.utilization
+        }
         samples.append(
             MetricSample(
                 "weir_utilization_ratio",
-                "Offered load over capacity, or the busiest loop's busy share if that is more; 1 is full.",
+                "The fullest pool's utilization, or the busiest loop's busy share if that is more; 1 is full.",
                 kind: .gauge,
                 value: flow.utilization
             )

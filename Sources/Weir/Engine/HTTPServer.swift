@@ -123,18 +123,6 @@ final class HTTPServer: Sendable {
     /// Connections that are open.
     var connectionCount: Int { loops.reduce(0) { $0 + $1.openChannelCount } }
 
-    /// What executes on all loops, and has.
-    func execution(now: Nanoseconds) -> ExecutionSnapshot {
-        let first = ExecutionSnapshot(
-            executing: 0,
-            requestNanoseconds: 0,
-            completions: 0,
-            completedNanoseconds: 0,
-            instant: now
-        )
-        return serverLoops.reduce(first) { $0 + $1.execution.snapshot(now: now) }
-    }
-
     // MARK: Life
 
     /// Starts the loops' threads.

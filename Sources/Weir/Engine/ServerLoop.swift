@@ -34,8 +34,6 @@ final class ServerLoop: @unchecked Sendable {
     let flowReference: Unmanaged<FlowControl>?
     /// Whether a field says a request's class.
     let readsPriority: Bool
-    /// What executes on this loop, and has.
-    let execution: ExecutionIntegral
     let events: UnsafeMutablePointer<ChannelEvents>
     /// The status line of 200 and the Date field, the start of most responses; written anew once a second.
     private let prefix: UnsafeMutableRawBufferPointer
@@ -95,7 +93,6 @@ final class ServerLoop: @unchecked Sendable {
         flowReference = shared.flow.map(Unmanaged.passUnretained)
         readsPriority = shared.flow?.priorityHeader.isEmpty == false
         store = shared.openStore.map { open in StoreClient(open(loop)) }
-        execution = ExecutionIntegral(now: loop.clock.now)
         clientPools = ClientPools(snapshot.upstreams, loop: loop)
         accessLog = shared.accessLog?.recorders[loop.index]
         events = .allocate(capacity: 1)

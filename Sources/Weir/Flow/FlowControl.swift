@@ -34,6 +34,7 @@ final class FlowControl: Sendable {
     let settings: Settings
     /// What no limit may be below: one for each CPU.
     let least: Int
+    private let loopCount: Int
     /// How many may run in the pod's pool when the server starts.
     let concurrency: Int
     let pod: AdmissionPool
@@ -59,6 +60,7 @@ final class FlowControl: Sendable {
 
     init(_ settings: Settings, cpus: Int, loops: Int, now: Nanoseconds = LoopClock.monotonic.now) {
         self.settings = settings
+        loopCount = loops
         concurrency =
             switch settings.admission.concurrency {
             case .perCPU(let count): count * cpus
@@ -78,6 +80,7 @@ final class FlowControl: Sendable {
             limit: concurrency,
             queueLimit: queueMax,
             peakWindow: settings.admission.peakWindow.nanosecondsClamped,
+            loopCount: loops,
             now: now
         )
         samples =
@@ -99,6 +102,7 @@ final class FlowControl: Sendable {
                 limit: declared.limit,
                 queueLimit: declared.queueMax,
                 peakWindow: settings.admission.peakWindow.nanosecondsClamped,
+                loopCount: loopCount,
                 now: now
             )
             pools.append((declared, NamedPool(name: Self.free(pattern, pools), pool: pool)))
@@ -149,7 +153,7 @@ final class FlowControl: Sendable {
         set { memory.store(UInt8(newValue.rawValue), ordering: .relaxed) }
     }
 
-    /// What the HPA scales on.
+    /// What the HPA scales on; each pool's own is with its traffic.
     var utilization: Double {
         get { Double(bitPattern: utilizationBits.load(ordering: .relaxed)) }
         set { utilizationBits.store(newValue.bitPattern, ordering: .relaxed) }

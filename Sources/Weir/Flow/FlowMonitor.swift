@@ -75,7 +75,7 @@ struct FlowLooks {
     private let flow: FlowControl
     private let server: HTTPServer
     private var concurrency: AutoConcurrency?
-    private var utilization: UtilizationWindow
+    private var utilization: PodUtilization
     private var pressure: MemoryPressure
     private let memory = MemoryBudget()
     private var memoryAt: Nanoseconds = 0
@@ -96,7 +96,7 @@ struct FlowLooks {
                 most: flow.least * AutoConcurrency.mostPerCPU
             )
         }
-        utilization = UtilizationWindow(window: flow.settings.admission.signalWindow.nanosecondsClamped)
+        utilization = PodUtilization(window: flow.settings.admission.signalWindow.nanosecondsClamped)
         pressure = MemoryPressure(
             thresholds: MemoryPressure.Thresholds(
                 shedding: Double(flow.settings.admission.memoryShedPercent) / 100,
@@ -115,17 +115,18 @@ struct FlowLooks {
             // A loop whose thread has ended stays where it was.
             if let schedule = ThreadSchedule.read(thread: loop.threadID) { busy[index] = schedule.busy }
         }
-        let signals = flow.pod.signals(now: now)
-        flow.utilization =
-            utilization.update(
-                UtilizationCounters(
-                    arrivals: server.shards.reduce(0) { $0 &+ $1.value(.requestsArrived) },
-                    execution: server.execution(now: now),
-                    limit: signals.limit,
-                    busyNanoseconds: busy
-                ),
-                now: now
-            ).ratio
+        // A pool that a later snapshot brings is behind those that were there.
+        let pools = flow.pools.map(\.pool)
+        let counters = pools.map { pool in
+            UtilizationCounters(
+                arrivals: pool.traffic.arrivals,
+                execution: pool.traffic.execution(now: now),
+                limit: pool.limit
+            )
+        }
+        let found = utilization.update(pools: counters, busyNanoseconds: busy, now: now)
+        for (pool, offeredLoad) in zip(pools, found.offeredLoads) { pool.traffic.utilization = offeredLoad }
+        flow.utilization = found.ratio
         if now &- memoryAt >= Self.memoryInterval {
             memoryAt = now
             let usage = memory.usage()

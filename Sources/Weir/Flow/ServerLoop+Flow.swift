@@ -36,7 +36,7 @@ extension ServerLoop {
 
     /// Asks for a place in the route's pool.
     func enter(_ exchange: Exchange, _ pool: AdmissionPool, _ priority: WeirFlow.Priority) -> Entry {
-        metrics.increment(.requestsArrived)
+        pool.traffic.arrive(loop: loop.index)
         if let level = flowReference?._withUnsafeGuaranteedRef({ $0.isShortOfMemory ? $0.memoryPressure : nil }),
             sheds(priority, level)
         {
@@ -80,7 +80,7 @@ extension ServerLoop {
         exchange.slot = .held
         exchange.poolReference = Unmanaged.passUnretained(pool)
         exchange.executesSince = now
-        execution.begin(now: now)
+        pool.traffic.begin(loop: loop.index, now: now)
     }
 
     /// The request's execution has ended: its place goes to whoever is next.
@@ -88,8 +88,8 @@ extension ServerLoop {
         guard exchange.slot == .held, let reference = exchange.poolReference else { return }
         exchange.slot = .none
         let took = now > exchange.executesSince ? now &- exchange.executesSince : 0
-        execution.end(begun: exchange.executesSince, now: now)
         reference._withUnsafeGuaranteedRef { pool in
+            pool.traffic.end(loop: loop.index, begun: exchange.executesSince, now: now)
             if let samples = server.flow?.samples, server.flow?.pod === pool {
                 // What the deadline cut off, or was turned away further on, says nothing about how fast the service is,
                 // but that it is too slow.

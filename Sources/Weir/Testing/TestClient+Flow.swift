@@ -16,6 +16,8 @@ package struct PoolState: Equatable, Sendable {
     /// What left the queue without running, for its deadline.
     package let expired: UInt64
     package let displaced: UInt64
+    package let arrived: UInt64
+    package let utilization: Double
 }
 
 extension TestClient {
@@ -30,13 +32,21 @@ extension TestClient {
                 limit: signals.limit,
                 queueLimit: signals.queueLimit,
                 expired: signals.counts.expired,
-                displaced: signals.counts.displaced
+                displaced: signals.counts.displaced,
+                arrived: named.pool.traffic.arrivals,
+                utilization: named.pool.traffic.utilization
             )
         }
     }
 
     /// What executes on all loops, in the eyes of `weir_execution_seconds_total`.
-    package var executingCount: Int { Int(server.execution(now: LoopClock.monotonic.now).executing) }
+    package var executingCount: Int {
+        let now = LoopClock.monotonic.now
+        return (server.shared.flow?.pools ?? []).reduce(0) { $0 + $1.pool.traffic.execution(now: now).executing }
+    }
+
+    /// `weir_utilization_ratio`.
+    package var utilization: Double { server.shared.flow?.utilization ?? 0 }
 
     /// What the concurrency limit is found from; nil where it is given.
     package var latencies: LatencyTotals? { server.shared.flow?.samples?.totals }

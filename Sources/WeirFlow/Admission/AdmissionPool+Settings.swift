@@ -39,6 +39,9 @@ extension AdmissionPool {
     /// How many run, without a look at the rest.
     package var executingCount: Int { load().executing }
 
+    /// How many may run, without a look at the rest.
+    package var limit: Int { load().limit }
+
     package func signals(now: Nanoseconds) -> AdmissionSignals {
         waiting.withLock { waiting in
             waiting.queue.advance(to: now)

@@ -43,11 +43,16 @@ package final class AdmissionPool: Sendable {
 
     let waiting: Mutex<Waiting>
 
-    /// `limit` may run at once (at least 1), `queueLimit` may wait. Both at most `AdmissionWord.countMax`.
+    /// What is offered, and what executes, by the loops' own count.
+    package let traffic: PoolTraffic
+
+    /// `limit` may run at once (at least 1), `queueLimit` may wait. Both at most `AdmissionWord.countMax`. `loopCount`
+    /// threads count in `traffic`.
     package init(
         limit: Int,
         queueLimit: Int,
         peakWindow: Nanoseconds = 60_000_000_000,
+        loopCount: Int = 1,
         now: Nanoseconds
     ) {
         word = Atomic(AdmissionWord(executing: 0, queued: 0, limit: Self.clamped(limit, least: 1)).bits)
@@ -57,6 +62,7 @@ package final class AdmissionPool: Sendable {
                 queueLimit: Self.clamped(queueLimit, least: 0)
             )
         )
+        traffic = PoolTraffic(loopCount: loopCount, now: now)
     }
 
     // MARK: Entering and leaving

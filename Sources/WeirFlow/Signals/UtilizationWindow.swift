@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// `weir_utilization_ratio`: what the HPA scales on. Owned by the one thread that feeds it; reads no clock.
+// The utilization of one pool over a window of time. Owned by the one thread that feeds it; reads no clock.
 
-/// How full the pod is. 1 is full; 3 asks for three times as many pods.
+/// How full a pool is, and the loops. 1 is full; 3 asks for three times as many pods.
 package struct Utilization: Sendable, Equatable {
     /// The concurrency that the requests which arrived would need, as a share of the limit. They need not have been
     /// admitted: beyond 1 it says how much is turned away.
@@ -29,7 +29,7 @@ package struct UtilizationCounters: Sendable {
     /// For each loop, how long it did not wait for events.
     package var busyNanoseconds: [UInt64]
 
-    package init(arrivals: UInt64, execution: ExecutionSnapshot, limit: Int, busyNanoseconds: [UInt64]) {
+    package init(arrivals: UInt64, execution: ExecutionSnapshot, limit: Int, busyNanoseconds: [UInt64] = []) {
         self.arrivals = arrivals
         self.execution = execution
         self.limit = limit

@@ -45,7 +45,7 @@ import WeirMetrics
             hold.gate.open()
             #expect(try await [held, first, second].map(\.text) == ["held", "ran", "ran"])
             #expect(await client.untilQuiet())
-            #expect(client.count(.requestsArrived) == 3)
+            #expect(client.pod.arrived == 3)
         }
     }
 
@@ -197,7 +197,7 @@ import WeirMetrics
         app.handle(.loop, "/health", [.unqueued]) { _, _ in .text("well") }
         try await Self.whileHeld(app, hold) { client async throws in
             for _ in 0..<20 { #expect(try await client.get("/health").text == "well") }
-            #expect(client.count(.requestsArrived) == 1 && client.executingCount == 1)
+            #expect(client.pod.arrived == 1 && client.executingCount == 1)
         }
     }
 
@@ -229,6 +229,29 @@ import WeirMetrics
             #expect(try await held.text == "held")
             #expect(await client.untilQuiet())
             #expect(try await client.get("/own/same").text == "same")
+        }
+    }
+
+    @Test func `a full pool of a few places makes the pod full, whatever the others may run`() async throws {
+        let hold = Hold()
+        let app = makeApp {
+            $0.admission.concurrency = .exactly(1000)
+            $0.admission.signalWindow = .seconds(1)
+        }
+        hold.declare(on: app, [.concurrency(1, queue: 0)])
+        app.handle(.loop, "/") { _, _ in .text("pod") }
+        try await app.test { client async throws in
+            async let held = client.get("/hold")
+            defer { hold.gate.open() }
+            try #require(await eventuallyTrue { client.pools[1].executing == 1 })
+            #expect(try await client.get("/").text == "pod")
+            for _ in 0..<10 { #expect(try await client.get("/hold").status == 503) }
+            #expect(await eventuallyTrue { client.pools[1].utilization > 1 && client.utilization > 1 })
+            #expect(client.pod.utilization < 0.1)
+            #expect(client.pools.map(\.arrived) == [1, 11])
+            hold.gate.open()
+            #expect(try await held.text == "held")
+            #expect(await client.untilQuiet())
         }
     }
 

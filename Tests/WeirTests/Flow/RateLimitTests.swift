@@ -42,7 +42,7 @@ import WeirMetrics
             #expect(document.status == 429)
             #expect(client.count(.rejectedRateLimited) == 1)
             // What a limit refused has not asked to run.
-            #expect(client.count(.requestsArrived) == 2)
+            #expect(client.pod.arrived == 2)
             #expect(await client.untilQuiet())
         }
         #expect(notes.all.count == 2)
