@@ -44,6 +44,12 @@ package struct MemoryUsage: Sendable, Equatable {
     /// What the limits' files said, from the process's own group up; for logs and `weir budget`.
     package let sources: [Source]
 
+    package init(usedBytes: Int?, limitBytes: Int?, sources: [Source] = []) {
+        self.usedBytes = usedBytes
+        self.limitBytes = limitBytes
+        self.sources = sources
+    }
+
     /// One file that was looked at.
     package struct Source: Sendable, Equatable {
         package let name: String

@@ -30,12 +30,15 @@ final class AppEngine: Service {
 
     /// Makes everything and binds the addresses; nothing is served before `start`.
     ///
-    /// - Parameter listens: false binds nothing, for an engine that is given its connections.
+    /// - Parameters:
+    ///   - listens: false binds nothing, for an engine that is given its connections.
+    ///   - memoryUsage: what the pod uses of its memory.
     init(
         _ app: App,
         settings: Settings? = nil,
         listens: Bool = true,
-        supervisor: Supervisor = Supervisor()
+        supervisor: Supervisor = Supervisor(),
+        memoryUsage: @escaping @Sendable () -> MemoryUsage = MemoryBudget().usage
     ) throws(AppError) {
         let settings = settings ?? app.settings
         let hold = app.hold()
@@ -103,7 +106,7 @@ final class AppEngine: Service {
         } catch {
             throw AppError(error)
         }
-        monitor = FlowMonitor(flow, server) { [server] in
+        monitor = FlowMonitor(flow, server, memoryUsage: memoryUsage) { [server] in
             // The routes have been compiled before, and nothing but their limits is another.
             try? server.republish { version throws(AppError) in
                 try hold.snapshot(

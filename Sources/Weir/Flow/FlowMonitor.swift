@@ -12,6 +12,7 @@ import WeirMetrics
 final class FlowMonitor: Sendable {
     private let flow: FlowControl
     private let server: HTTPServer
+    private let memoryUsage: @Sendable () -> MemoryUsage
     private let republish: @Sendable () -> Void
     private let stop = Monitor(Stop())
 
@@ -20,10 +21,18 @@ final class FlowMonitor: Sendable {
         var hasEnded = true
     }
 
-    /// - Parameter republish: has the loops run what has come of the limits.
-    init(_ flow: FlowControl, _ server: HTTPServer, republish: @escaping @Sendable () -> Void) {
+    /// - Parameters:
+    ///   - memoryUsage: what the pod uses of its memory; it may block.
+    ///   - republish: has the loops run what has come of the limits.
+    init(
+        _ flow: FlowControl,
+        _ server: HTTPServer,
+        memoryUsage: @escaping @Sendable () -> MemoryUsage,
+        republish: @escaping @Sendable () -> Void
+    ) {
         self.flow = flow
         self.server = server
+        self.memoryUsage = memoryUsage
         self.republish = republish
     }
 
@@ -55,7 +64,7 @@ final class FlowMonitor: Sendable {
 
     private func run() {
         weir_thread_name("weir-flow")
-        var looks = FlowLooks(flow, server)
+        var looks = FlowLooks(flow, server, memoryUsage: memoryUsage)
         while stop.wait(timeout: .nanoseconds(Int64(AutoConcurrency.updateInterval)), for: { $0.isAsked ? true : nil })
             == nil
         {
@@ -77,7 +86,7 @@ struct FlowLooks {
     private var concurrency: AutoConcurrency?
     private var utilization: PodUtilization
     private var pressure: MemoryPressure
-    private let memory = MemoryBudget()
+    private let memoryUsage: @Sendable () -> MemoryUsage
     private var memoryAt: Nanoseconds = 0
     /// For each loop, for how long it has had something to do.
     private var busy: [UInt64]
@@ -85,9 +94,10 @@ struct FlowLooks {
     /// Reading the pod's memory is a few files.
     private static let memoryInterval: Nanoseconds = 500_000_000
 
-    init(_ flow: FlowControl, _ server: HTTPServer) {
+    init(_ flow: FlowControl, _ server: HTTPServer, memoryUsage: @escaping @Sendable () -> MemoryUsage) {
         self.flow = flow
         self.server = server
+        self.memoryUsage = memoryUsage
         if let samples = flow.samples {
             concurrency = AutoConcurrency(
                 samples: samples,
@@ -129,7 +139,7 @@ struct FlowLooks {
         flow.utilization = found.ratio
         if now &- memoryAt >= Self.memoryInterval {
             memoryAt = now
-            let usage = memory.usage()
+            let usage = memoryUsage()
             flow.memoryPressure = pressure.update(usedBytes: usage.usedBytes, limitBytes: usage.limitBytes)
         }
     }

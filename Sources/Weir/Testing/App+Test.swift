@@ -3,6 +3,7 @@
 
 import Logging
 import WeirEventLoop
+package import WeirHost
 
 extension App {
     /// Starts the app without any listener, hands `body` a client of it, and stops it.
@@ -11,10 +12,18 @@ extension App {
     /// The admin port is not there. Settings hold as given, but for the addresses.
     /// - Throws: `AppError` when the app cannot start; what `body` throws.
     public func test<Result>(_ body: (TestClient) async throws -> Result) async throws -> Result {
+        try await test(memoryUsage: MemoryBudget().usage, body)
+    }
+
+    /// As above, in a pod that uses so much of its memory.
+    package func test<Result>(
+        memoryUsage: @escaping @Sendable () -> MemoryUsage,
+        _ body: (TestClient) async throws -> Result
+    ) async throws -> Result {
         var settings = settings
         // What a test wants to see of the log is what went wrong.
         settings.logLevel = max(settings.logLevel, .warning)
-        let engine = try AppEngine(self, settings: settings, listens: false)
+        let engine = try AppEngine(self, settings: settings, listens: false, memoryUsage: memoryUsage)
         try engine.start()
         do {
             let result = try await body(TestClient(server: engine.server))

@@ -45,6 +45,9 @@ extension TestClient {
         return (server.shared.flow?.pools ?? []).reduce(0) { $0 + $1.pool.traffic.execution(now: now).executing }
     }
 
+    /// How near the app takes its pod to be to its memory limit.
+    package var memoryPressure: MemoryPressureLevel { server.shared.flow?.memoryPressure ?? .normal }
+
     /// `weir_utilization_ratio`.
     package var utilization: Double { server.shared.flow?.utilization ?? 0 }
 
