@@ -23,10 +23,20 @@ extension Exchange {
     @inline(__always)
     var hasDeadlineField: Bool { parser.pointee.fields.seen.bits & Self.deadlineBits != 0 }
 
-    /// How long the response's head may take.
+    /// Sets how long the response's head may take, from the request's start.
     @inline(__always)
-    func budget(of route: Route) -> Nanoseconds {
-        hasDeadlineField ? min(route.deadlineNanoseconds, callerBudget()) : route.deadlineNanoseconds
+    func beginDeadline(of route: Route) {
+        budget = route.deadlineNanoseconds
+        callerDeadline = .max
+        if hasDeadlineField { takeCallerDeadline() }
+        deadline = startedAt &+ budget
+    }
+
+    private func takeCallerDeadline() {
+        let left = callerBudget()
+        guard left != .max else { return }
+        budget = min(budget, left)
+        callerDeadline = startedAt &+ left
     }
 
     /// The least that the client's fields say. It needs no trust: a client can only make its own deadline shorter.
@@ -47,10 +57,11 @@ extension Exchange {
         return least
     }
 
-    /// What is left of the deadline. Once the response has begun, or while the request's body outlives the deadline,
-    /// no instant ends the exchange: then what a new request would have.
+    /// What is left of the deadline. Once the response has begun no instant ends the exchange: then what a new request
+    /// would have. While the request's body outlives the deadline the same, but no more than the client waits.
     func timeLeft(at now: Nanoseconds) -> Nanoseconds {
-        guard output.isPending, stream == .none || input.isDone else { return budget }
-        return deadline > now ? deadline &- now : 0
+        guard output.isPending else { return budget }
+        let end = stream == .none || input.isDone ? deadline : min(now &+ budget, callerDeadline)
+        return end > now ? end &- now : 0
     }
 }

@@ -66,6 +66,8 @@ final class Exchange: @unchecked Sendable {
     }
     /// How long the response's head may take: the route's limit, or less if the client waits for less.
     var budget: Nanoseconds = 0
+    /// When the client stops waiting, as its fields said; `.max` without one. Whatever moves `deadline` stays before it.
+    var callerDeadline: Nanoseconds = .max
 
     // Limits and admission
     /// Its place in a pool's queue.

@@ -137,20 +137,22 @@ extension HTTP1Connection {
     }
 
     /// Until when the response's head must be there. While a request's body flows beyond the deadline, that long after
-    /// its last piece was taken.
+    /// its last piece was taken, but not beyond what the client said.
     private func headDeadline(_ exchange: Exchange) -> Nanoseconds {
         switch exchange.stream {
         case .none: return exchange.deadline
         case .response where exchange.output.isPending:
-            return exchange.input.isDone ? exchange.deadline : bodyTakenAt &+ exchange.budget
+            if exchange.input.isDone { return exchange.deadline }
+            return min(bodyTakenAt &+ exchange.budget, exchange.callerDeadline)
         case .response, .tunnel: return .max
         }
     }
 
-    /// Whether a body is on its way: the response's, or the request's to somebody who takes it.
+    /// Whether a body is on its way: the response's, or the request's to somebody who takes it, for a client that still
+    /// waits.
     private func isFlowing(_ exchange: Exchange) -> Bool {
         if !exchange.output.isPending { return true }
-        guard !exchange.input.isDone else { return false }
+        guard !exchange.input.isDone, loop.now < exchange.callerDeadline else { return false }
         switch exchange.sink {
         case .forward, .stream:
             // While it is held back, it flows if some of it was taken a moment ago.
@@ -162,10 +164,11 @@ extension HTTP1Connection {
 
     private static let flowGrace: Nanoseconds = 1_000_000_000
 
-    /// The request is whole. If that took longer than its deadline, the response has the deadline from now on. The request
-    /// has left its pool by then, so it stays among the streams: what runs is bounded by the one or the other.
+    /// The request is whole. If that took longer than its deadline, the response has the route's limit from now on, but
+    /// no longer than the client waits. The request has left its pool by then, so it stays among the streams: what runs
+    /// is bounded by the one or the other.
     func restartDeadline(_ exchange: Exchange) {
-        guard exchange.output.isPending, exchange.routeReference != nil else { return }
+        guard exchange.output.isPending, let route = exchange.routeReference else { return }
         switch exchange.sink {
         case .forward, .stream:
             guard exchange.stream == .response else { return }
@@ -174,7 +177,8 @@ extension HTTP1Connection {
         case .discard:
             return
         }
-        exchange.deadline = loop.now &+ exchange.budget
+        let limit = route._withUnsafeGuaranteedRef { $0.deadlineNanoseconds }
+        exchange.deadline = min(loop.now &+ limit, exchange.callerDeadline)
     }
 
     /// Answers a request that nobody waits for any more.

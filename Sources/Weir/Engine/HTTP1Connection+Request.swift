@@ -124,9 +124,8 @@ extension HTTP1Connection {
     private func hand(_ exchange: Exchange, to route: Route, _ head: RequestHead) {
         exchange.peer = peer
         if isPeerTrusted { resolveClient(exchange) }
-        exchange.budget = exchange.budget(of: route)
+        exchange.beginDeadline(of: route)
         if exchange.budget == 0 { return refuseExpired(exchange) }
-        exchange.deadline = exchange.startedAt &+ exchange.budget
         if let limits = route.limits, !passesLimits(exchange, limits) { return }
         proceed(exchange, route)
     }
@@ -138,8 +137,9 @@ extension HTTP1Connection {
             return refuseBody(exchange)
         }
         exchange.sink = .collect(bytesMax: route.bodyBytesMax)
-        // While the body comes, its own timeout rules; the handler has the whole deadline.
-        exchange.deadline = .max
+        // While the body comes, its own timeout rules; the handler has the whole of the route's limit. What the client
+        // said goes on: it may be gone before its body is whole.
+        exchange.deadline = exchange.callerDeadline
         if case .length(let count) = exchange.input {
             exchange.parts.pointee.collected.reserveCapacity(min(Int(count), 65536))
         }

@@ -3,6 +3,7 @@
 
 import Testing
 import Weir
+import WeirMetrics
 import WeirTestSupport
 
 @Suite(.timeLimit(.minutes(2))) struct DeadlineTests {
@@ -124,6 +125,25 @@ import WeirTestSupport
         app.handle(kind, "/", [.deadline(.milliseconds(200))], use: handler)
         try await app.test { client async throws in
             #expect(try await client.get("/").text == "ab")
+        }
+    }
+
+    @Test(arguments: HandlerKind.allCases)
+    func `a body that flows does not put off what the client says it waits`(kind: HandlerKind) async throws {
+        let app = makeApp()
+        app.handleBody(kind, "/", method: .post) { body, _ in .bytes(body) }
+        try await app.test { client async throws in
+            let wire = try client.raw()
+            wire.send("POST / HTTP/1.1\r\nHost: h\r\ngrpc-timeout: 100m\r\nContent-Length: 1000000\r\n\r\n")
+            // It never ends, and is never late.
+            let isRefused = await eventuallyTrue {
+                wire.send("x")
+                return client.count(.rejectedDeadlineExceeded) == 1
+            }
+            #expect(isRefused)
+            wire.endSending()
+            let answer = String(decoding: await wire.receiveToEnd(), as: UTF8.self)
+            #expect(answer.hasPrefix("HTTP/1.1 504 "))
         }
     }
 
