@@ -143,6 +143,17 @@ struct KeyTable: ~Copyable, @unchecked Sendable {
     /// The offsets of all entries.
     var offsets: StrideTo<Int> { stride(from: 0, to: bucketCount * Self.bucketBytes, by: Self.slotBytes) }
 
+    /// How much of a table is looked at to tell how full it is. Measured: 0.1 ms, where 1 GiB takes 100.
+    private static let sampleBytesMax = 1 << 20
+
+    /// How many buckets tell how full all are: the hash is seeded, so keys lie in them by chance.
+    var sampleBucketCount: Int { min(bucketCount, Self.sampleBytesMax / Self.bucketBytes) }
+
+    /// The offsets of the entries in these.
+    var sampleOffsets: StrideTo<Int> {
+        stride(from: 0, to: sampleBucketCount * Self.bucketBytes, by: Self.slotBytes)
+    }
+
     /// Half of an entry, read by itself: aligned, so it is whole on every machine that swaps 16 bytes.
     @inline(__always)
     private func half(_ offset: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {

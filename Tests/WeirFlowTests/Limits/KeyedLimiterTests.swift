@@ -82,6 +82,23 @@ import WeirTestSupport
         #expect(limiter.usage(now: later).evictions == 1)
     }
 
+    @Test("How full a table is, is told from 1 MiB of it", arguments: [(1, 1), (2, 2), (8, 8), (8, 1)])
+    func usage(mebibytes: Int, share: Int) {
+        let limiter = Limiter(
+            RateLimit(name: "a", rate: .perHour(10), key: .client),
+            tableBytes: mebibytes << 20,
+            now: 0
+        )
+        var random = SeededGenerator(seed: 9)
+        // A bucket holds four: at an eighth of the table next to no key finds its bucket full.
+        let keys = share << 13
+        for _ in 0..<keys { _ = limiter.take(key: random.next(), now: 7) }
+        let usage = limiter.usage(now: 7)
+        #expect(usage.entriesMax == mebibytes << 16)
+        #expect(usage.entriesRead == 1 << 16)
+        #expect(abs(usage.entriesInUse + Int(usage.evictions) - keys) <= usage.entriesMax / 100)
+    }
+
     @Test("A stranger that is refused takes nobody's place")
     func refusedStranger() {
         let limiter = Limiter(RateLimit(name: "a", rate: .perHour(3), key: .client), tableBytes: 64, now: 0)
