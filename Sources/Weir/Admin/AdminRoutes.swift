@@ -76,6 +76,15 @@ struct AdminRoutes {
                 }
             ),
             Page(
+                path: "/queue",
+                summary: "what runs and what waits, by pool",
+                handler: .loop { [server] _, _ in
+                    guard let flow = server.shared.flow else { throw HTTPError(.notFound) }
+                    let page = QueuePage.json(flow, now: LoopClock.monotonic.now)
+                    return .bytes(page, contentType: "application/json")
+                }
+            ),
+            Page(
                 path: "/upstreams",
                 summary: "the endpoints that requests are passed on to",
                 handler: .loop { [server] _, _ in

@@ -52,10 +52,12 @@ extension AdmissionPool {
                 queued: word.queued,
                 limit: word.limit,
                 queueLimit: waiting.queueLimit,
+                queuedByClass: waiting.queue.countsByClass,
                 queueIntegral: history.integral,
                 instant: history.now,
                 queuedPeak: history.queuedPeak,
                 oldestAge: waiting.queue.oldestAge(now: history.now),
+                expectedWait: expectedWait(of: .default, now: history.now, waiting),
                 meanExecution: execution.mean,
                 counts: waiting.queue.counts
             )

@@ -190,15 +190,19 @@ package final class AdmissionPool: Sendable {
         now: Nanoseconds,
         _ waiting: borrowing Waiting
     ) -> Bool {
-        let mean = execution.mean
-        let expectedWait = waiting.queue.drainTime(
+        let left = deadline - now
+        let reserve = executionReserve(budget: left, mean: execution.mean)
+        return expectedWait(of: priority, now: now, waiting) <= left - reserve
+    }
+
+    /// How long a request of this class would wait that comes now.
+    func expectedWait(of priority: Priority, now: Nanoseconds, _ waiting: borrowing Waiting) -> Nanoseconds {
+        waiting.queue.drainTime(
             of: waiting.queue.ahead(of: priority),
             limit: load().limit,
-            mean: mean,
+            mean: execution.mean,
             now: now
         )
-        let left = deadline - now
-        return expectedWait <= left - executionReserve(budget: left, mean: mean)
     }
 
     func retryAfterSeconds(now: Nanoseconds, _ waiting: borrowing Waiting) -> Int {

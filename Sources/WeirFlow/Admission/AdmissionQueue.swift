@@ -74,6 +74,9 @@ struct AdmissionQueue {
         return nil
     }
 
+    /// How many of each class wait, in the order of `Priority`.
+    var countsByClass: [Int] { lists.indices.map { lists[$0].count } }
+
     // MARK: How long it takes
 
     /// How many are served before a request of this class that comes now.

@@ -6,6 +6,8 @@ package struct AdmissionSignals: Equatable, Sendable {
     package let queued: Int
     package let limit: Int
     package let queueLimit: Int
+    /// How many of each class wait, in the order of `Priority`.
+    package let queuedByClass: [Int]
 
     /// Integral of the queue's length over time, in nanoseconds × requests. Between two snapshots its difference over
     /// the difference of `instant` is the exact mean length. Never steps back.
@@ -16,6 +18,8 @@ package struct AdmissionSignals: Equatable, Sendable {
     package let queuedPeak: Int
     /// How long the oldest of those that wait has waited; 0 if none waits.
     package let oldestAge: Nanoseconds
+    /// How long a request of the default class that comes now would wait: what it is turned away by.
+    package let expectedWait: Nanoseconds
     /// 0 before anything was measured.
     package let meanExecution: Nanoseconds
     package let counts: AdmissionCounts
