@@ -74,8 +74,15 @@ final class ClientCall: @unchecked Sendable {
     private func attempt() {
         guard let pool, waiting != nil else { return }
         while true {
-            let left = deadline &- min(deadline, loop.now)
-            switch pool.lease(to: taker, method: head.method, after: failedEndpoint, place: place, left: left) {
+            let lease = pool.lease(
+                to: taker,
+                method: head.method,
+                route: Int(exchange.routeIndex),
+                after: failedEndpoint,
+                place: place,
+                left: deadline &- min(deadline, loop.now)
+            )
+            switch lease {
             case .connection(let connection):
                 // One that crosses a request that must not be sent twice, or once more, is looked at first.
                 if connection.isReused, !head.method.isIdempotent || attempts > 0, connection.isStale {

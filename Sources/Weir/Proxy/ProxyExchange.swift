@@ -97,8 +97,15 @@ final class ProxyExchange: @unchecked Sendable {
         guard let pool else { return }
         let method = exchange.parser.pointee.head.method
         while true {
-            let left = exchange.timeLeft(at: loop.now)
-            switch pool.lease(to: taker, method: method, after: failedEndpoint, place: place, left: left) {
+            let lease = pool.lease(
+                to: taker,
+                method: method,
+                route: Int(exchange.routeIndex),
+                after: failedEndpoint,
+                place: place,
+                left: exchange.timeLeft(at: loop.now)
+            )
+            switch lease {
             case .connection(let connection):
                 // One that crosses a request that must not be sent twice, or once more, is looked at first.
                 if connection.isReused, !method.isIdempotent || attempts > 0, connection.isStale {

@@ -25,6 +25,7 @@ package final class UpstreamConnection: @unchecked Sendable {
     struct State {
         fileprivate var input = Input.unexpected
         fileprivate var method = HTTPMethod.get
+        fileprivate var route = 0
         fileprivate var taker: UpstreamEvents.Taker?
         fileprivate var hasSentRequest = false
         /// When the request was whole, and until then when it began.
@@ -87,9 +88,10 @@ package final class UpstreamConnection: @unchecked Sendable {
     // MARK: The taker's calls
 
     /// Takes the connection for a request with this method, whose head and body the taker writes to the channel.
-    func lease(to taker: UpstreamEvents.Taker, method: HTTPMethod) {
+    func lease(to taker: UpstreamEvents.Taker, method: HTTPMethod, route: Int) {
         state.pointee.taker = taker
         state.pointee.method = method
+        state.pointee.route = route
         state.pointee.input = .head
         state.pointee.hasSentRequest = false
         state.pointee.requestedAt = loop.now
@@ -114,7 +116,8 @@ package final class UpstreamConnection: @unchecked Sendable {
         guard state.pointee.taker != nil else { return }
         // An endpoint that waits for the rest of the request is not slow.
         if awaitsHead, state.pointee.hasSentRequest {
-            endpoint.responseTimes.noteUnanswered(loop.now &- state.pointee.requestedAt)
+            let time = loop.now &- state.pointee.requestedAt
+            endpoint.responseTimes.noteUnanswered(time, route: state.pointee.route)
         }
         end()
         loop.close(channel)
@@ -255,7 +258,7 @@ package final class UpstreamConnection: @unchecked Sendable {
             parser.pointee.reset()
             return count
         }
-        endpoint.responseTimes.note(loop.now &- state.pointee.requestedAt)
+        endpoint.responseTimes.note(loop.now &- state.pointee.requestedAt, route: state.pointee.route)
         switch head.framing {
         case .none, .length(0): state.pointee.input = .unexpected
         case .length(let length): state.pointee.input = .length(length)

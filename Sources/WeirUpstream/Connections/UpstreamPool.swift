@@ -112,12 +112,15 @@ package final class UpstreamPool: @unchecked Sendable {
     /// A connection for one request: an unused one of the endpoint whose turn it is, or a new one.
     ///
     /// - Parameters:
+    ///   - route: the index of the route that asks.
     ///   - failed: the slot of the endpoint that this request has just tried in vain; the one behind it comes then.
     ///   - place: where it stood in the queue, if it has waited before.
-    ///   - left: how long the request has for its answer; endpoints that have taken longer of late are passed over.
+    ///   - left: how long the request has for its answer; endpoints that have taken longer of late for this route are
+    ///     passed over.
     package func lease(
         to taker: UpstreamEvents.Taker,
         method: HTTPMethod,
+        route: Int,
         after failed: Int? = nil,
         place: UInt64? = nil,
         left: Nanoseconds = .max
@@ -125,7 +128,7 @@ package final class UpstreamPool: @unchecked Sendable {
         if upstream.publishedVersion != state.pointee.set.version { takeOver() }
         // Nothing below takes another set over.
         return Unmanaged.passUnretained(state.pointee.set)._withUnsafeGuaranteedRef { set in
-            find(in: set, for: taker, method: method, after: failed, left: left) ?? wait(taker, place)
+            find(in: set, for: taker, method: method, route: route, after: failed, left: left) ?? wait(taker, place)
         }
     }
 
@@ -134,6 +137,7 @@ package final class UpstreamPool: @unchecked Sendable {
         in set: EndpointSet,
         for taker: UpstreamEvents.Taker,
         method: HTTPMethod,
+        route: Int,
         after failed: Int?,
         left: Nanoseconds
     ) -> Lease? {
@@ -146,7 +150,7 @@ package final class UpstreamPool: @unchecked Sendable {
         for offset in 0..<count {
             let endpoint = set.endpoints[first + offset < count ? first + offset : first + offset - count]
             let slot = endpoint.slot
-            guard endpoint.responseTimes.admits(left, at: loop.now) else {
+            guard endpoint.responseTimes.admits(left, route: route, at: loop.now) else {
                 isLate = true
                 state.pointee.wasFull[slot] = false
                 continue
@@ -155,7 +159,7 @@ package final class UpstreamPool: @unchecked Sendable {
                 let connection = reference.takeUnretainedValue()
                 unlink(connection)
                 guard connection.channel.isOpen, !connection.channel.isEnded else { continue }
-                connection.lease(to: taker, method: method)
+                connection.lease(to: taker, method: method, route: route)
                 return .connection(connection)
             }
             guard endpoint.reserveConnection(max: set.policy.connectionsMax) else {
@@ -168,7 +172,7 @@ package final class UpstreamPool: @unchecked Sendable {
                 state.pointee.wasFull[slot] = false
                 continue
             }
-            connection.lease(to: taker, method: method)
+            connection.lease(to: taker, method: method, route: route)
             return .connection(connection)
         }
         if isBusy { return nil }

@@ -23,7 +23,7 @@ package final class Endpoint: @unchecked Sendable {
     private let failures = InlineArray<6, Atomic<UInt64>> { _ in Atomic(0) }
     private let answered = Atomic<Bool>(false)
     private let retired = Atomic<Bool>(false)
-    package let responseTimes = ResponseTimes()
+    package let responseTimes = RouteResponseTimes()
     /// Its number in the access log; -2 until it was asked for. Relaxed: whoever asks twice gets the same.
     package let logIndex = Atomic<Int>(-2)
 

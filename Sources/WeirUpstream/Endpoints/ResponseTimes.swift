@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How long an endpoint has taken to answer of late, and whether it can be expected to answer in time. Shared by all loops.
+// How long an endpoint has taken to answer a route of late, and whether it can be expected to answer in time. Shared by
+// all loops.
 
 import Synchronization
 package import WeirEventLoop

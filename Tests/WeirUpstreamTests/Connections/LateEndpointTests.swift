@@ -10,9 +10,9 @@ import WeirUpstream
     private static let second: Nanoseconds = 1_000_000_000
 
     private static func makeSlow(_ endpoint: Endpoint) {
-        for _ in 0..<9 { endpoint.responseTimes.note(10 * second) }
+        for _ in 0..<9 { endpoint.responseTimes.note(10 * second, route: 0) }
         // The first that is late is let through.
-        _ = endpoint.responseTimes.admits(0, at: 1 << 62)
+        _ = endpoint.responseTimes.admits(0, route: 0, at: 1 << 62)
     }
 
     @Test func `the time to the head is noted, from the end of the request`() throws {
@@ -28,7 +28,7 @@ import WeirUpstream
             peer.send("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
             test.turn(until: "the answer is there") { request.isOver }
         }
-        #expect(test[0].responseTimes.median == 3 * Self.second)
+        #expect(test[0].responseTimes.median(route: 0) == 3 * Self.second)
     }
 
     @Test func `a request that was given up counts as one that took at least so long`() throws {
@@ -45,7 +45,7 @@ import WeirUpstream
             request.connection?.cancel()
             test.turn()
         }
-        #expect(test[0].responseTimes.median == 4 * Self.second)
+        #expect(test[0].responseTimes.median(route: 0) == 4 * Self.second)
     }
 
     @Test func `a late endpoint is passed over for one that is not`() throws {
@@ -67,6 +67,36 @@ import WeirUpstream
         #expect(test.request().lease(left: Self.second) == .late)
         #expect(test[0].connectionCount == 0)
         #expect(test.request().lease(left: 10 * Self.second) == .leased)
+    }
+
+    @Test func `a route on which an endpoint is slow holds no other back`() throws {
+        let endpoint = try ScriptedEndpoint()
+        let test = try PoolInHand(endpoint)
+        Self.makeSlow(test[0])
+        #expect(test.request().lease(left: Self.second) == .late)
+        #expect(test.request().lease(route: 1, left: Self.second) == .leased)
+        // Beyond as many routes as are told apart, one shares another's times.
+        let last = RouteResponseTimes.routesMax - 1
+        #expect(test.request().lease(route: last, left: Self.second) == .leased)
+        #expect(test.request().lease(route: last + 1, left: Self.second) == .late)
+    }
+
+    @Test func `the time to the head is noted for the route that asked`() throws {
+        let endpoint = try ScriptedEndpoint()
+        let test = try PoolInHand(endpoint)
+        for _ in 0..<5 {
+            let request = test.request()
+            request.lease(route: 7)
+            request.send()
+            let peer = try endpoint.accept()
+            test.turn()
+            _ = peer.receive()
+            test.advance(by: .seconds(3))
+            peer.send("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+            test.turn(until: "the answer is there") { request.isOver }
+        }
+        #expect(test[0].responseTimes.median(route: 7) == 3 * Self.second)
+        #expect(test[0].responseTimes.median(route: 0) == 0)
     }
 
     @Test func `a late request does not wait for a connection to an endpoint that is full`() throws {

@@ -52,9 +52,9 @@ final class TestRequest: @unchecked Sendable {
     var isOver: Bool { endedCount + faults.count > 0 }
 
     @discardableResult
-    func lease(after failed: Int? = nil, left: Nanoseconds = .max) -> Answer {
+    func lease(route: Int = 0, after failed: Int? = nil, left: Nanoseconds = .max) -> Answer {
         let answer: Answer
-        switch pool.lease(to: taker, method: method, after: failed, place: place, left: left) {
+        switch pool.lease(to: taker, method: method, route: route, after: failed, place: place, left: left) {
         case .connection(let leased):
             connection = leased
             answer = .leased
