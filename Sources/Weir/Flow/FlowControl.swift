@@ -65,7 +65,7 @@ final class FlowControl: Sendable {
             switch settings.admission.concurrency {
             case .perCPU(let count): count * cpus
             case .exactly(let count): count
-            // It grows from there within seconds, and nobody has to wait for it to fall.
+            // It doubles from there within seconds, and nobody has to wait for it to fall.
             case .automatic: max(cpus, 1)
             }
         least = max(cpus, 1)

@@ -20,6 +20,12 @@ extension AutoConcurrency {
     /// From rest the first step is ``headroom`` only, as it may come from noise.
     static let growth = 1.5
 
+    /// The growth until a queue shows for the first time, and how few requests are enough for it: one for each place of
+    /// the limit, but not fewer. A mean of few is uncertain, and in doubt the limit grows: it passes the knee by a
+    /// doubling or two, and falls back with the first probe.
+    static let growthAtStart = 2.0
+    static let samplesLeastAtStart: UInt64 = 8
+
     /// How far below the knee a probe goes: just below it even where the estimate is a quarter too high.
     static let probeShare = 0.8
 

@@ -14,6 +14,9 @@
 /// of the throughput for a ninth of the time; where it was too high, nothing, and the estimate falls. (BBR looks for
 /// the bandwidth of a path by such small steps to both sides.)
 ///
+/// It begins as TCP does, by doubling for as long as the latency stays what it was (slow start): the first queue ends
+/// that for good.
+///
 /// ```
 ///  at L ─┬─ few requests met the limit ──────────────> L stays: nothing was learnt about it
 ///        ├─ many failed ─────────────────────────────> L falls by their share, and rises again if that cost throughput
@@ -21,17 +24,18 @@
 ///        └─ R is not as foretold, or a probe is due ─> probe for R0 ─> L = headroom × L × R0 / R
 /// ```
 ///
-/// In simulation (`AutoConcurrencyTests`) the limit is near the knee within 25 s for services of 1 × 1 ms to
-/// 100 × 200 ms, rests at 1.25 × the knee (rounded up), and serves 96 to 98 % of the capacity; 93 % at worst where
-/// latencies have a heavy tail, when it goes back and forth between 0.5 and 2 × the knee. What nobody meets is not
-/// judged: a limit that starts too high is found too high once it is used up.
+/// In simulation (`AutoConcurrencyTests`) the limit is near the knee within 25 s of any change for services of 1 × 1 ms
+/// to 100 × 200 ms, and within 1 to 4 s of the start for 20 × 50 ms to 1000 × 50 ms and 5 × 1 s. It rests at 1.25 × the
+/// knee (rounded up), and serves 96 to 98 % of the capacity; 93 % at worst where latencies have a heavy tail, when it
+/// goes back and forth between 0.5 and 2 × the knee. What nobody meets is not judged: a limit that starts too high is
+/// found too high once it is used up.
 package struct AutoConcurrency {
     /// The limit that holds now.
     package private(set) var limit: Int
 
     private let samples: LatencySamples
     private let range: ClosedRange<Int>
-    private var phase = Phase.climb
+    private var phase = Phase.start
     private var window: Window?
 
     // What is known of the service; nil until then, and the knee also while the limit climbs.
@@ -55,6 +59,8 @@ package struct AutoConcurrency {
     }
 
     private enum Phase {
+        /// Until a queue shows for the first time: the limit doubles on as little as tells one, as TCP's slow start does.
+        case start
         /// Until a queue shows. The next step puts a mistake right, so a rough look is enough.
         case climb
         case cruise
@@ -91,7 +97,7 @@ package struct AutoConcurrency {
         guard let window = settledWindow(totals, now: now) else { return limit }
         let seen = totals - window.totals
         let elapsed = now &- window.start
-        guard seen.endedCount >= max(Self.samplesLeast, 2 * UInt64(limit)) else { return limit }
+        guard seen.endedCount >= samplesNeeded else { return limit }
         let failures = Double(seen.failureCount) / Double(seen.endedCount)
         // Slowly: a window that has fewer by chance proves nothing.
         toleratedFailures += min(0, failures - toleratedFailures) * Self.toleranceFades
@@ -126,6 +132,11 @@ package struct AutoConcurrency {
         return nil
     }
 
+    private var samplesNeeded: UInt64 {
+        if case .start = phase { return max(Self.samplesLeastAtStart, UInt64(limit)) }
+        return max(Self.samplesLeast, 2 * UInt64(limit))
+    }
+
     private func isExact(_ seen: LatencySum, elapsed: Nanoseconds) -> Bool {
         seen.error <= Self.errorEnough || seen.count >= Self.samplesEnough || elapsed >= Self.windowLong
     }
@@ -133,6 +144,11 @@ package struct AutoConcurrency {
     /// Judges the latency at the limit. Its mean gets better for as long as nothing comes of it.
     private mutating func judge(_ latency: LatencySum, isExact: Bool, _ totals: LatencyTotals, now: Nanoseconds) {
         guard isClimbing || isExact else { return }
+        if case .start = phase, baseline == nil, limit < range.upperBound {
+            // With nothing to compare it with, it is taken for the service's own; a probe puts that right.
+            baseline = latency
+            return grow(from: limit, totals, now: now)
+        }
         if let baseline, limit < range.upperBound {
             let tolerance = Self.tolerance(latency, baseline)
             if latency.mean <= baseline.mean * tolerance {
@@ -192,9 +208,15 @@ package struct AutoConcurrency {
     }
 
     private mutating func grow(from cruiseLimit: Int, _ totals: LatencyTotals, now: Nanoseconds) {
-        let factor = now < cautiousUntil ? 1 : isClimbing ? Self.growth : Self.headroom
+        let factor: Double
+        switch phase {
+        case _ where now < cautiousUntil: factor = 1
+        case .start: factor = Self.growthAtStart
+        case .climb: factor = Self.growth
+        case .cruise, .probe: factor = Self.headroom
+        }
         move(to: max(Double(cruiseLimit) * factor, Double(cruiseLimit + 1)), totals, now: now)
-        phase = .climb
+        if case .start = phase {} else { phase = .climb }
         knee = nil
         probeDue = now
     }
@@ -236,6 +258,9 @@ package struct AutoConcurrency {
     }
 
     private var isClimbing: Bool {
-        if case .climb = phase { true } else { false }
+        switch phase {
+        case .start, .climb: true
+        case .cruise, .probe: false
+        }
     }
 }

@@ -123,6 +123,32 @@ struct ConcurrencyScenario: Sendable, CustomTestStringConvertible {
         #expect(Double(model.completed - completedBefore) >= scenario.throughputLeast * possible)
     }
 
+    /// Services, and within how many seconds their limit has to be near the knee.
+    static let climbs: [(stage: ServiceStage, seconds: Double)] = [
+        (ConcurrencyScenario.stage(20, 0.05, load: 3), 1.5),
+        (ConcurrencyScenario.stage(20, 0.05, load: 0.95), 1.5),
+        (ConcurrencyScenario.stage(20, 0.05, .logNormal(0.5), load: 3), 2),
+        (ConcurrencyScenario.stage(5, 1), 8),
+        (ConcurrencyScenario.stage(100, 0.2, load: 3), 4),
+        (ConcurrencyScenario.stage(1000, 0.05, load: 3), 4),
+    ]
+
+    @Test(arguments: climbs, [1, 2, 3])
+    func `from one place for each CPU it is near the knee within seconds`(
+        climb: (stage: ServiceStage, seconds: Double),
+        seed: Int
+    ) {
+        let knee = Double(climb.stage.servers)
+        var model = ServiceModel([climb.stage], start: 2, seed: UInt64(seed))
+        model.run(until: climb.seconds)
+        for tick in 0..<(450 - Int(climb.seconds * 10)) {
+            model.run(until: climb.seconds + Double(tick) / 10)
+            #expect(Double(model.limit) >= 0.6 * knee && Double(model.limit) <= 2.1 * knee)
+        }
+        let possible = min(knee / climb.stage.meanSeconds, climb.stage.offered) * 45
+        #expect(Double(model.completed) >= 0.85 * possible)
+    }
+
     @Test func `a limit that nobody meets stays as it is`() {
         var model = ServiceModel([ConcurrencyScenario.stage(20, 0.05, load: 0.5)], start: 400, seed: 1)
         model.run(until: 120)
