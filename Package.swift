@@ -107,7 +107,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "Micro",
-            dependencies: ["WeirFlow"],
+            dependencies: ["WeirFlow", "WeirUpstream"],
             path: "Benchmarks/Micro",
             swiftSettings: strictSettings
         ),

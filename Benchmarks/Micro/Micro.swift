@@ -4,7 +4,7 @@
 
 @main struct Micro {
     static func main() {
-        let all = LimiterBenchmark.all + AdmissionBenchmark.all
+        let all = LimiterBenchmark.all + AdmissionBenchmark.all + BalancingBenchmark.all
         let names = CommandLine.arguments.dropFirst()
         for name in names where !all.contains(where: { $0.name == name }) {
             print("no benchmark is called \(name); there are: \(all.map(\.name).joined(separator: " "))")

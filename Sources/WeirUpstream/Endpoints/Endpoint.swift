@@ -16,7 +16,6 @@ package final class Endpoint: @unchecked Sendable {
     private let addresses: Mutex<[SocketAddress]>
     // All relaxed: they publish nothing, each is exact on its own.
     private let openConnections = Atomic<Int>(0)
-    private let executing = Atomic<Int>(0)
     private let nextAddress = Atomic<Int>(0)
     private let opened = Atomic<UInt64>(0)
     private let requests = Atomic<UInt64>(0)
@@ -24,6 +23,8 @@ package final class Endpoint: @unchecked Sendable {
     private let answered = Atomic<Bool>(false)
     private let retired = Atomic<Bool>(false)
     package let responseTimes = RouteResponseTimes()
+    /// What balancing goes by.
+    package let load = EndpointLoad()
     /// Its number in the access log; -2 until it was asked for. Relaxed: whoever asks twice gets the same.
     package let logIndex = Atomic<Int>(-2)
 
@@ -105,11 +106,11 @@ package final class Endpoint: @unchecked Sendable {
 
     package func noteRequest() {
         requests.wrappingAdd(1, ordering: .relaxed)
-        executing.wrappingAdd(1, ordering: .relaxed)
+        load.begin()
     }
 
     package func noteRequestEnded() {
-        executing.wrappingSubtract(1, ordering: .relaxed)
+        load.end()
     }
 
     package func note(_ fault: UpstreamFault) {
@@ -119,7 +120,7 @@ package final class Endpoint: @unchecked Sendable {
     /// Whether it has ever taken a connection.
     package var hasAnswered: Bool { answered.load(ordering: .relaxed) }
     package var connectionCount: Int { openConnections.load(ordering: .relaxed) }
-    package var requestsExecuting: Int { executing.load(ordering: .relaxed) }
+    package var requestsExecuting: Int { load.requestsInFlight }
     package var openedCount: UInt64 { opened.load(ordering: .relaxed) }
     package var requestCount: UInt64 { requests.load(ordering: .relaxed) }
 

@@ -22,7 +22,7 @@ package final class EndpointSet: Sendable {
         self.weights = weights
         self.policy = policy
         slotCount = (endpoints.lazy.map(\.slot).max() ?? -1) + 1
-        turns = Self.schedule(weights)
+        turns = weights.isEmpty ? [] : RoundRobinSchedule.turns(weights)
     }
 
     /// The place of the endpoint that comes at this turn of a weighted round robin. There is one.
@@ -35,31 +35,5 @@ package final class EndpointSet: Sendable {
     func place(after slot: Int) -> Int? {
         guard let place = endpoints.firstIndex(where: { $0.slot == slot }) else { return nil }
         return place + 1 < endpoints.count ? place + 1 : 0
-    }
-
-    /// A round in which each endpoint comes as often as its weight says, spread evenly: the smooth weighted round robin
-    /// of nginx, worked out once. Weights whose sum is above 4,096 are scaled down to it.
-    package static func schedule(_ weights: [Int]) -> [UInt16] {
-        guard !weights.isEmpty else { return [] }
-        let turnsMax = 4096
-        let divisor = weights.reduce(0) { greatestCommonDivisor($0, $1) }
-        var shares = weights.map { $0 / divisor }
-        let sum = shares.reduce(0, +)
-        if sum > turnsMax { shares = shares.map { max(1, $0 * turnsMax / sum) } }
-        let total = shares.reduce(0, +)
-        var credits = [Int](repeating: 0, count: shares.count)
-        return (0..<total).map { _ in
-            var best = 0
-            for index in shares.indices {
-                credits[index] += shares[index]
-                if credits[index] > credits[best] { best = index }
-            }
-            credits[best] -= total
-            return UInt16(best)
-        }
-    }
-
-    private static func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int {
-        b == 0 ? a : greatestCommonDivisor(b, a % b)
     }
 }
