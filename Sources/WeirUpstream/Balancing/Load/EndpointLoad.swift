@@ -10,18 +10,18 @@ package import WeirEventLoop
 /// The average is that of Finagle's and Linkerd's balancers (peak EWMA): a time above it replaces it at once, times below
 /// it wear it down with a time constant. Between samples it decays as well, so an endpoint that was slow is asked again.
 ///
-/// An endpoint **without a sample**, or whose last is `staleTimeConstants` old, costs nothing while it is idle and
-/// `unknownNanoseconds` times its requests otherwise. So it gets one request as soon as it is drawn, and hardly another
-/// before that one is answered.
+/// An endpoint **without a sample** costs nothing while it is idle, and `unknownNanoseconds` for each request otherwise.
+/// So it gets one request as soon as it is drawn, and hardly another before that one is answered. What is away for long
+/// decays to nothing while the others don't; whoever brings it back calls `forget`, or all requests go there at first.
+///
+/// What does not answer at all decays too, until its requests are given up and noted as failures.
 package struct EndpointLoad: ~Copyable, Sendable {
-    /// The most that is usual elsewhere: long enough to remember a slow answer, and half a minute forgets it.
+    /// As in Finagle and Linkerd: half a minute forgets a slow answer.
     package static let timeConstantDefault: Nanoseconds = 10_000_000_000
     /// What a failure counts as at least: an endpoint that refuses within a millisecond must not look fast.
     package static let failureNanoseconds: Nanoseconds = 1_000_000_000
-    /// What an endpoint counts as that has requests and has answered none of late.
+    /// What an endpoint counts as that has requests and has answered none yet.
     package static let unknownNanoseconds: Nanoseconds = 1_000_000_000
-    /// A sample of so many time constants ago says nothing any more: what decay leaves of it, 1/55, would draw everything.
-    package static let staleTimeConstants: UInt64 = 4
 
     let line: CacheLine<Cell>
 
@@ -44,11 +44,11 @@ package struct EndpointLoad: ~Copyable, Sendable {
         note(max(time, Self.failureNanoseconds), at: now)
     }
 
-    /// The average in nanoseconds; nil where too little is known.
-    package func average(at now: Nanoseconds) -> Double? {
-        let average = line.address.pointee.average(at: now)
-        return average > 0 ? average : nil
-    }
+    /// Makes it an endpoint without a sample.
+    package func forget() { line.address.pointee.forget() }
+
+    /// The average in nanoseconds; nil without a sample.
+    package func average(at now: Nanoseconds) -> Double? { line.address.pointee.average(at: now) }
 
     /// The average times one more request than there are.
     package func cost(at now: Nanoseconds) -> Double {
@@ -61,11 +61,10 @@ extension EndpointLoad {
     /// What lies on the line. All relaxed: a value that is seen late moves one decision.
     struct Cell: ~Copyable, Sendable {
         private let inFlight = Atomic<Int>(0)
-        /// The bits of a Double, as it was at `notedAt`; 0 before the first sample.
+        /// The bits of a Double, as it was at `notedAt`; 0 without a sample.
         private let peak = Atomic<UInt64>(0)
         private let notedAt = Atomic<UInt64>(0)
         private let decayPerNanosecond: Double
-        private let staleNanoseconds: Nanoseconds
 
         /// What a choice is made by.
         struct State {
@@ -76,8 +75,6 @@ extension EndpointLoad {
         init(timeConstant: Nanoseconds) {
             precondition(timeConstant > 0, "an average needs a time to decay in")
             decayPerNanosecond = 1 / Double(timeConstant)
-            let (stale, isTooLong) = timeConstant.multipliedReportingOverflow(by: EndpointLoad.staleTimeConstants)
-            staleNanoseconds = isTooLong ? .max : stale
         }
 
         var requestsInFlight: Int { inFlight.load(ordering: .relaxed) }
@@ -104,21 +101,21 @@ extension EndpointLoad {
             }
         }
 
-        /// 0 where too little is known.
+        func forget() { peak.store(0, ordering: .relaxed) }
+
+        /// Never less than a nanosecond: endpoints that have all been idle for long are told apart by their requests.
         @inline(__always)
-        func average(at now: Nanoseconds) -> Double {
+        func average(at now: Nanoseconds) -> Double? {
             let previous = notedAt.load(ordering: .relaxed)
-            let elapsed = now > previous ? now &- previous : 0
-            guard elapsed < staleNanoseconds else { return 0 }
-            return Double(bitPattern: peak.load(ordering: .relaxed)) * remainder(after: elapsed)
+            let noted = Double(bitPattern: peak.load(ordering: .relaxed))
+            return noted > 0 ? max(1, noted * remainder(after: now > previous ? now &- previous : 0)) : nil
         }
 
         @inline(__always)
         func state(at now: Nanoseconds) -> State {
             let requests = Double(inFlight.load(ordering: .relaxed))
-            let average = average(at: now)
-            if average > 0 { return State(nanoseconds: average, requests: requests) }
-            return State(nanoseconds: requests > 0 ? Double(EndpointLoad.unknownNanoseconds) : 0, requests: requests)
+            let unknown = requests > 0 ? Double(EndpointLoad.unknownNanoseconds) : 0
+            return State(nanoseconds: average(at: now) ?? unknown, requests: requests)
         }
 
         /// What decay leaves of 1.

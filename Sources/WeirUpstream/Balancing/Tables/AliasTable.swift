@@ -5,7 +5,7 @@
 /// there are weights, all equally likely, each divided between its own index and one other.
 ///
 /// Built in whole numbers, so shares are exact but for 1/2³² of a column.
-struct AliasTable: ~Copyable, @unchecked Sendable {
+package struct AliasTable: ~Copyable, @unchecked Sendable {
     /// Invariant: `count` columns, written before anybody else has the table. So it is Sendable.
     private let columns: UnsafeMutablePointer<Column>
     private let count: UInt64
@@ -18,7 +18,7 @@ struct AliasTable: ~Copyable, @unchecked Sendable {
     }
 
     /// - Precondition: `indices` is not empty, and each of them has a weight above 0.
-    init(_ indices: [UInt16], weights: [EffectiveWeight]) {
+    package init(_ indices: [UInt16], weights: [EffectiveWeight]) {
         precondition(!indices.isEmpty, "something can be drawn")
         count = UInt64(indices.count)
         columns = .allocate(capacity: indices.count)
@@ -45,7 +45,7 @@ struct AliasTable: ~Copyable, @unchecked Sendable {
 
     /// The index that a number stands for; the number is random in all its bits.
     @inline(__always)
-    func draw(_ number: UInt64) -> Int {
+    package func draw(_ number: UInt64) -> Int {
         let column = columns[Int(((number &>> 32) &* count) &>> 32)]
         return Int(UInt32(truncatingIfNeeded: number) < column.threshold ? column.own : column.other)
     }
