@@ -32,7 +32,8 @@ package final class BalancerTable: Sendable {
     }
 
     /// - Parameter former: the table that this one replaces: turns go on where it stopped.
-    /// - Complexity: microseconds for a few endpoints; for 1,000 about a millisecond, for Maglev's places several.
+    /// - Complexity: O(n log n). For `maglev` 1 ms with 3 endpoints, 13 ms with 1,000; for `roundRobin` as much with 1,000
+    ///   whose weights have no common measure; otherwise far below a millisecond.
     package init(_ policy: BalancingPolicy, _ entries: [Entry], replacing former: BalancerTable? = nil) {
         precondition(entries.count <= Self.entriesMax, "a table has at most 4096 endpoints")
         self.policy = policy

@@ -40,6 +40,8 @@ import WeirUpstream
         var choices = SeededGenerator(seed: UInt64(seed))
         let weights = (0..<(1 + choices.below(12))).map { _ in choices.oneIn(4) ? 0 : 1 + choices.below(50) }
         let table = table(policy, weights)
+        // Also the one that would answer soonest.
+        for entry in table.entries { entry.endpoint.load.note(UInt64(1 + choices.below(1_000_000)), at: 0) }
         var random = WyRand(seed: UInt64(seed))
         for _ in 0..<40 {
             let excluded = Set(weights.indices.shuffled(using: &choices).prefix(choices.below(9)))

@@ -56,14 +56,24 @@ import WeirUpstream
         #expect(table.counts(100, random: &random) == [0, 100], "30 beside 21")
     }
 
-    @Test func `the two that are drawn are never the same`() {
-        // With two of the same the slowest would be picked where it is drawn twice.
+    /// With two of the same the slow one would be picked where it is drawn twice.
+    @Test(arguments: 0..<4)
+    func `the two that are drawn are never the same`(slow: Int) {
         let table = table(.leastLatency, [50, 30, 15, 5])
         for (index, entry) in table.entries.enumerated() {
-            entry.endpoint.load.note(index == 0 ? 10_000_000_000 : 1_000_000, at: 0)
+            entry.endpoint.load.note(index == slow ? 10_000_000_000 : 1_000_000, at: 0)
         }
         var random = WyRand(seed: 1)
-        #expect(table.counts(20_000, random: &random)[0] == 0)
+        #expect(table.counts(20_000, random: &random)[slow] == 0)
+    }
+
+    @Test func `nor where nearly all draws meet an excluded one`() {
+        let table = table(.leastLatency, [1, 60_000, 1])
+        for (entry, milliseconds) in zip(table.entries, [2, 5, 1] as [UInt64]) {
+            entry.endpoint.load.note(milliseconds * 1_000_000, at: 0)
+        }
+        var random = WyRand(seed: 1)
+        #expect(table.counts(5000, excluding: TriedEndpoints([1]), random: &random) == [0, 0, 5000])
     }
 
     /// Requests that take equally long, as many at once as are given.

@@ -40,24 +40,20 @@ struct Maglev: ~Copyable, @unchecked Sendable {
         return slots.next(after: Int(places[Int(hash % UInt64(Self.size))]), excluding: tried)
     }
 
-    /// Each in turn takes the first free place of its own permutation, the lighter ones in fewer rounds; all in the first.
+    /// In rounds: each takes the first free place of its own permutation, all in the first round, the heaviest in every one,
+    /// the others as much more rarely as they are lighter.
     private func fill(_ sorted: [Candidate]) {
         var candidates = sorted
         let none = UInt16.max
         places.initialize(repeating: none, count: Self.size)
         let heaviest = candidates.reduce(0) { max($0, $1.units) }
-        for index in candidates.indices { candidates[index].credit = heaviest - candidates[index].units }
-        var free = Self.size
-        while true {
-            for index in candidates.indices {
-                candidates[index].credit += candidates[index].units
-                guard candidates[index].credit >= heaviest else { continue }
-                candidates[index].credit -= heaviest
-                while places[candidates[index].place] != none { candidates[index].advance() }
-                places[candidates[index].place] = candidates[index].index
-                free -= 1
-                if free == 0 { return }
-            }
+        var turns = EarliestFirst()
+        for number in candidates.indices { turns.insert(UInt16(number), at: 0) }
+        for _ in 0..<Self.size {
+            let number = turns.removeEarliest()
+            let place = candidates[Int(number)].take { places[$0] == none }
+            places[place] = candidates[Int(number)].index
+            turns.insert(number, at: candidates[Int(number)].nextRound(heaviest))
         }
     }
 }
@@ -67,9 +63,9 @@ private struct Candidate {
     let index: UInt16
     let name: String
     let hash: UInt64
-    let units: UInt64
-    var credit: UInt64 = 0
-    var place: Int
+    let units: Int
+    private var taken = 0
+    private var place: Int
     private let step: Int
 
     init(_ index: UInt16, _ entry: BalancerTable.Entry) {
@@ -77,16 +73,23 @@ private struct Candidate {
         // Without its weight: a change of that moves as few places as the change is.
         name = EndpointURL(place: entry.endpoint.url.place).description
         hash = mixed(fnv1a(name))
-        units = UInt64(entry.weight.units)
+        units = Int(entry.weight.units)
         place = Int(hash % UInt64(Maglev.size))
         step = Int(mixed(hash) % UInt64(Maglev.size - 1)) + 1
     }
 
-    /// Any step meets all places: their number is prime.
-    mutating func advance() {
-        place += step
-        if place >= Maglev.size { place -= Maglev.size }
+    /// The next place of the permutation that is free. Any step meets all places: their number is prime.
+    mutating func take(_ isFree: (Int) -> Bool) -> Int {
+        while !isFree(place) {
+            place += step
+            if place >= Maglev.size { place -= Maglev.size }
+        }
+        taken += 1
+        return place
     }
+
+    /// Rounded up, so nobody is ahead of the share that the heaviest sets.
+    func nextRound(_ heaviest: Int) -> Int { (taken * heaviest + units - 1) / units }
 }
 
 /// FNV-1a: the same in every process, and names are the operator's, so nobody looks for collisions.

@@ -42,22 +42,30 @@ package enum RoundRobinSchedule {
 
     private static func spread(_ shares: [Int]) -> [UInt16] {
         let total = shares.reduce(0, +)
-        // By turn: whose windows begin with it. An endpoint has one window at a time.
-        var beginning = [[UInt16]](repeating: [], count: total)
-        beginning[0] = shares.indices.filter { shares[$0] > 0 }.map { UInt16($0) }
-        var taken = [Int](repeating: 0, count: shares.count)
         var open = EarliestFirst()
+        for (index, share) in shares.enumerated() where share > 0 {
+            open.insert(UInt16(index), at: windowEnd(0, share))
+        }
+        var taken = [Int](repeating: 0, count: shares.count)
+        // By turn: whose windows begin with it, a list by endpoint. An endpoint has one window at a time.
+        let none = UInt16.max
+        var beginning = [UInt16](repeating: none, count: total)
+        var following = [UInt16](repeating: none, count: shares.count)
         return (0..<total).map { turn in
-            for index in beginning[turn] {
-                open.insert(index, end: windowEnd(taken[Int(index)], shares[Int(index)]))
+            var index = beginning[turn]
+            while index != none {
+                open.insert(index, at: windowEnd(taken[Int(index)], shares[Int(index)]))
+                index = following[Int(index)]
             }
-            beginning[turn] = []
-            // After t turns those who are not ahead have open windows, and all cannot be ahead.
+            // After any number of turns not everybody is ahead, and whoever is not has an open window.
             let next = open.removeEarliest()
             taken[Int(next)] += 1
             let share = shares[Int(next)]
             let begin = (taken[Int(next)] * total + share - 1) / share
-            if begin < total { beginning[begin].append(next) }
+            if begin < total {
+                following[Int(next)] = beginning[begin]
+                beginning[begin] = next
+            }
             return next
         }
     }
@@ -67,34 +75,5 @@ package enum RoundRobinSchedule {
 
     private static func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int {
         b == 0 ? a : greatestCommonDivisor(b, a % b)
-    }
-}
-
-/// A binary heap of open windows: the one that ends first, of those the one with the least index.
-private struct EarliestFirst {
-    private var windows: [(end: Int, index: UInt16)] = []
-
-    mutating func insert(_ index: UInt16, end: Int) {
-        windows.append((end, index))
-        var child = windows.count - 1
-        while child > 0, windows[child] < windows[(child - 1) / 2] {
-            windows.swapAt(child, (child - 1) / 2)
-            child = (child - 1) / 2
-        }
-    }
-
-    /// - Precondition: there is one.
-    mutating func removeEarliest() -> UInt16 {
-        windows.swapAt(0, windows.count - 1)
-        let earliest = windows.removeLast()
-        var parent = 0
-        while 2 * parent + 1 < windows.count {
-            var child = 2 * parent + 1
-            if child + 1 < windows.count, windows[child + 1] < windows[child] { child += 1 }
-            guard windows[child] < windows[parent] else { break }
-            windows.swapAt(parent, child)
-            parent = child
-        }
-        return earliest.index
     }
 }
