@@ -117,17 +117,18 @@ private final class Load: Sendable {
         let load = Load()
         load.note(1 << 62, at: 0)
         let steps: UInt64 = 50_000
-        let work: @Sendable () -> Void = {
+        // Each thread's samples lie between those of the others, so each has an interval to lose.
+        let work: @Sendable (UInt64) -> Void = { thread in
             for step in 1...steps {
                 load.begin()
-                load.note(1, at: step * 200_000)
+                load.note(1, at: step * 200_000 - thread * 50_000)
                 load.end()
             }
         }
-        let first = try SystemThread.start(work)
-        let second = try SystemThread.start(work)
-        let third = try SystemThread.start(work)
-        work()
+        let first = try SystemThread.start { work(1) }
+        let second = try SystemThread.start { work(2) }
+        let third = try SystemThread.start { work(3) }
+        work(0)
         first.join()
         second.join()
         third.join()

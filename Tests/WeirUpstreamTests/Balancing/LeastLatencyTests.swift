@@ -67,7 +67,15 @@ import WeirUpstream
         #expect(table.counts(20_000, random: &random)[slow] == 0)
     }
 
-    @Test func `nor where nearly all draws meet an excluded one`() {
+    @Test func `of two the faster is not picked where it is excluded`() {
+        let table = table(.leastLatency, [1, 1])
+        table.entries[0].endpoint.load.note(1_000_000, at: 0)
+        table.entries[1].endpoint.load.note(9_000_000, at: 0)
+        var random = WyRand(seed: 1)
+        #expect(table.counts(100, excluding: TriedEndpoints([0]), random: &random) == [0, 100])
+    }
+
+    @Test func `a slow one is not picked where nearly all draws meet an excluded one`() {
         let table = table(.leastLatency, [1, 60_000, 1])
         for (entry, milliseconds) in zip(table.entries, [2, 5, 1] as [UInt64]) {
             entry.endpoint.load.note(milliseconds * 1_000_000, at: 0)
