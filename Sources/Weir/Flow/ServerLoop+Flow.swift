@@ -36,19 +36,21 @@ extension ServerLoop {
 
     /// Asks for a place in the route's pool.
     func enter(_ exchange: Exchange, _ pool: AdmissionPool, _ priority: WeirFlow.Priority) -> Entry {
-        pool.traffic.arrive(loop: loop.index)
         if let level = flowReference?._withUnsafeGuaranteedRef({ $0.isShortOfMemory ? $0.memoryPressure : nil }),
             sheds(priority, level)
         {
+            pool.traffic.arrive(loop: loop.index)
             return .refused(AdmissionRefused(reason: .memory, retryAfterSeconds: Self.memoryRetrySeconds))
         }
         let now = loop.now
         let deadline = exchange.deadline
         switch exchange.withTicket({ pool.enter($0, priority: priority, deadline: deadline, now: now) }) {
         case .admitted:
-            begin(exchange, pool, now: now)
+            hold(exchange, pool, now: now)
+            pool.traffic.arriveAndBegin(loop: loop.index, now: now)
             return .admitted
         case .queued(let displaced):
+            pool.traffic.arrive(loop: loop.index)
             exchange.slot = .waiting
             exchange.poolReference = Unmanaged.passUnretained(pool)
             // Until its message has come, or `leaveQueue` was told that none will.
@@ -56,6 +58,7 @@ extension ServerLoop {
             if let displaced { Self.tell(displaced) }
             return .queued
         case .refused(let refusal, let seconds):
+            pool.traffic.arrive(loop: loop.index)
             let reason: AccessReason =
                 switch refusal {
                 case .queueFull: .queueFull
@@ -76,11 +79,10 @@ extension ServerLoop {
         }
     }
 
-    private func begin(_ exchange: Exchange, _ pool: AdmissionPool, now: Nanoseconds) {
+    private func hold(_ exchange: Exchange, _ pool: AdmissionPool, now: Nanoseconds) {
         exchange.slot = .held
         exchange.poolReference = Unmanaged.passUnretained(pool)
         exchange.executesSince = now
-        pool.traffic.begin(loop: loop.index, now: now)
     }
 
     /// The request's execution has ended: its place goes to whoever is next.
@@ -142,7 +144,10 @@ extension ServerLoop {
         case .granted:
             guard let reference = exchange.poolReference else { return }
             metrics.recordWait(nanoseconds: loop.now &- exchange.waitsSince)
-            reference._withUnsafeGuaranteedRef { begin(exchange, $0, now: loop.now) }
+            reference._withUnsafeGuaranteedRef { pool in
+                hold(exchange, pool, now: loop.now)
+                pool.traffic.begin(loop: loop.index, now: loop.now)
+            }
             // A request that is over has left the queue by `leaveQueue`, so its outcome is `abandoned`.
             exchange.withConnection { $0.resumeAdmitted(exchange) }
         case .displaced:

@@ -67,12 +67,14 @@ package struct ExecutionIntegral: ~Copyable, Sendable {
     }
 
     /// One more executes. Writer's thread only.
+    @inline(__always)
     package func begin(now: Nanoseconds) {
         let version = open(now: now, change: 1)
         close(version)
     }
 
     /// One that began at `begun` executes no more. Writer's thread only.
+    @inline(__always)
     package func end(begun: Nanoseconds, now: Nanoseconds) {
         let version = open(now: now, change: -1)
         let took = max(now, begun) &- begun
