@@ -25,6 +25,11 @@ int weir_epoll_add(int epoll, int fd, uint32_t flags, uint64_t data) {
     return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
+int weir_epoll_change(int epoll, int fd, uint32_t flags, uint64_t data) {
+    struct epoll_event event = {.events = flags, .data.u64 = data};
+    return epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event);
+}
+
 int weir_epoll_remove(int epoll, int fd) {
     struct epoll_event event = {0};
     return epoll_ctl(epoll, EPOLL_CTL_DEL, fd, &event);

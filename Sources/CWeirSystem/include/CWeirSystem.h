@@ -33,6 +33,7 @@ static inline uint64_t weir_event_data(const weir_event *event) {
 
 int weir_epoll_create(void);
 int weir_epoll_add(int epoll, int fd, uint32_t flags, uint64_t data);
+int weir_epoll_change(int epoll, int fd, uint32_t flags, uint64_t data);
 int weir_epoll_remove(int epoll, int fd);
 
 // Sockets and descriptors, all close-on-exec and non-blocking.

@@ -220,6 +220,8 @@ package final class EventLoop: @unchecked Sendable {
             accept(from: Int(token.slot))
         case .wake:
             inbox.clearWake()
+        case .watch:
+            tellWatch(token, event.pointee.flags)
         }
     }
 

@@ -10,6 +10,7 @@ package struct LoopCore: ~Copyable {
     var timers: TimerWheel
     var channels = ChannelTable()
     var buffers = BufferPool()
+    var watches = WatchTable()
     var listeners: [Listener] = []
     /// The executor's jobs that were enqueued on this thread.
     var jobs = JobQueue()

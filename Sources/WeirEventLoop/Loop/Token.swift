@@ -7,6 +7,7 @@ struct Token {
         case channel
         case listener
         case wake
+        case watch
     }
 
     let kind: Kind
@@ -22,6 +23,10 @@ struct Token {
     static var wake: UInt64 { UInt64(Kind.wake.rawValue) << 56 }
 
     static func listener(_ index: Int) -> UInt64 { UInt64(Kind.listener.rawValue) << 56 | UInt64(UInt32(index)) }
+
+    static func watch(slot: UInt32, generation: UInt32) -> UInt64 {
+        UInt64(Kind.watch.rawValue) << 56 | UInt64(generation & 0xFF_FFFF) << 32 | UInt64(slot)
+    }
 
     static func channel(slot: UInt32, generation: UInt32) -> UInt64 {
         UInt64(Kind.channel.rawValue) << 56 | UInt64(generation & 0xFF_FFFF) << 32 | UInt64(slot)

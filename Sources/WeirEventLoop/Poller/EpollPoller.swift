@@ -23,14 +23,24 @@ package struct EpollPoller {
     }
 
     func add(_ descriptor: Int32, interest: PollInterest, token: UInt64) throws(SystemCallError) {
-        let flags: UInt32 =
-            switch interest {
-            case .connection: WEIR_EPOLLIN | WEIR_EPOLLOUT | WEIR_EPOLLRDHUP | WEIR_EPOLLET
-            case .readable: WEIR_EPOLLIN
-            case .sharedListener: WEIR_EPOLLIN | WEIR_EPOLLEXCLUSIVE
-            }
-        guard weir_epoll_add(self.descriptor, descriptor, flags, token) == 0 else {
+        guard weir_epoll_add(self.descriptor, descriptor, Self.flags(interest), token) == 0 else {
             throw SystemCallError("epoll_ctl", errno: errno)
+        }
+    }
+
+    func change(_ descriptor: Int32, interest: PollInterest, token: UInt64) throws(SystemCallError) {
+        guard weir_epoll_change(self.descriptor, descriptor, Self.flags(interest), token) == 0 else {
+            throw SystemCallError("epoll_ctl", errno: errno)
+        }
+    }
+
+    private static func flags(_ interest: PollInterest) -> UInt32 {
+        switch interest {
+        case .connection: WEIR_EPOLLIN | WEIR_EPOLLOUT | WEIR_EPOLLRDHUP | WEIR_EPOLLET
+        case .readable: WEIR_EPOLLIN
+        case .sharedListener: WEIR_EPOLLIN | WEIR_EPOLLEXCLUSIVE
+        case .watched(let interest):
+            (interest.contains(.readable) ? WEIR_EPOLLIN : 0) | (interest.contains(.writable) ? WEIR_EPOLLOUT : 0)
         }
     }
 

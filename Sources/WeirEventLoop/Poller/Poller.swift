@@ -41,6 +41,14 @@ package enum Poller {
         }
     }
 
+    /// Watches `descriptor`, which is watched already, for something else.
+    func change(_ descriptor: Int32, interest: PollInterest, token: UInt64) throws(SystemCallError) {
+        switch self {
+        case .epoll(let poller): try poller.change(descriptor, interest: interest, token: token)
+        case .replay: break
+        }
+    }
+
     /// Stops watching `descriptor`, which stays open.
     func remove(_ descriptor: Int32) {
         switch self {
@@ -98,4 +106,6 @@ package enum PollInterest {
     case readable
     /// A listener that several loops watch: one of them is woken.
     case sharedListener
+    /// Somebody else's descriptor, reported as long as it is so.
+    case watched(DescriptorWatch.Interest)
 }
