@@ -45,6 +45,10 @@ package final class RedisLimiter: @unchecked Sendable {
     /// The longest key that is sent, in bytes.
     package static let keyBytesMax = 256
 
+    /// How long to wait before Redis is tried again.
+    package static let firstWait: Nanoseconds = 100_000_000
+    package static let longestWait: Nanoseconds = 5_000_000_000
+
     /// Where the connection is.
     enum Phase {
         case stopped
@@ -63,7 +67,7 @@ package final class RedisLimiter: @unchecked Sendable {
         var refused = RefusedKeys()
         var writer = CommandWriter()
         var reader = ReplyReader()
-        var backoff = Backoff()
+        var backoff = Backoff(from: RedisLimiter.firstWait, to: RedisLimiter.longestWait)
         /// When the present connection must be ready.
         var readyBy: Nanoseconds = .max
         /// What SCRIPT LOAD answered: the name that the script has in Redis.

@@ -5,8 +5,7 @@ import Glibc
 import Testing
 import WeirEventLoop
 
-@Suite("A descriptor watch")
-struct DescriptorWatchTests {
+@Suite struct DescriptorWatchTests {
     /// One end of a pair of sockets that is watched, and what its watch was told.
     final class Watched {
         let peer: Peer
@@ -31,8 +30,7 @@ struct DescriptorWatchTests {
         }
     }
 
-    @Test("is told again and again until nothing is left")
-    func level() throws {
+    @Test func `a watch is told again and again until nothing is left`() throws {
         let test = try HandTurnedLoop()
         let watched = try Watched()
         try test.loop.watch(watched.watch, for: .readable)
@@ -45,8 +43,7 @@ struct DescriptorWatchTests {
         test.loop.unwatch(watched.watch)
     }
 
-    @Test("is told what it is watched for, and no more")
-    func interest() throws {
+    @Test func `a watch is told what it is watched for, and no more`() throws {
         let test = try HandTurnedLoop()
         let watched = try Watched()
         watched.peer.send([1])
@@ -69,8 +66,8 @@ struct DescriptorWatchTests {
         test.loop.unwatch(watched.watch)
     }
 
-    @Test("takes an end for all that it is watched for", arguments: [DescriptorWatch.Interest.readable, .writable])
-    func end(_ interest: DescriptorWatch.Interest) throws {
+    @Test(arguments: [DescriptorWatch.Interest.readable, .writable])
+    func `a watch takes an end for all that it is watched for`(_ interest: DescriptorWatch.Interest) throws {
         let test = try HandTurnedLoop()
         let watched = try Watched()
         watched.peer.close()
@@ -80,8 +77,7 @@ struct DescriptorWatchTests {
         test.loop.unwatch(watched.watch)
     }
 
-    @Test("that ended in this turn is told nothing, nor is the one that has its slot")
-    func stale() throws {
+    @Test func `a watch that ended in this turn is told nothing, nor is the one that has its slot`() throws {
         let test = try HandTurnedLoop()
         let (one, other, later) = (try Watched(), try Watched(), try Watched())
         for watched in [one, other] {
@@ -105,8 +101,7 @@ struct DescriptorWatchTests {
         for watched in [one, other, later] { test.loop.unwatch(watched.watch) }
     }
 
-    @Test("of what cannot be watched is refused, and leaves nothing behind")
-    func refused() throws {
+    @Test func `a watch of what cannot be watched is refused, and leaves nothing behind`() throws {
         let test = try HandTurnedLoop()
         let watch = DescriptorWatch(-1) { _, _ in Issue.record("told of nothing") }
         #expect(throws: SystemCallError("epoll_ctl", errno: EBADF)) { try test.loop.watch(watch, for: .readable) }

@@ -147,7 +147,7 @@ final class HandTurnedLimiter {
     /// Moves the clock by steps of the longest first wait until the limiter is ready.
     func recover(sourceLocation: SourceLocation = #_sourceLocation) {
         turn(until: "the limiter is ready again", sourceLocation: sourceLocation) {
-            if !isReady { clock?.advance(by: Backoff.firstNanoseconds / 10) }
+            if !isReady { clock?.advance(by: RedisLimiter.firstWait / 10) }
             return isReady
         }
     }
