@@ -75,6 +75,13 @@ let package = Package(
             dependencies: ["CHiredis", "Weir", "WeirEventLoop", "WeirFlow", "WeirMetrics"],
             swiftSettings: strictSettings
         ),
+        // Only who asks for it, as for libhiredis.
+        .systemLibrary(name: "CCares", providers: [.apt(["libc-ares-dev"])]),
+        .target(
+            name: "WeirDNS",
+            dependencies: ["CCares", "WeirEventLoop", "WeirUpstream"],
+            swiftSettings: strictSettings
+        ),
         // The service that the gateway stands in front of when it is told of no other.
         .target(name: "WeirDemo", dependencies: ["Weir"], swiftSettings: strictSettings),
         .executableTarget(
@@ -143,6 +150,13 @@ let package = Package(
             name: "WeirUpstreamTests",
             dependencies: [
                 "WeirUpstream", "WeirEventLoop", "WeirHTTP", "WeirMetrics", "CWeirSystem", "WeirTestSupport",
+            ],
+            swiftSettings: strictSettings
+        ),
+        .testTarget(
+            name: "WeirDNSTests",
+            dependencies: [
+                "WeirDNS", "WeirUpstream", "WeirEventLoop", "WeirMetrics", "CWeirSystem", "WeirTestSupport",
             ],
             swiftSettings: strictSettings
         ),
