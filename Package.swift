@@ -156,7 +156,7 @@ let package = Package(
         .testTarget(
             name: "WeirDNSTests",
             dependencies: [
-                "WeirDNS", "WeirUpstream", "WeirEventLoop", "WeirMetrics", "CWeirSystem", "WeirTestSupport",
+                "WeirDNS", "WeirUpstream", "WeirEventLoop", "WeirMetrics", "WeirTestSupport",
             ],
             swiftSettings: strictSettings
         ),

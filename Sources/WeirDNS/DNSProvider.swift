@@ -109,9 +109,8 @@ package final class DNSProvider: DiscoveryProvider {
             let endpoints = ServiceSelection.endpoints(group, addresses: outcome.addresses)
             guard !endpoints.isEmpty else { return take(groups.dropFirst(), outcome, round) }
             known = outcome.addresses
-            // With a failure beside it the same list is no recovery.
-            if outcome.failure == nil || endpoints != feed.endpoints { feed.found(endpoints) }
-            if let failure = outcome.failure { return fail(failure) }
+            feed.found(endpoints, butFailed: outcome.failure?.description)
+            if outcome.failure != nil { return retry() }
             wait(schedule.wait(afterAnswer: outcome.timeToLive))
         }
         lookups.start()

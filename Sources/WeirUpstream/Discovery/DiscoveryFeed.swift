@@ -45,7 +45,9 @@ package final class DiscoveryFeed {
     }
 
     /// The source lists these, in an order that depends on nothing but them. What is listed twice counts once.
-    package func found(_ list: [DiscoveredEndpoint]) {
+    ///
+    /// - Parameter problem: what kept the provider from reading it all, where something did.
+    package func found(_ list: [DiscoveredEndpoint], butFailed problem: String? = nil) {
         var places: Set<EndpointURL.Place> = []
         let distinct = list.filter { places.insert($0.url.place).inserted }
         guard !distinct.isEmpty else { return report("lists no endpoint", as: .empty) }
@@ -60,9 +62,10 @@ package final class DiscoveryFeed {
         guard !isCut else {
             return report("lists \(distinct.count) endpoints, of which the first \(endpointsMax) are used", as: .cut)
         }
+        if let problem { return failed(problem) }
         counts.note(isChanged ? .changed : .unchanged)
-        guard problem != nil else { return }
-        problem = nil
+        guard self.problem != nil else { return }
+        self.problem = nil
         sink(.recovered("\(subject) lists \(taken.count) endpoint\(taken.count == 1 ? "" : "s") again"))
     }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A name server in the test's hands, by UDP and TCP on one loopback port. It answers when it is told to serve.
 
-import CWeirSystem
 import Glibc
 import Testing
 import WeirEventLoop

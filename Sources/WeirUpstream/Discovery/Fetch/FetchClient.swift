@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+// Asks a server that knows endpoints: one GET after the other, over a connection that is kept. Confined to its loop.
+
+import WeirEventLoop
+import WeirHTTP
+
+/// `@unchecked Sendable`: everything happens on the loop's thread.
+final class FetchClient: @unchecked Sendable {
+    struct Answer {
+        let status: Int
+        /// The value of the field that was asked for.
+        let value: String?
+        let body: [UInt8]
+    }
+
+    typealias Done = (Result<Answer, FetchFault>) -> Void
+
+    private static let connectTimeout: Nanoseconds = 5_000_000_000
+
+    /// A request that is being answered.
+    private struct Exchange {
+        let request: [UInt8]
+        let address: SocketAddress
+        let timeout: Nanoseconds
+        /// The connection was used before: an end without a byte may be the end of an idle one that has crossed it.
+        let isReused: Bool
+        var hasReceived = false
+        let done: Done
+    }
+
+    private enum Phase {
+        case closed
+        /// Until the loop has a channel for it, within one call.
+        case opening(Exchange)
+        case idle(Channel)
+        case busy(Channel, Exchange)
+    }
+
+    private let loop: EventLoop
+    private let field: StaticString
+    private let bodyBytesMax: Int
+    private var phase = Phase.closed
+    private var body: FetchBody
+
+    /// - Parameters:
+    ///   - field: the header field whose value an answer tells.
+    ///   - bodyBytesMax: the largest body that is taken.
+    init(on loop: EventLoop, field: StaticString, bodyBytesMax: Int) {
+        self.loop = loop
+        self.field = field
+        self.bodyBytesMax = bodyBytesMax
+        body = FetchBody(field: field, bytesMax: bodyBytesMax)
+    }
+
+    /// Whether there is a connection that waits for a request.
+    var isConnected: Bool { if case .idle = phase { true } else { false } }
+
+    /// Sends `request`, a whole one, over the connection that is there, or over a new one to `address`. `done` is called
+    /// once; within this call only where not even a connection can be begun.
+    ///
+    /// - Parameter timeout: until the whole answer is there, from when the connection stands.
+    func get(_ request: [UInt8], from address: SocketAddress, timeout: Nanoseconds, done: @escaping Done) {
+        switch phase {
+        case .idle(let channel):
+            let exchange = Exchange(request: request, address: address, timeout: timeout, isReused: true, done: done)
+            phase = .busy(channel, exchange)
+            send(exchange, on: channel)
+        case .closed:
+            connect(Exchange(request: request, address: address, timeout: timeout, isReused: false, done: done))
+        case .opening, .busy: preconditionFailure("one request at a time")
+        }
+    }
+
+    /// Ends the connection; whoever waits is not told.
+    func close() {
+        let before = phase
+        phase = .closed
+        switch before {
+        case .idle(let channel), .busy(let channel, _): loop.close(channel)
+        case .closed, .opening: break
+        }
+    }
+
+    private func connect(_ exchange: Exchange) {
+        phase = .opening(exchange)
+        do throws(SystemCallError) {
+            try loop.connect(to: exchange.address) { [self] _, channel, _ in open(channel) }
+        } catch {
+            phase = .closed
+            exchange.done(.failure(.unreachable))
+        }
+    }
+
+    private func open(_ channel: Channel) -> UnsafePointer<ChannelEvents> {
+        guard case .opening(let exchange) = phase else { preconditionFailure("a channel that nobody has asked for") }
+        phase = .busy(channel, exchange)
+        // Released when the channel has closed.
+        channel.context = Unmanaged.passRetained(self).toOpaque()
+        channel.setDeadline(loop.now &+ Self.connectTimeout, on: loop)
+        return FetchClient.channelEvents
+    }
+
+    private func send(_ exchange: Exchange, on channel: Channel) {
+        body = FetchBody(field: field, bytesMax: bodyBytesMax)
+        channel.setDeadline(loop.now &+ exchange.timeout, on: loop)
+        exchange.request.withUnsafeBytes { loop.send(channel, $0) }
+        loop.flush(channel)
+    }
+
+    // MARK: Events
+
+    private func connected(_ channel: Channel) {
+        guard case .busy(channel, let exchange) = phase else { return }
+        send(exchange, on: channel)
+    }
+
+    private func received(_ channel: Channel, _ bytes: UnsafeRawBufferPointer) -> Int {
+        guard case .busy(channel, var exchange) = phase else {
+            // An idle connection has nothing to say.
+            drop(channel)
+            return bytes.count
+        }
+        exchange.hasReceived = true
+        phase = .busy(channel, exchange)
+        // The bytes are the loop's, valid during this call.
+        let (taken, step) = body.take(Span<UInt8>(_unsafeBytes: bytes))
+        switch step {
+        case .incomplete: return taken
+        case .failed(let fault): fail(channel, exchange, fault)
+        case .complete(let keepsConnection): finish(channel, exchange, keepsConnection: keepsConnection)
+        }
+        return bytes.count
+    }
+
+    private func ended(_ channel: Channel) {
+        guard case .busy(channel, let exchange) = phase else { return drop(channel) }
+        if exchange.hasReceived, body.endsWithConnection {
+            finish(channel, exchange, keepsConnection: false)
+        } else {
+            lost(channel, exchange)
+        }
+    }
+
+    private func closed(_ channel: Channel, _ reason: CloseReason) {
+        switch phase {
+        case .idle(channel): phase = .closed
+        case .busy(channel, let exchange):
+            guard reason != .stopped else {
+                phase = .closed
+                return
+            }
+            if channel.isConnecting { fail(channel, exchange, .unreachable) } else { lost(channel, exchange) }
+        case .idle, .busy, .closed, .opening: break
+        }
+    }
+
+    private func timedOut(_ channel: Channel) {
+        guard case .busy(channel, let exchange) = phase else { return }
+        fail(channel, exchange, .timedOut)
+    }
+
+    // MARK: The end of an exchange
+
+    private func finish(_ channel: Channel, _ exchange: Exchange, keepsConnection: Bool) {
+        if keepsConnection {
+            channel.setDeadline(.max, on: loop)
+            phase = .idle(channel)
+        } else {
+            drop(channel)
+        }
+        exchange.done(.success(Answer(status: body.status, value: body.value, body: body.bytes)))
+    }
+
+    /// The server may have ended an idle connection while the request was on its way: that is no failure of its.
+    private func lost(_ channel: Channel, _ exchange: Exchange) {
+        guard exchange.isReused, !exchange.hasReceived else { return fail(channel, exchange, .lost) }
+        drop(channel)
+        get(exchange.request, from: exchange.address, timeout: exchange.timeout, done: exchange.done)
+    }
+
+    private func fail(_ channel: Channel, _ exchange: Exchange, _ fault: FetchFault) {
+        drop(channel)
+        exchange.done(.failure(fault))
+    }
+
+    private func drop(_ channel: Channel) {
+        phase = .closed
+        loop.close(channel)
+    }
+
+    private static func of(_ channel: Channel) -> FetchClient {
+        guard let context = channel.context else { preconditionFailure("a channel without its client") }
+        return Unmanaged<FetchClient>.fromOpaque(context).takeUnretainedValue()
+    }
+
+    /// Immutable, and never freed.
+    private nonisolated(unsafe) static let channelEvents: UnsafePointer<ChannelEvents> = {
+        let events = UnsafeMutablePointer<ChannelEvents>.allocate(capacity: 1)
+        events.initialize(
+            to: ChannelEvents(
+                connected: { _, channel in of(channel).connected(channel) },
+                received: { _, channel, bytes in of(channel).received(channel, bytes) },
+                ended: { _, channel in of(channel).ended(channel) },
+                blocked: { _, _ in },
+                drained: { _, _ in },
+                timedOut: { _, channel in of(channel).timedOut(channel) },
+                closed: { _, channel, reason in
+                    let client = of(channel)
+                    client.closed(channel, reason)
+                    // Retained in `connect`.
+                    Unmanaged.passUnretained(client).release()
+                }
+            )
+        )
+        return UnsafePointer(events)
+    }()
+}
