@@ -18,10 +18,10 @@ let strictSettings: [SwiftSetting] = [
 let settings = strictSettings + [.strictMemorySafety()]
 
 /// A fuzzer's entry is `LLVMFuzzerTestOneInput`; libFuzzer brings `main`.
-func fuzzer(_ name: String, _ subject: String) -> Target {
+func fuzzer(_ name: String, _ subjects: String...) -> Target {
     .executableTarget(
         name: name,
-        dependencies: [.target(name: subject), "FuzzSupport"],
+        dependencies: subjects.map { .target(name: $0) } + ["FuzzSupport"],
         swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]
     )
 }
@@ -35,6 +35,17 @@ let package = Package(
         .target(name: "WeirHTTP", swiftSettings: settings),
         .target(name: "WeirRouting", swiftSettings: settings),
         .target(name: "WeirFlow", swiftSettings: settings),
+        .target(
+            name: "WeirUpstream",
+            dependencies: ["WeirEventLoop", "WeirMetrics", "WeirHTTP"],
+            swiftSettings: strictSettings
+        ),
+        .systemLibrary(name: "CCares", providers: [.apt(["libc-ares-dev"])]),
+        .target(
+            name: "WeirDNS",
+            dependencies: ["CCares", "WeirEventLoop", "WeirUpstream"],
+            swiftSettings: strictSettings
+        ),
         .target(name: "FuzzSupport", swiftSettings: settings),
         fuzzer("RequestParserFuzz", "WeirHTTP"),
         fuzzer("ResponseParserFuzz", "WeirHTTP"),
@@ -43,5 +54,7 @@ let package = Package(
         fuzzer("RouteTableFuzz", "WeirRouting"),
         fuzzer("ProxyProtocolFuzz", "WeirEventLoop"),
         fuzzer("DeadlineFuzz", "WeirFlow"),
+        fuzzer("EndpointFileFuzz", "WeirUpstream"),
+        fuzzer("ServiceAnswerFuzz", "WeirDNS", "WeirEventLoop"),
     ]
 )
