@@ -34,11 +34,18 @@ package enum DiscoveryOutcome: String, Sendable, CaseIterable {
     }
 }
 
-/// The counters of one feed: for `weir_discovery_updates_total{upstream,provider,outcome}`.
+/// The counters of one feed, which outlive it where somebody reads them.
 package final class DiscoveryCounts: Sendable {
+    package let upstream: String
+    package let kind: DiscoveryKind
     // All relaxed: they publish nothing, each is exact on its own.
     private let updates = InlineArray<5, Atomic<UInt64>> { _ in Atomic(0) }
     private let endpoints = Atomic<Int>(0)
+
+    init(upstream: String, kind: DiscoveryKind) {
+        self.upstream = upstream
+        self.kind = kind
+    }
 
     package subscript(outcome: DiscoveryOutcome) -> UInt64 {
         updates[outcome.index].load(ordering: .relaxed)

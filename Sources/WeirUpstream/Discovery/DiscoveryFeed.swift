@@ -23,7 +23,7 @@ package final class DiscoveryFeed {
 
     package let upstream: String
     package let kind: DiscoveryKind
-    package let counts = DiscoveryCounts()
+    package let counts: DiscoveryCounts
     /// The last good list; empty until there was one.
     package private(set) var endpoints: [DiscoveredEndpoint] = []
     private let endpointsMax: Int
@@ -40,6 +40,7 @@ package final class DiscoveryFeed {
         precondition((1...Self.endpointsMaxHighest).contains(endpointsMax), "an upstream has 1 to 10,000 endpoints")
         self.upstream = upstream
         self.kind = kind
+        counts = DiscoveryCounts(upstream: upstream, kind: kind)
         self.endpointsMax = endpointsMax
         self.sink = sink
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Testing
+import WeirMetrics
 import WeirUpstream
 
 @Suite struct DiscoveryFeedTests {
@@ -69,5 +70,22 @@ import WeirUpstream
         let test = try DiscoveryInHand(.dns)
         test.feed.found(["http://a;weight=2", "http://b", "http://a:80;weight=7"].map { try! DiscoveredEndpoint($0) })
         #expect(test.listed == ["http://a;weight=2", "http://b"])
+    }
+
+    @Test func `each feed is counted by its provider and by what came of reading`() throws {
+        let tests = [try DiscoveryInHand(.dns), try DiscoveryInHand(.file)]
+        tests[0].feed.found(try endpoints(2))
+        tests[1].feed.failed("gone")
+        let samples = DiscoverySamples.all(of: tests.map(\.feed.counts))
+        #expect(samples.count == 2 * 5 + 2)
+        func value(_ name: String, _ labels: (String, String)...) -> Double? {
+            let labels = [MetricLabel("upstream", "orders")] + labels.map { MetricLabel($0, $1) }
+            return samples.first { $0.name == name && $0.labels == labels }?.value
+        }
+        #expect(value("weir_discovery_updates_total", ("provider", "dns"), ("outcome", "changed")) == 1)
+        #expect(value("weir_discovery_updates_total", ("provider", "dns"), ("outcome", "failed")) == 0)
+        #expect(value("weir_discovery_updates_total", ("provider", "file"), ("outcome", "failed")) == 1)
+        #expect(value("weir_discovery_endpoints", ("provider", "dns")) == 2)
+        #expect(value("weir_discovery_endpoints", ("provider", "file")) == 0)
     }
 }
