@@ -11,7 +11,7 @@ package final class ConsulProvider: DiscoveryProvider {
     package static let intervalMin: Nanoseconds = 1_000_000_000
     package static let firstRetry: Nanoseconds = 1_000_000_000
     package static let longestRetry: Nanoseconds = 30_000_000_000
-    /// The largest answer: at about 2 KiB each, some two thousand instances.
+    /// The largest answer. It is read on the loop's thread: 1,000 instances of 877 bytes each took 13 ms of CPU.
     package static let bodyBytesMax = 4 << 20
 
     private enum Phase: Equatable {
