@@ -38,6 +38,7 @@ let package = Package(
         .target(name: "WeirHTTP", swiftSettings: leafSettings),
         .target(name: "WeirRouting", swiftSettings: leafSettings),
         .target(name: "WeirFlow", swiftSettings: leafSettings),
+        .target(name: "WeirDocument", swiftSettings: leafSettings),
         .target(
             name: "WeirEventLoop",
             dependencies: ["CWeirSystem", "WeirMetrics"],
@@ -51,8 +52,8 @@ let package = Package(
         .target(
             name: "Weir",
             dependencies: [
-                "CWeirSystem", "WeirHost", "WeirMetrics", "WeirHTTP", "WeirRouting", "WeirFlow", "WeirEventLoop",
-                "WeirUpstream",
+                "CWeirSystem", "WeirHost", "WeirMetrics", "WeirHTTP", "WeirRouting", "WeirFlow", "WeirDocument",
+                "WeirEventLoop", "WeirUpstream",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -82,12 +83,15 @@ let package = Package(
             dependencies: ["CCares", "WeirEventLoop", "WeirUpstream"],
             swiftSettings: strictSettings
         ),
+        // Only the gateway reads a file: a service that imports Weir does not need libyaml. Without pkgConfig, as above.
+        .systemLibrary(name: "CYAML", providers: [.apt(["libyaml-dev"])]),
+        .target(name: "WeirYAML", dependencies: ["CYAML", "WeirDocument"], swiftSettings: leafSettings),
         // The service that the gateway stands in front of when it is told of no other.
         .target(name: "WeirDemo", dependencies: ["Weir"], swiftSettings: strictSettings),
         .executableTarget(
             name: "WeirGateway",
             dependencies: [
-                "Weir", "WeirDemo", "WeirRedis", "WeirSystemd",
+                "Weir", "WeirDemo", "WeirDocument", "WeirRedis", "WeirSystemd", "WeirYAML",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -142,6 +146,11 @@ let package = Package(
             swiftSettings: strictSettings
         ),
         .testTarget(
+            name: "WeirYAMLTests",
+            dependencies: ["WeirYAML", "WeirDocument", "WeirTestSupport"],
+            swiftSettings: strictSettings
+        ),
+        .testTarget(
             name: "WeirEventLoopTests",
             dependencies: ["WeirEventLoop", "CWeirSystem", "WeirHost", "WeirMetrics", "WeirTestSupport"],
             swiftSettings: strictSettings
@@ -164,7 +173,7 @@ let package = Package(
             name: "WeirTests",
             dependencies: [
                 "Weir", "WeirHTTP", "WeirRouting", "WeirFlow", "WeirMetrics", "WeirEventLoop", "WeirUpstream",
-                "WeirHost",
+                "WeirHost", "WeirDocument", "WeirYAML",
                 "WeirTestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
