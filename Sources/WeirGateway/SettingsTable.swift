@@ -12,7 +12,7 @@ package enum SettingsTable {
             [["name", "value", "source"]]
             + Settings.table.map { setting in
                 let value = setting.shownText(settings)
-                return [setting.name, value.isEmpty ? "-" : value, settings.source(of: setting).rawValue]
+                return [setting.name, value.isEmpty ? "-" : value, settings.source(of: setting).text]
             }
         let widths = (0..<2).map { column in
             rows.map(\.[column].count).filter { $0 <= widthMax }.max() ?? 0

@@ -16,7 +16,7 @@ package enum ConfigurationPage {
             json.append(",\"default\":")
             json.append(string: setting.defaultText)
             json.append(",\"source\":")
-            json.append(string: settings.source(of: setting).rawValue)
+            json.append(string: settings.source(of: setting).text)
             json.append("}")
         }
         json.append("]}\n")

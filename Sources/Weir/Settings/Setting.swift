@@ -18,6 +18,12 @@ package struct Setting: Sendable {
     /// Where its effect is seen in `/metrics`: the metric in backquotes, or a dash.
     package let seenIn: String
 
+    /// Whether the value is a list with commas, which may be a list in the file.
+    let isList: Bool
+
+    /// What an editor is told of the value in the file.
+    let schema: SchemaValue
+
     /// What an error says is expected.
     package let expected: String
 
@@ -49,6 +55,8 @@ package struct Setting: Sendable {
         self.range = form.range
         self.summary = summary
         self.seenIn = seenIn
+        self.isList = form.isList
+        self.schema = form.schema
         self.isSecret = isSecret
         self.shown = form.shown
         self.expected = form.expected

@@ -1,28 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the value of a setting comes from: what `weir check` and `/config` say beside it.
 
+import WeirDocument
+
 /// Where a value comes from.
-package enum SettingSource: String, Sendable {
+package enum SettingSource: Sendable, Equatable {
     /// The variable of this name.
     case environment
+    /// The configuration file.
+    case file(String, line: Int)
     /// Nobody set it.
     case `default`
     /// The program that made the settings changed it.
     case code
+
+    /// As people read it: `file weir.yaml:12`.
+    package var text: String {
+        switch self {
+        case .environment: "environment"
+        case .file(let file, let line): "file \(SettingsError.oneLine(file)):\(line)"
+        case .default: "default"
+        case .code: "code"
+        }
+    }
 }
 
-/// What was read from an environment, by variable, as its value is shown. Says nothing about values: all are equal.
-struct ReadVariables: Sendable, Equatable {
-    var texts: [String: String] = [:]
+/// What was read, by variable. Says nothing about values: all are equal.
+struct ReadValues: Sendable, Equatable {
+    /// A value as it is shown, and its place in the file where it is not the environment's.
+    struct Value: Sendable {
+        let text: String
+        let place: FilePlace?
+    }
 
-    static func == (_: ReadVariables, _: ReadVariables) -> Bool { true }
+    var values: [String: Value] = [:]
+    /// The file that places are of.
+    var document: ConfigurationDocument?
+
+    static func == (_: ReadValues, _: ReadValues) -> Bool { true }
 }
 
 extension Settings {
     /// Where the value of `setting` comes from.
     package func source(of setting: Setting) -> SettingSource {
         let text = setting.text(self)
-        if readVariables.texts[setting.name] == text { return .environment }
+        if let read = readValues.values[setting.name], read.text == text {
+            guard let place = read.place, let file = readValues.document?.file else { return .environment }
+            return .file(file, line: place.position.line)
+        }
         return text == setting.defaultText ? .default : .code
     }
 }

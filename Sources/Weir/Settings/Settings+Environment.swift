@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads settings from environment variables, by the table, and checks them against each other.
+// Reads settings from environment variables and the configuration file, by the table, and checks them against each other.
 
 import Configuration
 import FoundationEssentials
@@ -8,9 +8,22 @@ import WeirUpstream
 extension Settings {
     /// Reads the `WEIR_*` variables of this process.
     ///
-    /// - Throws: ``SettingsError`` for the first fault; see ``init(environment:)``.
+    /// - Throws: ``SettingsError`` for the first fault; see ``init(environment:)``. `WEIR_CONFIG` is one: only the gateway
+    ///   reads a file, and settings that nobody reads must not be missed silently.
     public static func fromEnvironment() throws(SettingsError) -> Settings {
-        try Settings(environment: ProcessInfo.processInfo.environment)
+        let settings = try Settings(environment: ProcessInfo.processInfo.environment)
+        try settings.refuseFile()
+        return settings
+    }
+
+    /// Refuses a configuration file on behalf of a program that reads none.
+    package func refuseFile() throws(SettingsError) {
+        if configurationFile.isEmpty { return }
+        throw .refused(
+            name: "WEIR_CONFIG",
+            value: configurationFile,
+            reason: "this program reads no configuration file; set its settings as variables"
+        )
     }
 
     /// Reads the `WEIR_*` variables of `environment`; each that is missing or empty keeps its default.
@@ -22,17 +35,35 @@ extension Settings {
     /// - Throws: ``SettingsError``: the first unknown name in alphabetical order, else the first wrong value in the
     ///   table's order, else the first pair that does not fit together.
     public init(environment: [String: String]) throws(SettingsError) {
+        try self.init(environment: environment, document: nil)
+    }
+
+    /// Reads the `WEIR_*` variables of `environment`, and what they leave open from the configuration file.
+    ///
+    /// - Throws: ``SettingsError`` as ``init(environment:)``; unknown names in the file come behind those of the
+    ///   environment and before wrong values.
+    package init(environment: [String: String], document: ConfigurationDocument?) throws(SettingsError) {
         self.init()
+        readValues.document = document
         try Self.checkNames(environment)
-        let reader = ConfigReader(provider: EnvironmentVariablesProvider(environmentVariables: environment))
+        let file = try Self.file(document)
+        // An empty variable counts as not set: it must not hide what the file says.
+        let variables = environment.filter { !$0.value.trimmingBlanks.isEmpty }
+        var providers: [any ConfigProvider] = [EnvironmentVariablesProvider(environmentVariables: variables)]
+        if let file { providers.append(file) }
+        let reader = ConfigReader(providers: providers)
         for setting in Self.table {
             guard let raw = reader.string(forKey: setting.key) else { continue }
-            let value = String(raw.trimmingBlanks)
-            if value.isEmpty { continue }
-            guard setting.apply(value, &self) else { throw setting.refusal(of: raw) }
-            readVariables.texts[setting.name] = setting.text(self)
+            let place = variables[setting.name] == nil ? file?.values[setting.name]?.place : nil
+            guard setting.apply(String(raw.trimmingBlanks), &self) else { throw refusal(of: setting, raw, place) }
+            readValues.values[setting.name] = ReadValues.Value(text: setting.text(self), place: place)
         }
         try checkPairs()
+    }
+
+    private static func file(_ document: ConfigurationDocument?) throws(SettingsError) -> SettingsFile? {
+        guard let document else { return nil }
+        return try SettingsFile(document)
     }
 
     /// Checks values that were set in code as those of the environment are.
@@ -84,7 +115,8 @@ extension Settings {
         }
         for limit in rateLimiting.limits {
             guard let reason = rateLimiting.clusterFault(of: limit) else { continue }
-            throw .refused(name: "WEIR_RATE_LIMIT", value: limit.description, reason: reason)
+            throw fault(of: "WEIR_RATE_LIMIT", "\(SettingsError.quoted(limit.description)): \(reason)")
+                ?? .refused(name: "WEIR_RATE_LIMIT", value: limit.description, reason: reason)
         }
         // The kernel would let both bind (SO_REUSEPORT) and hand probes and requests to either at random.
         if adminListen.contains(where: { !$0.isChosenByKernel && listen.contains($0) }) {
@@ -94,6 +126,10 @@ extension Settings {
 
     private func conflict(_ name: String, _ otherName: String, _ expected: String) -> SettingsError {
         let text = { name in Self.table.first { $0.name == name }?.shownText(self) ?? "" }
+        for (name, other) in [(name, otherName), (otherName, name)] {
+            let reason = "\(SettingsError.quoted(text(name))) with \(other)=\(SettingsError.quoted(text(other)))"
+            if let fault = fault(of: name, "\(reason): expected \(expected)") { return fault }
+        }
         return .conflict(
             name: name,
             value: text(name),
@@ -101,6 +137,20 @@ extension Settings {
             otherValue: text(otherName),
             expected: expected
         )
+    }
+
+    /// A fault of a setting whose value is the file's; nil for any other.
+    private func fault(of name: String, _ reason: String) -> SettingsError? {
+        guard let place = readValues.values[name]?.place else { return nil }
+        return readValues.document?.fault(place.path, at: place.position, reason)
+    }
+
+    /// What is said of a value that is not of its setting's form, which stands in the file or is a variable's.
+    private func refusal(of setting: Setting, _ value: String, _ place: FilePlace?) -> SettingsError {
+        guard let place, let document = readValues.document else { return setting.refusal(of: value) }
+        let shown = SettingsError.quoted(setting.isSecret ? Setting.mask : value)
+        let reason = setting.reason(String(value.trimmingBlanks)) ?? "expected \(setting.expected)"
+        return document.fault(place.path, at: place.position, "\(shown): \(reason)")
     }
 }
 

@@ -4,9 +4,19 @@
 extension Settings {
     /// All settings, in the order in which they are documented and checked.
     package static let table: [Setting] =
-        addressRows + upstreamRows + clientRows + rateLimitRows + admissionRows + threadRows + timeRows + limitRows
+        fileRows + addressRows + upstreamRows + clientRows + rateLimitRows + admissionRows + threadRows + timeRows
+        + limitRows
         + timeoutRows + connectionRows
         + logRows
+
+    private static let fileRows = [
+        Setting(
+            "WEIR_CONFIG",
+            \.configurationFile,
+            .path,
+            "The gateway's [configuration file](#the-file), with routes and upstreams; a variable overrides its settings"
+        )
+    ]
 
     private static let addressRows = [
         Setting(

@@ -136,8 +136,12 @@ public struct Settings: Sendable, Equatable {
     /// How long one phase of a connection may take.
     public var timeouts = Timeouts()
 
-    /// What ``init(environment:)`` has read; it does not count when settings are compared.
-    var readVariables = ReadVariables()
+    /// The YAML file with routes, upstreams and settings that the gateway reads. `WEIR_CONFIG`, default none. A program
+    /// that reads none refuses to start with it.
+    public var configurationFile = ""
+
+    /// What the environment and the file have said; it does not count when settings are compared.
+    var readValues = ReadValues()
 
     /// Creates the settings of a start with no `WEIR_*` variable.
     public init() {}

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What can be wrong with settings. Its description is the one line that a failed start prints.
+// What can be wrong with settings and the configuration file. Its description is the one line that a failed start prints.
+
+import WeirUpstream
 
 /// A setting that cannot be used: which variable, its value, and what is expected.
 public enum SettingsError: Error, Equatable, CustomStringConvertible {
@@ -15,6 +17,9 @@ public enum SettingsError: Error, Equatable, CustomStringConvertible {
     /// Two values that are fine alone and not together. `expected` completes "expected …".
     case conflict(name: String, value: String, otherName: String, otherValue: String, expected: String)
 
+    /// Something in the configuration file. `field` is the way to it, `routes[2].deadline`, or empty.
+    case inFile(file: String, line: Int, column: Int, field: String, reason: String)
+
     /// The fault in one line without control characters.
     public var description: String {
         switch self {
@@ -28,16 +33,21 @@ public enum SettingsError: Error, Equatable, CustomStringConvertible {
             "\(name)=\"\(Self.oneLine(value))\": \(reason)"
         case .conflict(let name, let value, let otherName, let otherValue, let expected):
             "\(name)=\"\(Self.oneLine(value))\" with \(otherName)=\"\(Self.oneLine(otherValue))\": expected \(expected)"
+        case .inFile(let file, let line, let column, let field, let reason):
+            "\(file):\(line):\(column): \(field.isEmpty ? "" : "\(field): ")\(reason)".escapedForLine(quotes: false)
         }
     }
 
     /// The text with control characters and quotes escaped, and cut where it is very long, so that a value can
     /// neither break the line nor flood the log.
-    private static func oneLine(_ text: String) -> String {
+    static func oneLine(_ text: String) -> String {
         let charactersMax = 200
         let line = String(String.UnicodeScalarView(text.unicodeScalars.prefix(charactersMax))).escapedForLine(
             quotes: true
         )
         return text.unicodeScalars.count > charactersMax ? line + "…" : line
     }
+
+    /// A text of the file as a reason shows it: in quotes, on one line, without what stands in front of an @.
+    static func quoted(_ text: String) -> String { "\"\(oneLine(text.withoutUserInfo))\"" }
 }

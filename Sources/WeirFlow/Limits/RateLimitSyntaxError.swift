@@ -53,7 +53,7 @@ extension RateLimitSyntaxError: CustomStringConvertible {
 }
 
 extension RateLimitSyntaxError.Problem {
-    fileprivate var expected: String {
+    package var expected: String {
         switch self {
         case .emptyItem: "nothing stands here; a limit looks like 100/s;burst=20;by=client"
         case .malformedRate: "a rate is a number, a slash and a period, such as 100/s or 5/10m"

@@ -20,6 +20,11 @@ struct Bounds: Sendable, CustomTestStringConvertible {
 
     static let all = [
         Bounds(
+            "WEIR_CONFIG",
+            ["weir.yaml", "/" + String(repeating: "c", count: 4094)],
+            ["/" + String(repeating: "c", count: 4095), "/etc/\u{0}"]
+        ),
+        Bounds(
             "WEIR_LISTEN",
             [":0", ":65535"],
             [":65536", "8080", ":", "off", ":80,", "host.example:80", ":-1", ":+1"]

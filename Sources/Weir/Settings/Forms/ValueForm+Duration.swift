@@ -10,7 +10,8 @@ extension ValueForm where Value == Duration {
             range: bounds,
             expected: "a duration such as 250ms, 15s or 5m, from \(bounds)",
             parse: { text in DurationText.parse(text).flatMap { range.contains($0) ? $0 : nil } },
-            format: DurationText.format
+            format: DurationText.format,
+            schema: .duration(orZero: range.contains(.zero))
         )
     }
 }
@@ -27,7 +28,8 @@ extension ValueForm where Value == Duration? {
                 if ["off", "0"].contains(text.lowercased()) { return .some(nil) }
                 return duration.parse(text).map { .some($0) }
             },
-            format: { $0.map(duration.format) ?? "off" }
+            format: { $0.map(duration.format) ?? "off" },
+            schema: .duration(orZero: true, or: "off")
         )
     }
 }

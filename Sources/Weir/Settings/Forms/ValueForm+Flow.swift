@@ -26,7 +26,8 @@ extension ValueForm where Value == Settings.Concurrency {
                 case .perCPU(let count): "\(count)\(suffix)"
                 case .exactly(let count): "\(count)"
                 }
-            }
+            },
+            schema: .integer(range, or: "^(auto|[0-9]+/cpu)$")
         )
     }
 }
@@ -52,7 +53,9 @@ extension ValueForm where Value == [RateLimit] {
                 } catch {
                     return "\(error)"
                 }
-            }
+            },
+            isList: true,
+            schema: .texts
         )
     }
 }

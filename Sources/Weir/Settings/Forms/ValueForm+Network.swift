@@ -25,7 +25,9 @@ extension ValueForm where Value == [String] {
                 } catch {
                     return error.description
                 }
-            }
+            },
+            isList: true,
+            schema: .texts
         )
     }
 
@@ -40,7 +42,9 @@ extension ValueForm where Value == [String] {
                 guard TrustedNetworks(text) != nil else { return nil }
                 return text.split(separator: ",").map { String($0.trimmingBlanks) }
             },
-            format: { $0.joined(separator: ",") }
+            format: { $0.joined(separator: ",") },
+            isList: true,
+            schema: .texts
         )
     }
 }
@@ -70,6 +74,19 @@ extension ValueForm where Value == String {
             },
             format: { $0 },
             shown: { $0.withoutUserInfo }
+        )
+    }
+
+    /// The path of a file, or nothing.
+    static var path: Self {
+        // PATH_MAX, with the zero at the end.
+        let bytesMax = 4095
+        return Self(
+            unit: "path",
+            range: "at most \(bytesMax) bytes",
+            expected: "the path of a file, of at most \(bytesMax) bytes",
+            parse: { text in text.utf8.count <= bytesMax && !text.utf8.contains(0) ? text : nil },
+            format: { $0 }
         )
     }
 

@@ -10,7 +10,8 @@ extension ValueForm where Value == Int {
             range: bounds,
             expected: "a size in bytes such as 512, 64KiB or 10MiB, from \(bounds)",
             parse: { text in parseSize(text).flatMap { range.contains($0) ? $0 : nil } },
-            format: formatSize
+            format: formatSize,
+            schema: .integer(range, or: "^[0-9]+(KiB|MiB|GiB)?$")
         )
     }
 

@@ -23,6 +23,12 @@ struct ValueForm<Value>: Sendable {
 
     /// What people may see of a text that was read.
     var shown: @Sendable (String) -> String = { $0 }
+
+    /// Whether it is a list with commas, which may be a list in the configuration file.
+    var isList = false
+
+    /// What the JSON schema of the configuration file says of it.
+    var schema = SchemaValue.text
 }
 
 extension ValueForm where Value == Int {
@@ -33,7 +39,8 @@ extension ValueForm where Value == Int {
             range: "\(range.lowerBound) to \(range.upperBound)",
             expected: "a whole number, from \(range.lowerBound) to \(range.upperBound)",
             parse: { text in Int(decimal: text).flatMap { range.contains($0) ? $0 : nil } },
-            format: { "\($0)" }
+            format: { "\($0)" },
+            schema: .integer(range)
         )
     }
 }
@@ -52,7 +59,8 @@ extension ValueForm where Value == Settings.Count {
                 case .automatic: "auto"
                 case .exactly(let number): "\(number)"
                 }
-            }
+            },
+            schema: .integer(range, or: "^auto$")
         )
     }
 }
@@ -71,7 +79,8 @@ extension ValueForm where Value == Bool {
                 default: nil
                 }
             },
-            format: { $0 ? "true" : "false" }
+            format: { $0 ? "true" : "false" },
+            schema: .flag
         )
     }
 }
@@ -85,7 +94,8 @@ extension ValueForm where Value: CaseIterable & RawRepresentable & Sendable, Val
             range: names,
             expected: "one of \(names)",
             parse: { Value(rawValue: $0.lowercased()) },
-            format: \.rawValue
+            format: \.rawValue,
+            schema: .choice(Value.allCases.map(\.rawValue))
         )
     }
 }
@@ -105,7 +115,9 @@ extension ValueForm where Value == [ListenAddress] {
                 let addresses = items.compactMap { ListenAddress($0.trimmingBlanks) }
                 return addresses.count == items.count && items.count <= countMax ? addresses : nil
             },
-            format: { $0.isEmpty ? "off" : $0.map(\.description).joined(separator: ",") }
+            format: { $0.isEmpty ? "off" : $0.map(\.description).joined(separator: ",") },
+            isList: true,
+            schema: .texts
         )
     }
 }
