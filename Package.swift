@@ -91,7 +91,7 @@ let package = Package(
         .executableTarget(
             name: "WeirGateway",
             dependencies: [
-                "Weir", "WeirDemo", "WeirDocument", "WeirRedis", "WeirSystemd", "WeirYAML",
+                "Weir", "WeirDemo", "WeirDocument", "WeirRedis", "WeirSystemd", "WeirUpstream", "WeirYAML",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -182,7 +182,9 @@ let package = Package(
         ),
         .testTarget(
             name: "WeirGatewayTests",
-            dependencies: ["WeirGateway", "Weir", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "WeirGateway", "Weir", "WeirTestSupport", .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strictSettings
         ),
         .testTarget(

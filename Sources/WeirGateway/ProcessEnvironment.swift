@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Variables of the process that are no settings.
+// The variables of the process.
 
 import FoundationEssentials
 
 /// This process's environment.
 enum ProcessEnvironment {
-    static func value(_ name: String) -> String? { ProcessInfo.processInfo.environment[name] }
+    static var all: [String: String] { ProcessInfo.processInfo.environment }
+
+    static func value(_ name: String) -> String? { all[name] }
 }

@@ -13,15 +13,15 @@ import Weir
             as http://127.0.0.1:3000. Where that is not set, an embedded demo service answers them. Probes, metrics \
             and what is in force are on the admin port, :9901 (WEIR_ADMIN_LISTEN).
 
-            Settings are the WEIR_* environment variables of docs/configuration.md. `weir check` says which of them \
-            would be used.
+            Settings are the WEIR_* environment variables of docs/configuration.md; routes and upstreams are in the YAML \
+            file that WEIR_CONFIG names, and settings may be too. `weir check` says what would be used.
 
             Exit codes: 0 stopped and drained, 64 wrong usage, 69 an address cannot be listened on or the system \
             refuses what is needed, 70 a fault of weir itself, 78 a wrong setting. Whatever is wrong is said in one \
             line on standard error.
             """,
         version: "weir \(WeirVersion.text)",
-        subcommands: [ServeCommand.self, CheckCommand.self, DemoCommand.self],
+        subcommands: [ServeCommand.self, CheckCommand.self, SchemaCommand.self, DemoCommand.self],
         defaultSubcommand: ServeCommand.self
     )
 
@@ -71,18 +71,33 @@ struct ServeCommand: AsyncParsableCommand {
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract: "Checks the settings as a start would, and prints those that would be used.",
+        abstract: "Checks settings and configuration file as a start would, and prints what would be used.",
         discussion: """
             One line for each setting: its name, its value (a secret as ***), and whether that comes from the \
-            environment or is the default. Exits with 78 and one line where a setting is wrong. Binds no address and \
-            asks no endpoint.
+            environment, from a line of the file, or is the default. With a file, a line for each upstream, pool and route. \
+            Exits with 78 and one line where something is wrong. Binds no address and asks no endpoint.
             """
     )
 
     func run() throws {
-        let settings = ProcessStart.settings()
-        try Gateway.app(settings).validate()
-        print(SettingsTable.text(settings), terminator: "")
+        let configuration = ProcessStart.configuration()
+        try Gateway.app(configuration.settings).validate()
+        print(SettingsTable.text(configuration.settings), terminator: "")
+        if !configuration.settings.configurationFile.isEmpty {
+            print("\n" + ConfigurationTable.text(configuration), terminator: "")
+        }
+    }
+}
+
+/// `weir schema`.
+struct SchemaCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "schema",
+        abstract: "Prints the JSON schema of the configuration file, for editors."
+    )
+
+    func run() {
+        print(ConfigurationSchema.text, terminator: "")
     }
 }
 
