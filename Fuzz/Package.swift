@@ -46,6 +46,9 @@ let package = Package(
             dependencies: ["CCares", "WeirEventLoop", "WeirUpstream"],
             swiftSettings: strictSettings
         ),
+        .target(name: "WeirDocument", swiftSettings: settings),
+        .systemLibrary(name: "CYAML"),
+        .target(name: "WeirYAML", dependencies: ["CYAML", "WeirDocument"], swiftSettings: settings),
         .target(name: "FuzzSupport", swiftSettings: settings),
         fuzzer("RequestParserFuzz", "WeirHTTP"),
         fuzzer("ResponseParserFuzz", "WeirHTTP"),
@@ -56,5 +59,6 @@ let package = Package(
         fuzzer("DeadlineFuzz", "WeirFlow"),
         fuzzer("EndpointFileFuzz", "WeirUpstream"),
         fuzzer("ServiceAnswerFuzz", "WeirDNS", "WeirEventLoop"),
+        fuzzer("YAMLFuzz", "WeirYAML", "WeirDocument"),
     ]
 )
