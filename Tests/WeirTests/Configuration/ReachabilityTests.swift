@@ -39,7 +39,7 @@ import Weir
         (["path: /a, headers: {x: {prefix: a}}", "path: /a, headers: {x: abc}"], 1, 0),
         (["path: /a, headers: {x: {present: yes}}", "path: /a, headers: {X: {prefix: b}}"], 1, 0),
         (["path: /a, headers: {x: 1}", "path: /a", "path: /a, headers: {x: 2}"], 2, 1),
-        (["path: /a, host: [b, c]", "path: /a, host: C"], 1, 0),
+        (["path: /a, host: [b, c]", "path: /a, host: C."], 1, 0),
     ])
     func `a route that gets none`(matches: [String], route: Int, other: Int) {
         let error = #expect(throws: SettingsError.self) { try Self.configuration(matches) }

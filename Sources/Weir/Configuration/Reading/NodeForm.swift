@@ -101,12 +101,16 @@ extension NodeForm {
         _ transform: @escaping @Sendable (Value, FieldPath, ReadingContext) throws(SettingsError) -> Result
     ) -> NodeForm<Result> {
         let form = self
-        return NodeForm<Result>(unit: unit, range: range, schema: schema, objects: objects, format: format) {
-            node,
-            path,
-            context throws(SettingsError) in
-            try transform(try form.read(node, path, context), path, context)
-        }
+        return NodeForm<Result>(
+            unit: unit,
+            range: range,
+            schema: schema,
+            objects: objects,
+            format: format,
+            read: { node, path, context throws(SettingsError) in
+                try transform(try form.read(node, path, context), path, context)
+            }
+        )
     }
 }
 

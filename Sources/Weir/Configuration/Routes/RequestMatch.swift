@@ -148,7 +148,11 @@ extension ValueForm where Value == String {
             unit: "host",
             range: "at most 253 bytes",
             expected: "a host such as shop.example.com or *.example.com",
-            parse: { fault(host: $0, pattern: "/") == nil ? $0.lowercased() : nil },
+            parse: { text in
+                guard fault(host: text, pattern: "/") == nil else { return nil }
+                // One name has one form: the table looks at neither case nor the final dot.
+                return String((text.hasSuffix(".") ? text.dropLast() : text[...]).lowercased())
+            },
             format: { $0 },
             reason: { fault(host: $0, pattern: "/") }
         )
