@@ -34,8 +34,6 @@ struct ReadValues: Sendable, Equatable {
     }
 
     var values: [String: Value] = [:]
-    /// The file that places are of.
-    var document: ConfigurationDocument?
 
     static func == (_: ReadValues, _: ReadValues) -> Bool { true }
 }
@@ -45,8 +43,7 @@ extension Settings {
     package func source(of setting: Setting) -> SettingSource {
         let text = setting.text(self)
         if let read = readValues.values[setting.name], read.text == text {
-            guard let place = read.place, let file = readValues.document?.file else { return .environment }
-            return .file(file, line: place.position.line)
+            return read.place.map { .file($0.file, line: $0.position.line) } ?? .environment
         }
         return text == setting.defaultText ? .default : .code
     }

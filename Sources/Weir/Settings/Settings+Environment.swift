@@ -44,7 +44,6 @@ extension Settings {
     ///   environment and before wrong values.
     package init(environment: [String: String], document: ConfigurationDocument?) throws(SettingsError) {
         self.init()
-        readValues.document = document
         try Self.checkNames(environment)
         let file = try Self.file(document)
         // An empty variable counts as not set: it must not hide what the file says.
@@ -141,16 +140,15 @@ extension Settings {
 
     /// A fault of a setting whose value is the file's; nil for any other.
     private func fault(of name: String, _ reason: String) -> SettingsError? {
-        guard let place = readValues.values[name]?.place else { return nil }
-        return readValues.document?.fault(place.path, at: place.position, reason)
+        readValues.values[name]?.place?.fault(reason)
     }
 
     /// What is said of a value that is not of its setting's form, which stands in the file or is a variable's.
     private func refusal(of setting: Setting, _ value: String, _ place: FilePlace?) -> SettingsError {
-        guard let place, let document = readValues.document else { return setting.refusal(of: value) }
+        guard let place else { return setting.refusal(of: value) }
         let shown = SettingsError.quoted(setting.isSecret ? Setting.mask : value)
         let reason = setting.reason(String(value.trimmingBlanks)) ?? "expected \(setting.expected)"
-        return document.fault(place.path, at: place.position, "\(shown): \(reason)")
+        return place.fault("\(shown): \(reason)")
     }
 }
 

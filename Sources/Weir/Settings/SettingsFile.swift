@@ -4,12 +4,6 @@
 import Configuration
 import WeirDocument
 
-/// A place in the configuration file.
-struct FilePlace: Sendable, Equatable {
-    let path: FieldPath
-    let position: TextPosition
-}
-
 /// What the file says of the settings of the table.
 ///
 /// The keys on the way to a value, joined by hyphens, are the words of its setting: `drain: {timeout: 25s}` and
@@ -62,7 +56,7 @@ struct SettingsFile: Sendable {
                 "\(words) is set already, by \(other.place.path) on line \(other.place.position.line)"
             )
         }
-        let place = FilePlace(path: path, position: entry.value.position)
+        let place = FilePlace(file: document.file, path: path, position: entry.value.position)
         values[setting.name] = Value(text: text, place: place)
     }
 

@@ -19,15 +19,29 @@ package struct ConfigurationDocument: Sendable, Equatable {
     func fault(_ path: FieldPath, _ reason: String) -> SettingsError {
         var node = root
         for step in path.steps {
-            // One item may stand for a list of one: then an index finds the item itself.
-            guard let next = step.value(in: node) else { continue }
-            node = next
+            if let next = step.value(in: node) {
+                node = next
+            } else if case .key = step {
+                break
+            }
+            // Otherwise one item stands for a list of one: the index means the item itself.
         }
         return fault(path, at: node.position, reason)
     }
 
     /// A fault at a place of the file.
     func fault(_ path: FieldPath, at position: TextPosition, _ reason: String) -> SettingsError {
+        FilePlace(file: file, path: path, position: position).fault(reason)
+    }
+}
+
+/// A place in the configuration file; does not hold the file's tree.
+struct FilePlace: Sendable {
+    let file: String
+    let path: FieldPath
+    let position: TextPosition
+
+    func fault(_ reason: String) -> SettingsError {
         .inFile(
             file: file,
             line: position.line,
