@@ -9,7 +9,7 @@ package enum EndpointSamples {
     package static func all(of upstreams: [Upstream]) -> [MetricSample] {
         let endpoints = upstreams.flatMap { upstream in
             upstream.endpoints.map { endpoint in
-                (endpoint, [MetricLabel("upstream", upstream.name), MetricLabel("endpoint", endpoint.label)])
+                (endpoint, [MetricLabel("upstream", upstream.name), MetricLabel("endpoint", endpoint.name)])
             }
         }
         func family(

@@ -22,7 +22,7 @@ package enum UpstreamsPage {
 
     private static func append(_ endpoint: Endpoint, to json: inout JSONWriter) {
         json.append("{\"url\":")
-        json.append(string: endpoint.label)
+        json.append(string: endpoint.name)
         json.append(",\"weight\":\(endpoint.url.weight),\"addresses\":")
         append(endpoint.knownAddresses, to: &json) { $1.append(string: $0.description) }
         json.append(",\"has_answered\":\(endpoint.hasAnswered)")
@@ -49,9 +49,4 @@ package enum UpstreamsPage {
         }
         json.append("]")
     }
-}
-
-extension Endpoint {
-    /// Its name in metrics and on pages: where it is, without its weight.
-    var label: String { EndpointURL(place: url.place).description }
 }

@@ -31,7 +31,10 @@ final class ClientCall: @unchecked Sendable {
     private var pool: UpstreamPool?
     private var connection: UpstreamConnection?
     private var attempts = 0
-    private var failedEndpoint: Int?
+    /// The slots of endpoints that have failed it.
+    private var tried = TriedEndpoints()
+    /// The next attempt, while it is a moment away.
+    private var retryTimer: LoopTimer?
     private var place: UInt64?
 
     private var status = 0
@@ -58,6 +61,7 @@ final class ClientCall: @unchecked Sendable {
         let left = exchange.timeLeft(at: loop.now)
         guard left > 0 else { return end(.failed(.deadlineExceeded)) }
         self.pool = pool
+        pool.upstream.retryBudget.noteRequest(at: loop.now)
         deadline = loop.now &+ left
         let timer = LoopTimer { [unowned self] _ in giveUp(.failed(.deadlineExceeded)) }
         self.timer = timer
@@ -78,7 +82,7 @@ final class ClientCall: @unchecked Sendable {
                 to: taker,
                 method: head.method,
                 route: Int(exchange.routeIndex),
-                after: failedEndpoint,
+                tried: tried,
                 place: place,
                 left: deadline &- min(deadline, loop.now)
             )
@@ -96,6 +100,8 @@ final class ClientCall: @unchecked Sendable {
                 return
             case .full:
                 return end(.failed(.busy))
+            case .unavailable:
+                return end(.failed(.unavailable))
             case .late:
                 return end(.failed(.deadlineUnmeetable))
             case .failed(let fault):
@@ -125,6 +131,7 @@ final class ClientCall: @unchecked Sendable {
     private func end(_ outcome: Outcome) {
         // Kept: it may be what fires.
         if let timer { loop.cancel(timer) }
+        if let retryTimer { loop.cancel(retryTimer) }
         connection = nil
         pool = nil
         let waiting = waiting
@@ -186,12 +193,25 @@ final class ClientCall: @unchecked Sendable {
 
     private func failed(_ connection: UpstreamConnection, _ fault: UpstreamFault) {
         self.connection = nil
-        guard connection.allowsRetry(after: fault, attempts: attempts, isIdempotent: head.method.isIdempotent) else {
+        attempts += 1
+        let failure = connection.attemptFailure(fault)
+        if failure != .stale { tried.insert(connection.endpoint.slot) }
+        let attempt = FailedAttempt(
+            failure: failure,
+            attempts: attempts,
+            isIdempotent: head.method.isIdempotent,
+            // The body is kept until the end.
+            isReplayable: true,
+            hasOther: connection.pool.upstream.addressCount > attempts,
+            left: deadline &- min(deadline, loop.now)
+        )
+        guard let wait = connection.pool.wait(before: RetryPolicy(), after: attempt) else {
             return end(.failed(ClientError(fault)))
         }
-        attempts += 1
-        failedEndpoint = connection.endpoint.slot
         owner.metrics.increment(.upstreamRetries)
-        attempt()
+        guard wait > 0 else { return self.attempt() }
+        let timer = retryTimer ?? LoopTimer { [unowned self] _ in self.attempt() }
+        retryTimer = timer
+        loop.schedule(timer, at: loop.now &+ wait)
     }
 }

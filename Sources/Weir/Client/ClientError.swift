@@ -24,6 +24,8 @@ public enum ClientError: Error, Sendable, Equatable {
     case bodyTooLarge(ByteCount)
     /// Too many requests wait for a connection already (503).
     case busy
+    /// There is no endpoint, or each is left alone for now because its connections fail (503).
+    case unavailable
     /// The response was not there, whole, before the request's deadline (504).
     case deadlineExceeded
     /// Every endpoint has taken longer of late than what is left, so none was asked (504).
@@ -40,6 +42,7 @@ public enum ClientError: Error, Sendable, Equatable {
         case .timeout: (.badGateway, .upstreamTimeout, UpstreamFault.timeout.message)
         case .bodyTooLarge: (.badGateway, .upstreamMalformed, "the upstream's response is too large")
         case .busy: (.serviceUnavailable, .noEndpoint, "every endpoint is busy")
+        case .unavailable: (.serviceUnavailable, .noEndpoint, "no endpoint takes requests now")
         case .deadlineUnmeetable:
             (.gatewayTimeout, .deadlineUnmeetable, "no endpoint answers within what is left")
         case .deadlineExceeded: (.gatewayTimeout, .deadlineExceeded, "the upstream's response took too long")

@@ -10,6 +10,7 @@ import WeirUpstream
 ///
 ///     idle ──> waiting ──> leased ──final head──> responding ──> idle
 ///               (for a connection)      └──101──> tunnel ──────> idle
+///        leased ──failed, and safe to send again──> backingOff ──> waiting or leased
 ///
 /// `@unchecked Sendable`: confined to its loop's thread.
 final class ProxyExchange: @unchecked Sendable {
@@ -17,6 +18,8 @@ final class ProxyExchange: @unchecked Sendable {
         case idle
         /// Every endpoint has as many connections as it may.
         case waiting
+        /// An attempt has failed, and the next is a moment away.
+        case backingOff
         /// A connection is leased, and the request is written to it.
         case leased
         /// The final head has gone to the client.
@@ -36,8 +39,12 @@ final class ProxyExchange: @unchecked Sendable {
     /// Fields that middleware adds to the response.
     private(set) var added = Headers()
     private var attempts = 0
-    /// The endpoint of the last attempt, if that failed.
-    private var failedEndpoint: Int?
+    /// The slots of endpoints that have failed it.
+    private var tried = TriedEndpoints()
+    /// What `maglev` chooses its endpoint by.
+    private var key: UInt64 = 0
+    /// Begins the next attempt; made when it is first needed.
+    private var retryTimer: LoopTimer?
     /// Where it stands among those who wait, once it has waited.
     private var place: UInt64?
     /// Where in the client's output the response begins.
@@ -80,8 +87,9 @@ final class ProxyExchange: @unchecked Sendable {
         self.pool = pool
         if let fields { added = fields }
         attempts = 0
-        failedEndpoint = nil
+        if !tried.isEmpty { tried = TriedEndpoints() }
         place = nil
+        pool.upstream.retryBudget.noteRequest(at: loop.now)
         hasSentBody = false
         hasClientEnded = false
         hasUpstreamEnded = false
@@ -101,7 +109,8 @@ final class ProxyExchange: @unchecked Sendable {
                 to: taker,
                 method: method,
                 route: Int(exchange.routeIndex),
-                after: failedEndpoint,
+                tried: tried,
+                key: key,
                 place: place,
                 left: exchange.timeLeft(at: loop.now)
             )
@@ -122,6 +131,9 @@ final class ProxyExchange: @unchecked Sendable {
             case .full:
                 owner.metrics.increment(.rejectedNoEndpoint)
                 return refuse(.serviceUnavailable, "every endpoint is busy", .noEndpoint, retryAfter: true)
+            case .unavailable:
+                owner.metrics.increment(.rejectedNoEndpoint)
+                return refuse(.serviceUnavailable, "no endpoint takes requests now", .noEndpoint, retryAfter: true)
             case .late:
                 owner.metrics.increment(.rejectedDeadlineUnmeetable)
                 return refuse(.gatewayTimeout, "no endpoint answers within what is left", .deadlineUnmeetable)
@@ -242,7 +254,8 @@ final class ProxyExchange: @unchecked Sendable {
         switch phase {
         case .idle: return
         case .waiting: pool?.stopWaiting(taker)
-        case .leased, .responding, .tunnel: connection?.cancel()
+        case .backingOff: if let retryTimer { loop.cancel(retryTimer) }
+        case .leased, .responding, .tunnel: connection?.cancel(isLate: exchange.timeLeft(at: loop.now) == 0)
         }
         end()
     }
@@ -357,11 +370,8 @@ final class ProxyExchange: @unchecked Sendable {
             // Nothing of the response has gone out: the client can still be told what became of it.
             exchange.output = .pending
         }
-        if exchange.output.isPending, mayTryAgain(upstream, fault) {
-            attempts += 1
-            failedEndpoint = upstream.endpoint.slot
-            owner.metrics.increment(.upstreamRetries)
-            return attempt(exchange)
+        if exchange.output.isPending, triesAgain(after: upstream.attemptFailure(fault), of: upstream.endpoint) {
+            return
         }
         end()
         if exchange.output.isPending {
@@ -376,10 +386,36 @@ final class ProxyExchange: @unchecked Sendable {
         }
     }
 
-    /// Whether the request can be sent again without the danger that it is carried out twice.
-    private func mayTryAgain(_ upstream: UpstreamConnection, _ fault: UpstreamFault) -> Bool {
-        let isIdempotent = exchange.parser.pointee.head.method.isIdempotent
-        return !hasSentBody && upstream.allowsRetry(after: fault, attempts: attempts, isIdempotent: isIdempotent)
+    /// Sends the request again, now or in a moment, where that cannot carry it out twice and there is leave for it.
+    private func triesAgain(after failure: AttemptFailure, of endpoint: Endpoint) -> Bool {
+        guard let pool else { return false }
+        attempts += 1
+        // The end of an unused connection says nothing of the endpoint.
+        if failure != .stale { tried.insert(endpoint.slot) }
+        let attempt = FailedAttempt(
+            failure: failure,
+            attempts: attempts,
+            isIdempotent: exchange.parser.pointee.head.method.isIdempotent,
+            isReplayable: !hasSentBody,
+            hasOther: pool.upstream.addressCount > attempts,
+            left: exchange.timeLeft(at: loop.now)
+        )
+        guard let wait = pool.wait(before: RetryPolicy(), after: attempt) else { return false }
+        owner.metrics.increment(.upstreamRetries)
+        if wait == 0 {
+            self.attempt(exchange)
+        } else {
+            phase = .backingOff
+            // Kept for the next time: it may be what fires.
+            let timer =
+                retryTimer
+                ?? LoopTimer { [unowned(unsafe) self] _ in
+                    exchangeReference._withUnsafeGuaranteedRef { self.attempt($0) }
+                }
+            retryTimer = timer
+            loop.schedule(timer, at: loop.now &+ wait)
+        }
+        return true
     }
 
     private func refuse(_ status: Status, _ message: String, _ reason: AccessReason, retryAfter: Bool = false) {

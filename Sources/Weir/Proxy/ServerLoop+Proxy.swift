@@ -92,7 +92,7 @@ extension ServerLoop {
         guard let log = server.accessLog else { return -1 }
         let known = connection.endpoint.logIndex.load(ordering: .relaxed)
         if known > -2 { return Int16(clamping: known) }
-        let index = log.endpoints.index(of: EndpointURL(place: connection.endpoint.url.place).description)
+        let index = log.endpoints.index(of: connection.endpoint.name)
         connection.endpoint.logIndex.store(index, ordering: .relaxed)
         return Int16(clamping: index)
     }

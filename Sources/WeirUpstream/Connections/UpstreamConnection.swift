@@ -26,6 +26,8 @@ package final class UpstreamConnection: @unchecked Sendable {
         fileprivate var input = Input.unexpected
         fileprivate var method = HTTPMethod.get
         fileprivate var route = 0
+        /// The breaker's leave for this request, until it was told what came of it.
+        fileprivate var permit: CircuitPermit?
         fileprivate var taker: UpstreamEvents.Taker?
         fileprivate var hasSentRequest = false
         /// When the request was whole, and until then when it began.
@@ -44,6 +46,10 @@ package final class UpstreamConnection: @unchecked Sendable {
     /// Whether it was unused for a time before this request: then an end before any byte may be the end of an idle
     /// connection that has crossed the request.
     package var isReused: Bool { state.pointee.isReused }
+    var permit: CircuitPermit? {
+        get { state.pointee.permit }
+        set { state.pointee.permit = newValue }
+    }
     /// Whether anything has come since the request began.
     package var hasReceived: Bool { state.pointee.hasReceived }
 
@@ -112,12 +118,18 @@ package final class UpstreamConnection: @unchecked Sendable {
     package var isStale: Bool { channel.hasInput(on: loop) }
 
     /// Gives the request up: the endpoint learns by the end of the connection.
-    package func cancel() {
+    ///
+    /// - Parameter isLate: whether that is because the response did not come in time.
+    package func cancel(isLate: Bool = false) {
         guard state.pointee.taker != nil else { return }
         // An endpoint that waits for the rest of the request is not slow.
-        if awaitsHead, state.pointee.hasSentRequest {
-            let time = loop.now &- state.pointee.requestedAt
-            endpoint.responseTimes.noteUnanswered(time, route: state.pointee.route)
+        if isLate, awaitsHead, state.pointee.hasSentRequest {
+            endpoint.noteUnanswered(
+                takePermit(),
+                route: state.pointee.route,
+                after: loop.now &- state.pointee.requestedAt,
+                at: loop.now
+            )
         }
         end()
         loop.close(channel)
@@ -258,7 +270,7 @@ package final class UpstreamConnection: @unchecked Sendable {
             parser.pointee.reset()
             return count
         }
-        endpoint.responseTimes.note(loop.now &- state.pointee.requestedAt, route: state.pointee.route)
+        noteAnswer(head, span)
         switch head.framing {
         case .none, .length(0): state.pointee.input = .unexpected
         case .length(let length): state.pointee.input = .length(length)
@@ -271,6 +283,39 @@ package final class UpstreamConnection: @unchecked Sendable {
         pool.events.pointee.head(taker, self, headBytes)
         if state.pointee.taker == taker, case .unexpected = state.pointee.input { finish(isLast: count < bytes.count) }
         return count
+    }
+
+    @inline(__always)
+    private func noteAnswer(_ head: ResponseHead, _ bytes: Span<UInt8>) {
+        let latency = loop.now &- state.pointee.requestedAt
+        endpoint.responseTimes.note(latency, route: state.pointee.route)
+        endpoint.noteAnswer(
+            status: head.status,
+            retryAfter: head.status == 429 || head.status == 503 ? retryAfter(in: bytes) : nil,
+            after: latency,
+            permit: takePermit(),
+            pool.policy.circuit,
+            at: loop.now
+        )
+    }
+
+    /// `Retry-After` in seconds (RFC 9110 section 10.2.3); as a date it counts as given, and as no time.
+    private func retryAfter(in bytes: Span<UInt8>) -> Nanoseconds? {
+        guard let field = parser.pointee.fields.first(named: "retry-after", in: bytes) else { return nil }
+        let secondsMax: Nanoseconds = 86400
+        var seconds: Nanoseconds = 0
+        for index in field.value.bounds {
+            guard bytes[index] >= UInt8(ascii: "0"), bytes[index] <= UInt8(ascii: "9") else { return 0 }
+            seconds = min(seconds &* 10 &+ Nanoseconds(bytes[index] &- UInt8(ascii: "0")), secondsMax)
+        }
+        return seconds &* 1_000_000_000
+    }
+
+    /// What the breaker gave, for the one who tells it what came of the request.
+    private func takePermit() -> CircuitPermit? {
+        let permit = state.pointee.permit
+        state.pointee.permit = nil
+        return permit
     }
 
     private func receiveChunk(_ bytes: UnsafeRawBufferPointer, _ taker: UpstreamEvents.Taker) -> Int {
@@ -356,12 +401,26 @@ package final class UpstreamConnection: @unchecked Sendable {
     private func fail(_ fault: UpstreamFault) {
         guard let taker = state.pointee.taker else { return }
         endpoint.note(fault)
+        // The end of an unused connection that has crossed the request says nothing of the endpoint.
+        if !isStaleFault(fault) {
+            pool.noteFailure(of: endpoint, takePermit(), after: loop.now &- state.pointee.requestedAt)
+        }
         end()
         loop.close(channel)
         pool.events.pointee.failed(taker, self, fault)
     }
 
+    /// Whether a fault is that of a connection that had been unused before.
+    package func isStaleFault(_ fault: UpstreamFault) -> Bool {
+        switch fault {
+        // Or of bytes that nobody had asked for, which made the connection useless (RFC 9112 section 9.3.1).
+        case .closed, .reset, .malformed: isReused && !hasReceived
+        case .connect, .connectTimeout, .timeout: false
+        }
+    }
+
     private func end() {
+        if let permit = takePermit() { endpoint.circuit.abandoned(permit) }
         state.pointee.taker = nil
         state.pointee.input = .unexpected
         parser.pointee.reset()

@@ -20,6 +20,8 @@ package final class UpstreamPool: @unchecked Sendable {
         case full
         /// No endpoint is expected to answer within what is left.
         case late
+        /// There is no endpoint, or each is left alone for now.
+        case unavailable
     }
 
     package let upstream: Upstream
@@ -47,6 +49,7 @@ package final class UpstreamPool: @unchecked Sendable {
         var wasFull: [Bool]
         /// False from the drain on: what has served its request is closed.
         var keepsConnections = true
+        var random = WyRand()
 
         init(_ set: EndpointSet) {
             self.set = set
@@ -109,11 +112,12 @@ package final class UpstreamPool: @unchecked Sendable {
 
     // MARK: Leasing
 
-    /// A connection for one request: an unused one of the endpoint whose turn it is, or a new one.
+    /// A connection for one request: an unused one of the endpoint that balancing chooses, or a new one.
     ///
     /// - Parameters:
     ///   - route: the index of the route that asks.
-    ///   - failed: the slot of the endpoint that this request has just tried in vain; the one behind it comes then.
+    ///   - tried: the slots of endpoints that this request has been to in vain; others come first.
+    ///   - key: what `maglev` chooses by; the others don't ask for it.
     ///   - place: where it stood in the queue, if it has waited before.
     ///   - left: how long the request has for its answer; endpoints that have taken longer of late for this route are
     ///     passed over.
@@ -121,63 +125,102 @@ package final class UpstreamPool: @unchecked Sendable {
         to taker: UpstreamEvents.Taker,
         method: HTTPMethod,
         route: Int,
-        after failed: Int? = nil,
+        tried: TriedEndpoints = TriedEndpoints(),
+        key: UInt64 = 0,
         place: UInt64? = nil,
         left: Nanoseconds = .max
     ) -> Lease {
         if upstream.publishedVersion != state.pointee.set.version { takeOver() }
         // Nothing below takes another set over.
         return Unmanaged.passUnretained(state.pointee.set)._withUnsafeGuaranteedRef { set in
-            find(in: set, for: taker, method: method, route: route, after: failed, left: left) ?? wait(taker, place)
-        }
-    }
-
-    /// Nil where every endpoint that could serve the request has as many connections as it may.
-    private func find(
-        in set: EndpointSet,
-        for taker: UpstreamEvents.Taker,
-        method: HTTPMethod,
-        route: Int,
-        after failed: Int?,
-        left: Nanoseconds
-    ) -> Lease? {
-        let count = set.endpoints.count
-        guard count > 0 else { return .failed(.connect) }
-        let first = failed.flatMap { set.place(after: $0) } ?? set.place(atTurn: upstream.nextTurn())
-        var fault: UpstreamFault?
-        var isBusy = false
-        var isLate = false
-        for offset in 0..<count {
-            let endpoint = set.endpoints[first + offset < count ? first + offset : first + offset - count]
-            let slot = endpoint.slot
-            guard endpoint.responseTimes.admits(left, route: route, at: loop.now) else {
-                isLate = true
-                state.pointee.wasFull[slot] = false
-                continue
-            }
-            while let reference = state.pointee.newest[slot] {
-                let connection = reference.takeUnretainedValue()
-                unlink(connection)
-                guard connection.channel.isOpen, !connection.channel.isEnded else { continue }
+            var obstacles = Obstacles()
+            if let connection = find(in: set, route: route, tried: tried, key: key, left: left, &obstacles) {
                 connection.lease(to: taker, method: method, route: route)
                 return .connection(connection)
             }
-            guard endpoint.reserveConnection(max: set.policy.connectionsMax) else {
-                isBusy = true
-                state.pointee.wasFull[slot] = true
-                continue
-            }
-            guard let connection = connect(endpoint) else {
-                fault = .connect
-                state.pointee.wasFull[slot] = false
-                continue
-            }
-            connection.lease(to: taker, method: method, route: route)
-            return .connection(connection)
+            if obstacles.contains(.busy) { return wait(taker, place) }
+            if obstacles.contains(.unreachable) { return .failed(.connect) }
+            return obstacles.contains(.late) ? .late : .unavailable
         }
-        if isBusy { return nil }
-        if isLate, fault == nil { return .late }
-        return .failed(fault ?? .connect)
+    }
+
+    /// Why endpoints were passed over.
+    private struct Obstacles: OptionSet {
+        let rawValue: UInt8
+        static let late = Obstacles(rawValue: 1)
+        static let busy = Obstacles(rawValue: 2)
+        static let unreachable = Obstacles(rawValue: 4)
+    }
+
+    private func find(
+        in set: EndpointSet,
+        route: Int,
+        tried slots: TriedEndpoints,
+        key: UInt64,
+        left: Nanoseconds,
+        _ obstacles: inout Obstacles
+    ) -> UpstreamConnection? {
+        var tried = slots.isEmpty ? TriedEndpoints() : set.places(of: slots)
+        if !slots.isEmpty, pick(set, tried, key) == nil {
+            // It has been to all of them: once more, then.
+            tried = TriedEndpoints()
+        }
+        for _ in 0..<TriedEndpoints.countMax {
+            guard let place = pick(set, tried, key) else { return nil }
+            if let connection = take(set.endpoints[place], set, route, left, &obstacles) { return connection }
+            tried.insert(place)
+        }
+        // None of so many could take it: whichever can.
+        for place in set.endpoints.indices where set.isUsed(place) && !tried.contains(place) {
+            if let connection = take(set.endpoints[place], set, route, left, &obstacles) { return connection }
+        }
+        return nil
+    }
+
+    private func pick(_ set: EndpointSet, _ tried: TriedEndpoints, _ key: UInt64) -> Int? {
+        set.table.pick(excluding: tried, key: key, at: loop.now, random: &state.pointee.random)
+    }
+
+    /// A connection to this endpoint, unless something is in the way.
+    private func take(
+        _ endpoint: Endpoint,
+        _ set: EndpointSet,
+        _ route: Int,
+        _ left: Nanoseconds,
+        _ obstacles: inout Obstacles
+    ) -> UpstreamConnection? {
+        let slot = endpoint.slot
+        guard endpoint.responseTimes.admits(left, route: route, at: loop.now) else {
+            obstacles.insert(.late)
+            state.pointee.wasFull[slot] = false
+            return nil
+        }
+        let permit = set.policy.circuit.map { endpoint.circuit.admit(at: loop.now, $0) } ?? .request
+        guard permit != .refused else {
+            state.pointee.wasFull[slot] = false
+            return nil
+        }
+        while let reference = state.pointee.newest[slot] {
+            let connection = reference.takeUnretainedValue()
+            unlink(connection)
+            guard connection.channel.isOpen, !connection.channel.isEnded else { continue }
+            connection.permit = permit
+            return connection
+        }
+        guard endpoint.reserveConnection(max: set.policy.connectionsMax) else {
+            endpoint.circuit.abandoned(permit)
+            obstacles.insert(.busy)
+            state.pointee.wasFull[slot] = true
+            return nil
+        }
+        guard let connection = connect(endpoint) else {
+            noteFailure(of: endpoint, permit, after: 0)
+            obstacles.insert(.unreachable)
+            state.pointee.wasFull[slot] = false
+            return nil
+        }
+        connection.permit = permit
+        return connection
     }
 
     /// Begins a connection in a place that was reserved; nil, and the place free again, if there is no way to.
@@ -198,6 +241,25 @@ package final class UpstreamPool: @unchecked Sendable {
         }
         state.pointee.connectionCount += 1
         return connection
+    }
+
+    /// How long to wait before a request that failed is sent again; nil where it is not to be.
+    package func wait(before policy: RetryPolicy, after attempt: FailedAttempt) -> Nanoseconds? {
+        let decision = policy.decision(attempt, using: &state.pointee.random)
+        guard case .retry(let wait, let asksBudget) = decision else { return nil }
+        guard !asksBudget || upstream.retryBudget.takeRetry(at: loop.now, self.policy.retryBudget) else { return nil }
+        return wait
+    }
+
+    /// An endpoint could not be connected to, or broke off before its response.
+    func noteFailure(of endpoint: Endpoint, _ permit: CircuitPermit?, after time: Nanoseconds) {
+        endpoint.noteConnectFailure(
+            permit,
+            policy.circuit,
+            after: time,
+            at: loop.now,
+            using: &state.pointee.random
+        )
     }
 
     private func fail(_ endpoint: Endpoint) {

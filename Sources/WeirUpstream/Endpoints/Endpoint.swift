@@ -25,12 +25,24 @@ package final class Endpoint: @unchecked Sendable {
     package let responseTimes = RouteResponseTimes()
     /// What balancing goes by.
     package let load = EndpointLoad()
+    /// What ejection goes by.
+    package let outcomes = EndpointOutcomes()
+    package let circuit = CircuitBreaker()
+    package let pressure = BackPressure()
+    /// Its name in metrics, in the log and on pages: where it is, without its weight.
+    package let name: String
+    // What has come of them; written where the endpoints are weighed, read for metrics.
+    private let ejected = Atomic<Bool>(false)
+    private let breakerOpen = Atomic<Bool>(false)
+    private let out = Atomic<Bool>(false)
+    private let recovered = Atomic<UInt64>(0)
     /// Its number in the access log; -2 until it was asked for. Relaxed: whoever asks twice gets the same.
     package let logIndex = Atomic<Int>(-2)
 
     package init(_ url: EndpointURL, slot: Int = 0) {
         self.url = url
         self.slot = slot
+        name = EndpointURL(place: url.place).description
         let text = Array(url.authority.utf8)
         authority = .allocate(byteCount: text.count, alignment: 1)
         authority.copyBytes(from: text)
@@ -101,6 +113,35 @@ package final class Endpoint: @unchecked Sendable {
 
     /// Relaxed: a connection that is kept a moment too late is closed when its loop takes the new endpoints over.
     package var isRetired: Bool { retired.load(ordering: .relaxed) }
+
+    // MARK: How it is
+
+    /// Whether it does worse than the others, and is left alone for a time.
+    package internal(set) var isEjected: Bool {
+        get { ejected.load(ordering: .relaxed) }
+        set { ejected.store(newValue, ordering: .relaxed) }
+    }
+
+    /// Whether its connections fail, and it is left alone for a time.
+    package internal(set) var isBreakerOpen: Bool {
+        get { breakerOpen.load(ordering: .relaxed) }
+        set { breakerOpen.store(newValue, ordering: .relaxed) }
+    }
+
+    /// Whether it got nothing when its upstream was weighed last.
+    var wasOut: Bool {
+        get { out.load(ordering: .relaxed) }
+        set { out.store(newValue, ordering: .relaxed) }
+    }
+
+    /// When it came back; nil for one that was never out.
+    var recoveredAt: Nanoseconds? {
+        get {
+            let instant = recovered.load(ordering: .relaxed)
+            return instant > 0 ? instant : nil
+        }
+        set { recovered.store(newValue ?? 0, ordering: .relaxed) }
+    }
 
     // MARK: What happens
 

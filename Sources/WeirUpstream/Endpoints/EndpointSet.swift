@@ -1,39 +1,52 @@
 // SPDX-License-Identifier: Apache-2.0
 // The endpoints of an upstream as they are at one time: what loops choose from. Immutable, shared by all loops.
 
-/// Endpoints, their weights, and what their connections may take. A change makes another set; endpoints that stay are
-/// the same objects in both, so that they keep their connections and counts.
+/// Endpoints, what each gets of the requests, and what their connections may take. A change makes another set; endpoints
+/// that stay are the same objects in both, so that they keep their connections and counts.
 package final class EndpointSet: Sendable {
     /// Loops tell the sets of an upstream apart by it.
     package let version: UInt64
     /// In the order in which they were given.
     package let endpoints: [Endpoint]
-    /// How often each is asked, beside the others.
-    package let weights: [Int]
+    /// The weights that they were given.
+    package let configuredWeights: [Int]
+    /// What has become of them, and the choice by it. Its places are those of `endpoints`.
+    package let table: BalancerTable
+    /// Whether so few endpoints are well that all are used.
+    package let isPanicking: Bool
     package let policy: UpstreamPolicy
     /// One more than the highest slot of an endpoint.
     let slotCount: Int
-    /// Whose turn it is, endpoint by endpoint, as often as their weights say.
-    private let turns: [UInt16]
 
-    init(version: UInt64, endpoints: [Endpoint], weights: [Int], policy: UpstreamPolicy) {
+    init(
+        version: UInt64,
+        endpoints: [Endpoint],
+        configuredWeights: [Int],
+        weights: [EffectiveWeight],
+        isPanicking: Bool,
+        policy: UpstreamPolicy,
+        replacing former: EndpointSet?
+    ) {
         self.version = version
         self.endpoints = endpoints
-        self.weights = weights
+        self.configuredWeights = configuredWeights
+        self.isPanicking = isPanicking
         self.policy = policy
         slotCount = (endpoints.lazy.map(\.slot).max() ?? -1) + 1
-        turns = weights.isEmpty ? [] : RoundRobinSchedule.turns(weights)
+        table = BalancerTable(
+            policy.balancing,
+            zip(endpoints, weights).map { BalancerTable.Entry($0, $1) },
+            replacing: former?.table
+        )
     }
 
-    /// The place of the endpoint that comes at this turn of a weighted round robin. There is one.
-    func place(atTurn turn: UInt64) -> Int {
-        guard turns.count > 1 else { return 0 }
-        return Int(turns[Int(turn % UInt64(turns.count))])
-    }
+    /// Whether the endpoint at this place gets requests.
+    func isUsed(_ place: Int) -> Bool { table.entries[place].weight > .zero }
 
-    /// The place of the endpoint behind the one with this slot; nil if that is no longer here.
-    func place(after slot: Int) -> Int? {
-        guard let place = endpoints.firstIndex(where: { $0.slot == slot }) else { return nil }
-        return place + 1 < endpoints.count ? place + 1 : 0
+    /// The places of endpoints with these slots. It looks at all: for requests that have failed before.
+    func places(of slots: TriedEndpoints) -> TriedEndpoints {
+        var places = TriedEndpoints()
+        for (place, endpoint) in endpoints.enumerated() where slots.contains(endpoint.slot) { places.insert(place) }
+        return places
     }
 }

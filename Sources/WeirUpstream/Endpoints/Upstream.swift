@@ -2,22 +2,30 @@
 // A named set of endpoints that come and go, and who waits for a connection to one. Shared by all loops.
 
 import Synchronization
+package import WeirEventLoop
 
 /// Endpoints that stand for each other.
 ///
-/// Which they are is an immutable set that is published whole; each loop's pool takes a new one over before it leases the
-/// next connection. An endpoint that is in the old set and in the new one is the same object.
+/// Which they are, and what each gets, is an immutable set that is published whole; each loop's pool takes a new one over
+/// before it leases the next connection. An endpoint that is in the old set and in the new one is the same object.
 package final class Upstream: Sendable {
     package let name: String
+    package let retryBudget = RetryBudget()
     /// The version of the published set; pairs with the release in `publish`.
     private let version: Atomic<UInt64>
-    private let present: Mutex<EndpointSet>
-    /// Whose turn it is, over all loops. Relaxed: two that come at once may have their turns in either order.
-    private let turn = Atomic<UInt64>(0)
+    private let present: Mutex<Present>
     /// How many pools have requests that wait for a connection. Raised before the last look at the counts, looked at
     /// after a count was lowered; sequentially consistent, so that one of the two sees the other.
     private let waitingPools = Atomic<Int>(0)
     private let pools = Mutex<[PoolReference]>([])
+
+    /// What is published, and what it comes from.
+    private struct Present {
+        var set: EndpointSet
+        var weighing = EndpointWeighing()
+        /// The time of the last look at the endpoints.
+        var now: Nanoseconds = 0
+    }
 
     /// Pools outlive their upstream's use: the loops that own them are stopped first.
     private struct PoolReference: Sendable {
@@ -27,14 +35,26 @@ package final class Upstream: Sendable {
     package init(name: String, endpoints urls: [EndpointURL], policy: UpstreamPolicy) {
         self.name = name
         version = Atomic(1)
-        let endpoints = urls.enumerated().map { Endpoint($1, slot: $0) }
-        present = Mutex(EndpointSet(version: 1, endpoints: endpoints, weights: urls.map(\.weight), policy: policy))
+        let weights = urls.map(\.weight)
+        present = Mutex(
+            Present(
+                set: EndpointSet(
+                    version: 1,
+                    endpoints: urls.enumerated().map { Endpoint($1, slot: $0) },
+                    configuredWeights: weights,
+                    weights: weights.map { EffectiveWeight($0 * policy.passingWeight) },
+                    isPanicking: false,
+                    policy: policy,
+                    replacing: nil
+                )
+            )
+        )
     }
 
     // MARK: Its endpoints
 
     /// The endpoints as they are now.
-    package var endpointSet: EndpointSet { present.withLock { $0 } }
+    package var endpointSet: EndpointSet { present.withLock { $0.set } }
 
     package var endpoints: [Endpoint] { endpointSet.endpoints }
 
@@ -43,24 +63,51 @@ package final class Upstream: Sendable {
     /// What to compare a set's version with: one load.
     var publishedVersion: UInt64 { version.load(ordering: .acquiring) }
 
-    /// Replaces the endpoints, or what their connections may take. Those that are at the same place as before stay;
-    /// requests on their way to one that is gone go on, and its unused connections are closed.
+    /// Replaces the endpoints, or what holds for them. Those that are at the same place as before stay; requests on their
+    /// way to one that is gone go on, and its unused connections are closed.
     package func replace(_ urls: [EndpointURL], policy: UpstreamPolicy) {
-        let (old, new) = present.withLock { present in
-            let old = present
-            let endpoints = Self.endpoints(urls, keeping: old.endpoints)
-            present = EndpointSet(
-                version: old.version + 1,
-                endpoints: endpoints,
-                weights: urls.map(\.weight),
-                policy: policy
+        let former = present.withLock { present in
+            let former = present.set
+            present.set = present.weighing.set(
+                Self.endpoints(urls, keeping: former.endpoints),
+                urls.map(\.weight),
+                policy,
+                replacing: former,
+                at: present.now
             )
-            return (old, present)
+            return former
         }
-        for endpoint in old.endpoints where !new.endpoints.contains(where: { $0 === endpoint }) { endpoint.retire() }
-        // Releasing: whoever sees the version finds the set.
-        version.max(new.version, ordering: .releasing)
+        publish()
+        let kept = Set(endpoints.map(ObjectIdentifier.init))
+        for endpoint in former.endpoints where !kept.contains(ObjectIdentifier(endpoint)) { endpoint.retire() }
         for reference in pools.withLock({ $0 }) { reference.pool.refresh() }
+    }
+
+    /// Looks at what has become of the endpoints, ejects those that do worse than the others, and has loops choose by the
+    /// weights that follow. To be called several times a second.
+    ///
+    /// - Returns: what is worth a line in the log.
+    package func reweigh(at now: Nanoseconds) -> [UpstreamEvent] {
+        let (events, isNew) = present.withLock { present in
+            present.now = now
+            let events = present.weighing.look(at: present.set, now)
+            guard let next = present.weighing.reweighed(present.set, at: now) else { return (events, false) }
+            present.set = next
+            return (events, true)
+        }
+        if isNew {
+            publish()
+            for reference in pools.withLock({ $0 }) { reference.pool.refresh() }
+        }
+        return events
+    }
+
+    /// Ejections so far by cause, and outliers that stayed because too many others were out.
+    package var ejections: EjectionCounts { present.withLock { $0.weighing.counts } }
+
+    /// Whoever sees the version finds the set: it is written before, under the mutex.
+    private func publish() {
+        version.max(endpointSet.version, ordering: .releasing)
     }
 
     /// An endpoint for each URL: the former one where there is one, else a new one in the least slot that is free.
@@ -80,9 +127,6 @@ package final class Upstream: Sendable {
 
     /// Whether some endpoint has taken a connection.
     package var hasAnswered: Bool { endpoints.contains { $0.hasAnswered } }
-
-    /// The number of the next turn of a round robin over all loops.
-    func nextTurn() -> UInt64 { turn.wrappingAdd(1, ordering: .relaxed).oldValue }
 
     // MARK: Waiting for a connection
 

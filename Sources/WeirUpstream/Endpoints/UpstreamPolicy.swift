@@ -4,8 +4,21 @@
 package import WeirEventLoop
 package import WeirHTTP
 
-/// What an upstream's connections may take and how long.
-package struct UpstreamPolicy: Sendable {
+/// How an upstream's endpoints are chosen, when they are left alone, and what their connections may take.
+package struct UpstreamPolicy: Sendable, Equatable {
+    package var balancing = BalancingPolicy.default
+    package var panic = PanicThreshold()
+    /// How long the weight of an endpoint that was out takes to grow back.
+    package var slowStart: Nanoseconds = 10_000_000_000
+    /// What health makes of a weight: factors, as Consul's `Weights`.
+    package var passingWeight = 1
+    package var warningWeight = 1
+    /// Nil where real traffic ejects nobody.
+    package var ejection: OutlierPolicy? = OutlierPolicy()
+    /// Nil where failing connections keep nobody from an endpoint.
+    package var circuit: CircuitPolicy? = CircuitPolicy()
+    package var retryBudget = RetryBudget.Policy()
+
     /// Open connections to one endpoint, over all loops.
     package var connectionsMax = 1024
     /// Requests of one loop that wait for a connection.

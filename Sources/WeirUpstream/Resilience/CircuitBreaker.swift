@@ -14,7 +14,7 @@ package struct CircuitPolicy: Equatable, Sendable {
     package var probeTime: Nanoseconds = 10_000_000_000
     /// It first opens for so long, then twice as long, and so on.
     package var openBase: Nanoseconds = 1_000_000_000
-    package var openMax: Nanoseconds = 30_000_000_000
+    package var openMax: Nanoseconds = 5_000_000_000
     /// Closed for so long, it begins with ``openBase`` again.
     package var quietTime: Nanoseconds = 60_000_000_000
 

@@ -42,7 +42,7 @@ import WeirUpstream
             test.turn()
             _ = peer.receive()
             test.advance(by: .seconds(4))
-            request.connection?.cancel()
+            request.connection?.cancel(isLate: true)
             test.turn()
         }
         #expect(test[0].responseTimes.median(route: 0) == 4 * Self.second)

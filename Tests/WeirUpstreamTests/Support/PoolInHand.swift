@@ -19,6 +19,9 @@ final class PoolInHand {
 
     convenience init(_ endpoints: ScriptedEndpoint..., policy: (inout UpstreamPolicy) -> Void = { _ in }) throws {
         var changed = UpstreamPolicy()
+        // Tests of other things can tell who is next, and fail as often as they like.
+        changed.balancing = .roundRobin
+        changed.circuit = nil
         policy(&changed)
         try self.init(Upstream(name: "test", endpoints: endpoints.map(\.url), policy: changed))
     }

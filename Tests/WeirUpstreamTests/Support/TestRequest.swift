@@ -12,7 +12,7 @@ import WeirUpstream
 final class TestRequest: @unchecked Sendable {
     /// What came of asking for a connection.
     enum Answer: Equatable {
-        case leased, waits, full, late
+        case leased, waits, full, late, unavailable
         case failed(UpstreamFault)
     }
 
@@ -54,7 +54,9 @@ final class TestRequest: @unchecked Sendable {
     @discardableResult
     func lease(route: Int = 0, after failed: Int? = nil, left: Nanoseconds = .max) -> Answer {
         let answer: Answer
-        switch pool.lease(to: taker, method: method, route: route, after: failed, place: place, left: left) {
+        var tried = TriedEndpoints()
+        if let failed { tried.insert(failed) }
+        switch pool.lease(to: taker, method: method, route: route, tried: tried, place: place, left: left) {
         case .connection(let leased):
             connection = leased
             answer = .leased
@@ -63,6 +65,7 @@ final class TestRequest: @unchecked Sendable {
             answer = .waits
         case .full: answer = .full
         case .late: answer = .late
+        case .unavailable: answer = .unavailable
         case .failed(let fault): answer = .failed(fault)
         }
         answers.append(answer)

@@ -83,7 +83,7 @@ package struct BreakerConfiguration: Sendable, Equatable {
     package var failures = 5
     package var probes = 1
     package var open: Duration = .seconds(1)
-    package var openMax: Duration = .seconds(30)
+    package var openMax: Duration = .seconds(5)
 }
 
 extension BreakerConfiguration: ConfigurationObject {

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an upstream's endpoints get, from all that is known of them. A value, under the upstream's mutex.
+
+import WeirEventLoop
+
+/// Something that happened to an endpoint, for the log.
+package enum UpstreamEvent: Sendable {
+    case ejection(EjectionEvent)
+    /// Its breaker has opened or closed.
+    case breaker(endpoint: String, isOpen: Bool)
+    /// So few endpoints are well that all are used, or no longer.
+    case panic(Bool)
+}
+
+/// How often endpoints were ejected.
+package struct EjectionCounts: Sendable, Equatable {
+    /// By the label of the cause.
+    package fileprivate(set) var byCause: [String: UInt64] = [:]
+    /// Endpoints that are out now.
+    package fileprivate(set) var ejected = 0
+    /// Outliers that stayed, because too many others were out.
+    package fileprivate(set) var spared: UInt64 = 0
+}
+
+/// Turns health, ejection, breakers, back-pressure and recovery into weights.
+struct EndpointWeighing {
+    /// Weights that grow or shrink steadily do so in so many steps: each step is a new set for all loops.
+    private static let steps = 32.0
+
+    private(set) var counts = EjectionCounts()
+    private var ejection: OutlierEjection?
+    private var lookedAt: Nanoseconds = 0
+    private var random = WyRand()
+
+    /// How often the endpoints are looked at where no run of failures asks for it.
+    private static let lookInterval: Nanoseconds = 1_000_000_000
+
+    // MARK: Looking
+
+    /// Ejects and brings back.
+    mutating func look(at set: EndpointSet, _ now: Nanoseconds) -> [UpstreamEvent] {
+        var events = breakerEvents(set, now)
+        guard let policy = set.policy.ejection else {
+            ejection = nil
+            counts.ejected = 0
+            for endpoint in set.endpoints { endpoint.isEjected = false }
+            return events
+        }
+        if ejection?.policy != policy { ejection = OutlierEjection(policy: policy) }
+        let hasRun = set.endpoints.contains { $0.outcomes.counts.run() >= policy.consecutiveFailures }
+        guard now >= lookedAt + Self.lookInterval || hasRun else { return events }
+        lookedAt = now
+        let observed = set.endpoints.map { endpoint in
+            OutlierEjection.Observed(
+                endpoint: endpoint.name,
+                counts: endpoint.outcomes.counts,
+                isUsable: !endpoint.isBreakerOpen
+            )
+        }
+        for event in ejection?.evaluate(observed, now: now, using: &random) ?? [] {
+            if case .ejected(let cause, _) = event.change { counts.byCause["\(cause.label)", default: 0] += 1 }
+            events.append(.ejection(event))
+        }
+        counts.ejected = ejection?.ejectedCount ?? 0
+        counts.spared = ejection?.sparedCount ?? 0
+        for endpoint in set.endpoints { endpoint.isEjected = ejection?.isEjected(endpoint.name) ?? false }
+        return events
+    }
+
+    private func breakerEvents(_ set: EndpointSet, _ now: Nanoseconds) -> [UpstreamEvent] {
+        set.endpoints.compactMap { endpoint in
+            let isOpen = set.policy.circuit.map { !endpoint.circuit.isAdmitting(at: now, $0) } ?? false
+            guard isOpen != endpoint.isBreakerOpen else { return nil }
+            endpoint.isBreakerOpen = isOpen
+            return .breaker(endpoint: endpoint.name, isOpen: isOpen)
+        }
+    }
+
+    // MARK: Weighing
+
+    /// The set with the weights that follow from what is known now; nil where they are the same.
+    func reweighed(_ set: EndpointSet, at now: Nanoseconds) -> EndpointSet? {
+        let (weights, isPanicking) = weights(set.endpoints, set.configuredWeights, set.policy, at: now)
+        if isPanicking == set.isPanicking, weights == set.table.entries.map(\.weight) { return nil }
+        return EndpointSet(
+            version: set.version + 1,
+            endpoints: set.endpoints,
+            configuredWeights: set.configuredWeights,
+            weights: weights,
+            isPanicking: isPanicking,
+            policy: set.policy,
+            replacing: set
+        )
+    }
+
+    /// The set of other endpoints, or with another policy.
+    func set(
+        _ endpoints: [Endpoint],
+        _ configuredWeights: [Int],
+        _ policy: UpstreamPolicy,
+        replacing former: EndpointSet,
+        at now: Nanoseconds
+    ) -> EndpointSet {
+        let (weights, isPanicking) = weights(endpoints, configuredWeights, policy, at: now)
+        return EndpointSet(
+            version: former.version + 1,
+            endpoints: endpoints,
+            configuredWeights: configuredWeights,
+            weights: weights,
+            isPanicking: isPanicking,
+            policy: policy,
+            replacing: former
+        )
+    }
+
+    private func weights(
+        _ endpoints: [Endpoint],
+        _ configuredWeights: [Int],
+        _ policy: UpstreamPolicy,
+        at now: Nanoseconds
+    ) -> (weights: [EffectiveWeight], isPanicking: Bool) {
+        let step = max(1, policy.slowStart / Nanoseconds(Self.steps))
+        let standings = zip(endpoints, configuredWeights).map { endpoint, weight in
+            var standing = EndpointStanding(configuredWeight: weight)
+            standing.health = endpoint.standing
+            standing.passingWeight = policy.passingWeight
+            standing.warningWeight = policy.warningWeight
+            standing.slowStart = policy.slowStart
+            standing.recoveredAt = endpoint.noteStanding(at: now)
+            standing.backPressure = (endpoint.pressure.share(at: now) * Self.steps).rounded(.up) / Self.steps
+            return standing
+        }
+        return policy.panic.weights(of: standings, at: now - now % step)
+    }
+}
+
+extension Endpoint {
+    /// What it stands at for balancing: its health, unless it is ejected or behind an open breaker.
+    fileprivate var standing: EndpointStanding.Health {
+        isEjected || isBreakerOpen ? .critical : .passing
+    }
+
+    /// Notes whether it is out; answers when it came back, if it ever was.
+    fileprivate func noteStanding(at now: Nanoseconds) -> Nanoseconds? {
+        let isOut = standing == .critical
+        if isOut {
+            wasOut = true
+        } else if wasOut {
+            wasOut = false
+            recoveredAt = now
+            // Of the time before it was out nothing is left; without that it would draw everything.
+            load.forget()
+        }
+        return recoveredAt
+    }
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// What real requests make of the choice among endpoints: outcomes, breakers, ejection, back-pressure, recovery.
+
+import Testing
+import WeirEventLoop
+import WeirTestSupport
+import WeirUpstream
+
+@Suite struct EndpointChoiceTests {
+    private static let second: Nanoseconds = 1_000_000_000
+
+    /// Has a request answered by whichever endpoint it goes to.
+    private func answer(
+        _ test: PoolInHand,
+        _ endpoints: [ScriptedEndpoint],
+        _ peers: inout [ObjectIdentifier: ScriptedPeer],
+        _ response: (Int) -> String
+    ) throws -> Int {
+        let request = test.request()
+        request.begin()
+        test.turn()
+        let connection = try #require(request.connection)
+        let place = try #require(test.upstream.endpoints.firstIndex { $0 === connection.endpoint })
+        let peer = try peers[ObjectIdentifier(connection)] ?? endpoints[place].accept()
+        peers[ObjectIdentifier(connection)] = peer
+        peer.send(response(place))
+        test.turn(until: "it is answered") { request.isOver }
+        return place
+    }
+
+    private static func status(_ status: Int, _ fields: String = "") -> String {
+        "HTTP/1.1 \(status) X\r\n\(fields)Content-Length: 0\r\n\r\n"
+    }
+
+    @Test func `the endpoint that answers later gets less`() throws {
+        let endpoints = [try ScriptedEndpoint(), try ScriptedEndpoint()]
+        let test = try PoolInHand(endpoints[0], endpoints[1]) { $0.balancing = .leastLatency }
+        // Each has been seen: the first takes 100 ms, the second 1 ms.
+        test[0].load.note(100_000_000, at: test.loop.now)
+        test[1].load.note(1_000_000, at: test.loop.now)
+        for _ in 0..<20 { #expect(test.request().lease() == .leased) }
+        // One more in flight costs the second 1 ms each.
+        #expect(test[1].requestCount == 20)
+    }
+
+    @Test func `an endpoint whose connections fail is left alone, and tried again`() throws {
+        let endpoints = [try ScriptedEndpoint(isTCP: true), try ScriptedEndpoint()]
+        let test = try PoolInHand(endpoints[0], endpoints[1]) {
+            $0.circuit = CircuitPolicy()
+            $0.panic = PanicThreshold(percent: 0)
+        }
+        endpoints[0].close()
+        var requests: [TestRequest] = []
+        for _ in 0..<20 {
+            let request = test.request()
+            #expect(request.lease() == .leased)
+            requests.append(request)
+            test.turn(until: "the refusal is known") {
+                request.connection?.endpoint !== test[0] || request.isOver
+            }
+        }
+        #expect(test.failures("connect") == 5)
+        #expect(test[0].circuit.state == .open)
+        #expect(
+            test.upstream.reweigh(at: test.clock.now).contains {
+                if case .breaker(_, true) = $0 { true } else { false }
+            }
+        )
+        #expect(test[0].isBreakerOpen)
+        // Its weight is gone: it is not even asked.
+        #expect(test.upstream.endpointSet.table.entries[0].weight == .zero)
+        test.advance(by: .seconds(6))
+        _ = test.upstream.reweigh(at: test.clock.now)
+        #expect(!test[0].isBreakerOpen)
+        #expect(test.upstream.endpointSet.table.entries[0].weight > .zero)
+    }
+
+    @Test func `where every breaker is open no endpoint is asked`() throws {
+        let endpoint = try ScriptedEndpoint(isTCP: true)
+        let test = try PoolInHand(endpoint) { $0.circuit = CircuitPolicy() }
+        endpoint.close()
+        for _ in 0..<5 {
+            let request = test.request()
+            #expect(request.lease() == .leased)
+            test.turn(until: "the refusal is known") { request.isOver }
+        }
+        #expect(test.request().lease() == .unavailable)
+        #expect(test.failures("connect") == 5)
+    }
+
+    @Test func `an endpoint that fails beside others is ejected, and comes back`() throws {
+        let endpoints = try (0..<3).map { _ in try ScriptedEndpoint() }
+        let test = try PoolInHand(endpoints[0], endpoints[1], endpoints[2]) { $0.slowStart = 0 }
+        var peers: [ObjectIdentifier: ScriptedPeer] = [:]
+        _ = test.upstream.reweigh(at: test.clock.now)
+        for _ in 0..<30 {
+            _ = try answer(test, endpoints, &peers) { $0 == 1 ? Self.status(502) : Self.status(200) }
+        }
+        test.advance(by: .seconds(1))
+        let events = test.upstream.reweigh(at: test.clock.now)
+        #expect(events.contains { if case .ejection = $0 { true } else { false } })
+        #expect(test[1].isEjected)
+        #expect(test.upstream.ejections.ejected == 1)
+        #expect(test.upstream.ejections.byCause.values.reduce(0, +) == 1)
+        for _ in 0..<10 { #expect(try answer(test, endpoints, &peers) { _ in Self.status(200) } != 1) }
+        test.advance(by: .seconds(40))
+        _ = test.upstream.reweigh(at: test.clock.now)
+        #expect(!test[1].isEjected)
+        let places = try (0..<9).map { _ in try answer(test, endpoints, &peers) { _ in Self.status(200) } }
+        #expect(places.count { $0 == 1 } == 3)
+    }
+
+    @Test func `429 takes from an endpoint's share and ejects nobody`() throws {
+        let endpoints = [try ScriptedEndpoint(), try ScriptedEndpoint()]
+        let test = try PoolInHand(endpoints[0], endpoints[1])
+        var peers: [ObjectIdentifier: ScriptedPeer] = [:]
+        for _ in 0..<20 {
+            _ = try answer(test, endpoints, &peers) {
+                $0 == 0 ? Self.status(429, "Retry-After: 5\r\n") : Self.status(200)
+            }
+            test.advance(by: .milliseconds(100))
+            _ = test.upstream.reweigh(at: test.clock.now)
+        }
+        #expect(!test[0].isEjected)
+        let weights = test.upstream.endpointSet.table.entries.map(\.weight.value)
+        #expect(weights[0] < 0.3 && weights[1] == 1)
+    }
+
+    @Test func `a share that comes back does so step by step`() throws {
+        let endpoints = [try ScriptedEndpoint(), try ScriptedEndpoint()]
+        let test = try PoolInHand(endpoints[0], endpoints[1]) {
+            $0.circuit = CircuitPolicy()
+            $0.slowStart = 10 * Self.second
+            $0.panic = PanicThreshold(percent: 0)
+        }
+        var random = WyRand(seed: 1)
+        for _ in 0..<5 { _ = test[0].circuit.failed(.request, at: test.clock.now, CircuitPolicy(), using: &random) }
+        _ = test.upstream.reweigh(at: test.clock.now)
+        test.advance(by: .seconds(6))
+        var weights: [Double] = []
+        for _ in 0..<120 {
+            _ = test.upstream.reweigh(at: test.clock.now)
+            weights.append(test.upstream.endpointSet.table.entries[0].weight.value)
+            test.advance(by: .milliseconds(100))
+        }
+        #expect(weights == weights.sorted())
+        #expect(weights[0] < 0.2 && weights.last == 1)
+        // One set for a step, not for each look.
+        #expect(test.upstream.endpointSet.version < 40)
+    }
+
+    @Test func `an unused connection that ends as it is leased is no failure of the endpoint`() throws {
+        let endpoint = try ScriptedEndpoint()
+        let test = try PoolInHand(endpoint) { $0.circuit = CircuitPolicy() }
+        for _ in 0..<10 {
+            let first = test.request()
+            first.begin()
+            test.turn()
+            let peer = try endpoint.accept()
+            peer.send(Self.status(200))
+            test.turn(until: "it is answered") { first.isOver }
+            peer.close()
+            let second = test.request()
+            second.begin()
+            test.turn(until: "it fails") { second.isOver }
+            #expect(second.faults.count == 1)
+        }
+        #expect(test[0].circuit.state == .closed)
+        #expect(test[0].outcomes.counts.connectionFailures == 0)
+    }
+}
