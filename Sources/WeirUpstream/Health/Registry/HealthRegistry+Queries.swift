@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the registry answers: each with the index of what was read, in the order of ids.
+
+extension HealthRegistry {
+    package func services() -> Indexed<[RegisteredService]> {
+        read { Indexed(value: $0.sortedServices, index: $0.index(of: .services)) }
+    }
+
+    package func service(_ id: String) -> RegisteredService? { read { $0.services[id] } }
+
+    package func checks() -> Indexed<[RegisteredCheck]> {
+        read { Indexed(value: $0.sortedChecks, index: $0.index(of: .checks)) }
+    }
+
+    package func check(_ id: String) -> RegisteredCheck? { read { $0.checks[id] } }
+
+    /// The instances of a service with all checks that say something about them.
+    package func health(of name: String) -> Indexed<[ServiceHealth]> {
+        read { registry in
+            Indexed(value: registry.health(of: name), index: registry.index(of: .service(name)))
+        }
+    }
+
+    /// The instances of a service that may be sent requests: passing ones, and with less weight those that warn.
+    package func instances(of name: String) -> Indexed<[ServiceInstance]> {
+        let found = health(of: name)
+        let instances: [ServiceInstance] = found.value.compactMap { health in
+            let service = health.entry.service
+            let weight = service.weights.weight(health.status)
+            guard weight > 0 else { return nil }
+            return ServiceInstance(
+                id: service.id,
+                address: service.address.isEmpty ? node.address : service.address,
+                port: service.port,
+                status: health.status,
+                weight: weight
+            )
+        }
+        return Indexed(value: instances, index: found.index)
+    }
+}
+
+extension RegistryState {
+    fileprivate var sortedServices: [RegisteredService] { services.values.sorted { $0.service.id < $1.service.id } }
+    fileprivate var sortedChecks: [RegisteredCheck] { checks.values.sorted { $0.id < $1.id } }
+
+    fileprivate func health(of name: String) -> [ServiceHealth] {
+        let checks = sortedChecks
+        let ofNode = checks.filter { $0.serviceID == nil }
+        return sortedServices.filter { $0.service.name == name }.map { entry in
+            ServiceHealth(entry: entry, checks: ofNode + checks.filter { $0.serviceID == entry.service.id })
+        }
+    }
+}
