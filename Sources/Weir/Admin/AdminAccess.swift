@@ -14,16 +14,20 @@ package struct AdminAccess: Sendable {
         self.token = token.isEmpty ? nil : Array(token.utf8)
     }
 
-    /// Whether this peer, with this Authorization field, may.
-    package func permits(_ peer: SocketAddress, authorization: String?) -> Bool {
-        Self.local.contains(peer) || authorization.map(isToken) ?? false
+    /// Whether this peer may, with this Authorization field, or with the token as Consul's clients send it.
+    package func permits(_ peer: SocketAddress, authorization: String?, consulToken: String? = nil) -> Bool {
+        Self.local.contains(peer) || authorization.map(isBearer) ?? false || consulToken.map(isToken) ?? false
     }
 
     /// `Bearer <token>` (RFC 6750 section 2.1); the scheme in any case (RFC 9110 section 11.1).
-    private func isToken(_ authorization: String) -> Bool {
+    private func isBearer(_ authorization: String) -> Bool {
         let scheme = "bearer "
-        guard let token, authorization.prefix(scheme.count).lowercased() == scheme else { return false }
-        return Self.equal(Array(authorization.dropFirst(scheme.count).utf8), token)
+        guard authorization.prefix(scheme.count).lowercased() == scheme else { return false }
+        return isToken(String(authorization.dropFirst(scheme.count)))
+    }
+
+    private func isToken(_ given: String) -> Bool {
+        token.map { Self.equal(Array(given.utf8), $0) } ?? false
     }
 
     /// Takes as long for a wrong first byte as for a wrong last one, so that time tells nothing about the token but its

@@ -13,19 +13,22 @@ struct AdminRoutes {
     let workers: WorkerPool
     let log: LogOutput?
     let accessLog: AccessLog?
+    let registry: HealthRegistry
 
     /// A page of the admin port.
     private struct Page {
         let path: String
+        /// What the index says of it; empty for what is not there.
         let summary: String
         var methods: [Method] = [.get]
         var deadline: Duration = Settings().deadline
+        var bodyLimit: ByteCount?
         let handler: Handler
     }
 
     func compile() throws(AppError) -> Snapshot {
-        let pages = pages
-        let index = Self.index(of: pages)
+        let pages = pages + consulPages
+        let index = Self.index(of: pages.filter { !$0.summary.isEmpty })
         let all = pages + [Page(path: "/", summary: "", handler: .loop { _, _ in .text(index) })]
         let declared = all.flatMap { page in
             page.methods.map { method in
@@ -33,7 +36,7 @@ struct AdminRoutes {
                     method: method,
                     pattern: page.path,
                     handler: page.handler,
-                    properties: RouteProperties(deadline: page.deadline)
+                    properties: RouteProperties(deadline: page.deadline, bodyLimit: page.bodyLimit)
                 )
             }
         }
@@ -100,6 +103,19 @@ struct AdminRoutes {
                 handler: .async { request, _ in try await drain.answer(request) }
             ),
         ]
+    }
+
+    private var consulPages: [Page] {
+        ConsulAPI(registry: registry, access: AdminAccess(token: settings.adminToken)).endpoints.map { endpoint in
+            Page(
+                path: endpoint.path,
+                summary: endpoint.summary,
+                methods: [endpoint.method],
+                deadline: endpoint.deadline ?? Settings().deadline,
+                bodyLimit: .bytes(ConsulAPI.bodyBytesMax),
+                handler: endpoint.handler
+            )
+        }
     }
 
     private static let drainGrace: Duration = .seconds(10)

@@ -27,6 +27,10 @@ final class AppEngine: Service {
     private let directory = UpstreamDirectory()
     private let resolver: NameResolver
     private let monitor: FlowMonitor
+    /// The services that were registered with this instance.
+    let registry: HealthRegistry
+    /// What runs their checks, on the admin port's loop, where they are registered; nil without one.
+    private let registryChecks: RegistryChecks?
 
     /// Makes everything and binds the addresses; nothing is served before `start`.
     ///
@@ -125,6 +129,7 @@ final class AppEngine: Service {
             delay: settings.drainDelay,
             timeout: settings.drainTimeout
         )
+        registry = HealthRegistry(node: .ofThisHost(), startIndex: HealthRegistry.startIndexNow)
         let adminRoutes = AdminRoutes(
             settings: settings,
             server: server,
@@ -132,7 +137,8 @@ final class AppEngine: Service {
             drain: drain,
             workers: workers,
             log: log,
-            accessLog: accessLog
+            accessLog: accessLog,
+            registry: registry
         )
         let adminSnapshot = try adminRoutes.compile()
         do throws(SystemCallError) {
@@ -157,6 +163,7 @@ final class AppEngine: Service {
         } catch {
             throw AppError(error)
         }
+        registryChecks = admin?.loops.first.map { [registry] in RegistryChecks(registry, on: $0) }
     }
 
     private static func openStore(
@@ -195,7 +202,8 @@ final class AppEngine: Service {
 
     /// Descriptors that are kept for what is no client's connection: files, logs, loops, the admin port.
     private static let descriptorsReserved = 64
-    private static let adminConnectionsMax = 64
+    /// Each query that waits for a change holds one; the registry's bound of those leaves room for probes.
+    private static let adminConnectionsMax = 256
 
     private static func adminSettings(_ settings: Settings) -> Settings {
         var admin = settings
@@ -218,6 +226,7 @@ final class AppEngine: Service {
             try server.start()
             try monitor.start()
             try admin?.start()
+            registryChecks?.start()
         } catch {
             // What has started must not run on without its owner.
             stop()
@@ -269,6 +278,7 @@ final class AppEngine: Service {
         resolver.stop()
         monitor.end()
         server.stop()
+        registryChecks?.stop()
         admin?.stop()
         stageChanged(.stopped)
         accessLog?.close(timeout: .seconds(1))

@@ -8,6 +8,10 @@ public struct Query: Sendable {
     /// The query as sent, without the `?`.
     public let text: String
 
+    package init(text: String) {
+        self.text = text
+    }
+
     /// The first value of `name`; empty for a name without `=`.
     public subscript(name: String) -> String? {
         for (candidate, value) in pairs where candidate == name { return value }

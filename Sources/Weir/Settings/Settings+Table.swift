@@ -137,7 +137,8 @@ extension Settings {
             "WEIR_ADMIN_TOKEN",
             \.adminToken,
             .secret,
-            "What `/drain` from beyond loopback must show as `Authorization: Bearer`; without it only loopback may drain",
+            "What `/drain` and registrations from beyond loopback must show as `Authorization: Bearer`, or the latter as "
+                + "`X-Consul-Token`; without it only loopback may",
             isSecret: true
         ),
     ]

@@ -41,4 +41,13 @@ import WeirEventLoop
         #expect(access.permits(.ipv4(0x0A00_0007, port: 4000), authorization: authorization) == may)
         #expect(!access.permits(.ipv4(0x0A00_0007, port: 4000), authorization: nil))
     }
+
+    @Test func `Consul's clients send the token in a field of their own`() {
+        let access = AdminAccess(token: Self.token)
+        let peer = SocketAddress.ipv4(0x0A00_0007, port: 4000)
+        #expect(access.permits(peer, authorization: nil, consulToken: Self.token))
+        #expect(!access.permits(peer, authorization: nil, consulToken: "wrong"))
+        #expect(!access.permits(peer, authorization: nil, consulToken: "Bearer \(Self.token)"))
+        #expect(!AdminAccess(token: "").permits(peer, authorization: nil, consulToken: ""))
+    }
 }

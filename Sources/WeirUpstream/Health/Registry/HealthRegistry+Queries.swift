@@ -3,13 +3,13 @@
 
 extension HealthRegistry {
     package func services() -> Indexed<[RegisteredService]> {
-        read { Indexed(value: $0.sortedServices, index: $0.index(of: .services)) }
+        read { Indexed($0.sortedServices, $0.index(of: .services)) }
     }
 
     package func service(_ id: String) -> RegisteredService? { read { $0.services[id] } }
 
     package func checks() -> Indexed<[RegisteredCheck]> {
-        read { Indexed(value: $0.sortedChecks, index: $0.index(of: .checks)) }
+        read { Indexed($0.sortedChecks, $0.index(of: .checks)) }
     }
 
     package func check(_ id: String) -> RegisteredCheck? { read { $0.checks[id] } }
@@ -17,7 +17,7 @@ extension HealthRegistry {
     /// The instances of a service with all checks that say something about them.
     package func health(of name: String) -> Indexed<[ServiceHealth]> {
         read { registry in
-            Indexed(value: registry.health(of: name), index: registry.index(of: .service(name)))
+            Indexed(registry.health(of: name), registry.index(of: .service(name)))
         }
     }
 
@@ -36,7 +36,7 @@ extension HealthRegistry {
                 weight: weight
             )
         }
-        return Indexed(value: instances, index: found.index)
+        return Indexed(instances, found.index)
     }
 }
 

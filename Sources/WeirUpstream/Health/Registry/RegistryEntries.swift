@@ -61,6 +61,11 @@ package struct ServiceHealth: Sendable {
 package struct Indexed<Value: Sendable>: Sendable {
     package let value: Value
     package let index: UInt64
+
+    package init(_ value: Value, _ index: UInt64) {
+        self.value = value
+        self.index = index
+    }
 }
 
 /// An instance of a service that may be sent requests.
