@@ -151,7 +151,11 @@ def test_queries_choose_by_tag_and_by_health(agent):
         found = [check["CheckID"] for check in agent.health.state(state)[1]]
         assert [check for check in found if check != "serfHealth"] == [expected]
     assert len(agent.health.state("any")[1]) == 4
+    assert agent.health.state("unknown")[1] == []
     assert len(agent.health.node(socket.gethostname())[1]) == 4
+    assert agent.server.metric("weir_registry_services") == 3
+    for status in ["passing", "warning", "critical"]:
+        assert agent.server.metric(f'weir_registry_checks{{status="{status}"}}') == 1
 
 
 def test_a_ttl_check_is_told_and_runs_out(agent):
@@ -309,6 +313,7 @@ def test_a_query_too_many_is_refused_and_probes_are_answered(agent):
             return False
 
     eventually(refused, "there are too many")
+    assert agent.server.metric("weir_registry_queries_waiting") == 192
     assert agent.server.ask_admin("/livez")[0] == 200
     # They are all woken.
     agent.agent.service.register("web")

@@ -51,6 +51,10 @@ struct AdminRoutes {
             workers: workers,
             log: log,
             accessLog: accessLog
+            accessLog: accessLog,
+            snapshot: snapshot,
+            upstreams: upstreams,
+            registry: registry
         )
         let drain = DrainPage(drain: drain, access: AdminAccess(token: settings.adminToken))
         return [

@@ -12,6 +12,9 @@ struct MetricsPage {
     let workers: WorkerPool
     let log: LogOutput?
     let accessLog: AccessLog?
+    let snapshot: Snapshot
+    let upstreams: [Upstream]
+    let registry: HealthRegistry
 
     func response() -> Response {
         var text = PrometheusText()
@@ -26,6 +29,9 @@ struct MetricsPage {
             text.write(samples: FlowSamples.all(of: flow, server, now: LoopClock.monotonic.now))
         }
         let shared = server.shared.background.samples + EndpointSamples.all(of: snapshot.upstreams)
+        let shared =
+            server.shared.background.samples + EndpointSamples.all(of: upstreams)
+            + RegistrySamples.all(of: registry)
         text.write(samples: engineSamples + shared + Self.processSamples)
         return .bytes(text.bytes, contentType: PrometheusText.contentType)
     }

@@ -23,7 +23,7 @@ final class BlockedQuery: @unchecked Sendable {
         for registry: HealthRegistry,
         _ scope: RegistryScope,
         after index: UInt64,
-        atMost time: Duration,
+        atMost time: Nanoseconds,
         on loop: EventLoop
     ) async throws {
         let query = BlockedQuery(loop: loop)
@@ -35,7 +35,7 @@ final class BlockedQuery: @unchecked Sendable {
         }
         guard let waiter else { return }
         await withTaskCancellationHandler {
-            await withUnsafeContinuation { query.start(until: loop.now &+ time.nanosecondsClamped, $0) }
+            await withUnsafeContinuation { query.start(until: loop.now &+ time, $0) }
         } onCancel: {
             loop.submit { _ in query.wake() }
         }

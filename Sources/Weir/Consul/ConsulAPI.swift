@@ -19,7 +19,7 @@ struct ConsulAPI: Sendable {
     /// The largest body that is read.
     static let bodyBytesMax = 256 << 10
     /// How long the longest query and its answer may take.
-    private static let queryDeadline = BlockingWait.longest + .seconds(10)
+    private static let queryDeadline = Duration.nanoseconds(Int64(BlockingWait.longest)) + .seconds(10)
 
     let registry: HealthRegistry
     let documents: ConsulDocuments
@@ -77,7 +77,7 @@ struct ConsulAPI: Sendable {
                             for: registry,
                             scope ?? .service(try request.parameter("name")),
                             after: query.index,
-                            atMost: BlockingWait.time(query.wait, using: &random),
+                            atMost: BlockingWait.nanoseconds(query.wait.nanosecondsClamped, using: &random),
                             on: context.exchange.owner.loop
                         )
                     }
