@@ -3,6 +3,7 @@
 // does.
 
 import WeirEventLoop
+import WeirUpstream
 
 /// Makes the routes of the admin port.
 struct AdminRoutes {
@@ -50,10 +51,7 @@ struct AdminRoutes {
             server: server,
             workers: workers,
             log: log,
-            accessLog: accessLog
             accessLog: accessLog,
-            snapshot: snapshot,
-            upstreams: upstreams,
             registry: registry
         )
         let drain = DrainPage(drain: drain, access: AdminAccess(token: settings.adminToken))

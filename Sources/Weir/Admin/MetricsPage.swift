@@ -5,6 +5,7 @@ import WeirEventLoop
 import WeirHTTP
 import WeirHost
 import WeirMetrics
+import WeirUpstream
 
 /// Puts a scrape's answer together.
 struct MetricsPage {
@@ -12,8 +13,6 @@ struct MetricsPage {
     let workers: WorkerPool
     let log: LogOutput?
     let accessLog: AccessLog?
-    let snapshot: Snapshot
-    let upstreams: [Upstream]
     let registry: HealthRegistry
 
     func response() -> Response {
@@ -28,9 +27,8 @@ struct MetricsPage {
         if let flow = server.shared.flow {
             text.write(samples: FlowSamples.all(of: flow, server, now: LoopClock.monotonic.now))
         }
-        let shared = server.shared.background.samples + EndpointSamples.all(of: snapshot.upstreams)
         let shared =
-            server.shared.background.samples + EndpointSamples.all(of: upstreams)
+            server.shared.background.samples + EndpointSamples.all(of: snapshot.upstreams)
             + RegistrySamples.all(of: registry)
         text.write(samples: engineSamples + shared + Self.processSamples)
         return .bytes(text.bytes, contentType: PrometheusText.contentType)
