@@ -188,7 +188,11 @@ def test_who_goes_away_while_waiting_is_not_sent(upstream, gateway):
 @pytest.mark.parametrize("weights", [[1, 1], [1, 1, 1], [3, 1], [5, 2, 1], [1, 100]])
 def test_requests_go_to_endpoints_as_often_as_their_weights_say(upstream, gateway, weights):
     endpoints = [upstream() for _ in weights]
-    server = gateway(*endpoints, WEIR_UPSTREAM=",".join(f"{one.url};weight={w}" for one, w in zip(endpoints, weights)))
+    server = gateway(
+        *endpoints,
+        WEIR_UPSTREAM=",".join(f"{one.url};weight={w}" for one, w in zip(endpoints, weights)),
+        WEIR_UPSTREAM_BALANCE="round-robin",
+    )
     rounds = 200 // sum(weights) or 1
     with server.connect() as wire:
         for _ in range(rounds * sum(weights)):
@@ -198,7 +202,8 @@ def test_requests_go_to_endpoints_as_often_as_their_weights_say(upstream, gatewa
 
 def test_weights_are_spread_and_not_bunched(upstream, gateway):
     endpoints = [upstream(), upstream()]
-    server = gateway(*endpoints, WEIR_UPSTREAM=f"{endpoints[0].url};weight=3,{endpoints[1].url};weight=3")
+    urls = f"{endpoints[0].url};weight=3,{endpoints[1].url};weight=3"
+    server = gateway(*endpoints, WEIR_UPSTREAM=urls, WEIR_UPSTREAM_BALANCE="round-robin")
     with server.connect() as wire:
         for count in range(1, 13):
             assert wire.get().status == 200
@@ -215,7 +220,8 @@ def test_an_endpoint_that_refuses_connections_costs_no_request(upstream, gateway
         for _ in range(20):
             assert wire.get(method=method).status == 200
     assert len(endpoint.requests) == 20
-    assert server.metric(RETRIES) >= 10
+    # Then it is known to fail, and left alone.
+    assert 1 <= server.metric(RETRIES) <= 10
 
 
 def test_a_body_comes_along_to_the_endpoint_that_is_there(upstream, gateway):
@@ -418,7 +424,7 @@ def test_an_endpoint_that_stops_within_its_response_is_given_up(upstream, gatewa
 
 def test_requests_reach_both_loops_endpoints_alike(upstream, gateway):
     endpoints = [upstream(), upstream()]
-    server = gateway(*endpoints, WEIR_LOOPS=2)
+    server = gateway(*endpoints, WEIR_LOOPS=2, WEIR_UPSTREAM_BALANCE="round-robin")
     with wires(server, 16) as clients:
         for _ in range(10):
             for wire in clients:

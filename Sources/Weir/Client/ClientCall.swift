@@ -193,8 +193,8 @@ final class ClientCall: @unchecked Sendable {
 
     private func failed(_ connection: UpstreamConnection, _ fault: UpstreamFault) {
         self.connection = nil
+        guard let failure = connection.attemptFailure(fault) else { return end(.failed(ClientError(fault))) }
         attempts += 1
-        let failure = connection.attemptFailure(fault)
         if failure != .stale { tried.insert(connection.endpoint.slot) }
         let attempt = FailedAttempt(
             failure: failure,

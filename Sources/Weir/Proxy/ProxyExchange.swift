@@ -370,7 +370,9 @@ final class ProxyExchange: @unchecked Sendable {
             // Nothing of the response has gone out: the client can still be told what became of it.
             exchange.output = .pending
         }
-        if exchange.output.isPending, triesAgain(after: upstream.attemptFailure(fault), of: upstream.endpoint) {
+        if exchange.output.isPending, let failure = upstream.attemptFailure(fault),
+            triesAgain(after: failure, of: upstream.endpoint)
+        {
             return
         }
         end()

@@ -4,13 +4,15 @@
 import WeirUpstream
 
 extension UpstreamConnection {
-    /// How the attempt has failed, in the words of the retry policy.
-    func attemptFailure(_ fault: UpstreamFault) -> AttemptFailure {
+    /// How the attempt has failed, in the words of the retry policy; nil for what would only come again: a response that
+    /// is none.
+    func attemptFailure(_ fault: UpstreamFault) -> AttemptFailure? {
         if isStaleFault(fault) { return .stale }
         return switch fault {
         case .connect, .connectTimeout: .connect
-        case .closed, .reset, .malformed: .reset
+        case .closed, .reset: .reset
         case .timeout: .timeout
+        case .malformed: nil
         }
     }
 }

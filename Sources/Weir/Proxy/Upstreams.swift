@@ -56,6 +56,7 @@ enum Upstreams {
 extension UpstreamPolicy {
     init(_ settings: Settings) {
         self.init()
+        balancing = BalancingPolicy(settings.upstream.balance)
         connectionsMax = settings.upstream.connectionsMax
         waitingMax = settings.upstream.waitingMax
         connectTimeout = settings.upstream.connectTimeout.nanosecondsClamped
@@ -69,5 +70,17 @@ extension UpstreamPolicy {
             }
         http.headerBytesMax = settings.upstream.headerBytes
         http.headerFieldsMax = settings.upstream.headerFields
+    }
+}
+
+extension BalancingPolicy {
+    init(_ balance: Settings.Balance) {
+        self =
+            switch balance {
+            case .leastLatency: .leastLatency
+            case .roundRobin: .roundRobin
+            case .maglev: .maglev
+            case .first: .firstAvailable
+            }
     }
 }

@@ -98,6 +98,13 @@ extension Settings {
             "The PROXY protocol's version that begins each connection to an endpoint, which then serves one request"
         ),
         Setting(
+            "WEIR_UPSTREAM_BALANCE",
+            \.upstream.balance,
+            .choice,
+            "How an endpoint is chosen: the sooner of two, in turn by weight, the same for a client, or the first that can",
+            seenIn: "`weir_upstream_requests_total`"
+        ),
+        Setting(
             "WEIR_STREAMS",
             \.streamsMax,
             .count(1...10_000_000),

@@ -41,6 +41,9 @@ extension Settings {
         /// default off. Such a connection serves one request, because it speaks for one client.
         public var proxyProtocol: ProxyProtocolVersion = .off
 
+        /// How one of the endpoints is chosen for a request. `WEIR_UPSTREAM_BALANCE`, default least-latency.
+        public var balance: Balance = .leastLatency
+
         /// Creates the default settings: no endpoint.
         public init() {}
     }
@@ -53,5 +56,19 @@ extension Settings {
         case v1
         /// The binary header of version 2.
         case v2
+    }
+}
+
+extension Settings {
+    /// How one of an upstream's endpoints is chosen for a request.
+    public enum Balance: String, Sendable, CaseIterable {
+        /// Of two that are drawn by weight, the one that was faster of late and has less in flight.
+        case leastLatency = "least-latency"
+        /// In turn, as often as their weights say.
+        case roundRobin = "round-robin"
+        /// The same for the same client, or for what an upstream of the configuration file names.
+        case maglev
+        /// The first that can serve.
+        case first
     }
 }

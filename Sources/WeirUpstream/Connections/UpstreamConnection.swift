@@ -402,12 +402,19 @@ package final class UpstreamConnection: @unchecked Sendable {
         guard let taker = state.pointee.taker else { return }
         endpoint.note(fault)
         // The end of an unused connection that has crossed the request says nothing of the endpoint.
-        if !isStaleFault(fault) {
-            pool.noteFailure(of: endpoint, takePermit(), after: loop.now &- state.pointee.requestedAt)
-        }
+        if !isStaleFault(fault) { noteFailure(fault) }
         end()
         loop.close(channel)
         pool.events.pointee.failed(taker, self, fault)
+    }
+
+    private func noteFailure(_ fault: UpstreamFault) {
+        if case .malformed = fault {
+            // It has answered, and its connections are sound: the breaker has nothing to say to that.
+            endpoint.outcomes.note(.gatewayFailure)
+        } else {
+            pool.noteFailure(of: endpoint, takePermit(), after: loop.now &- state.pointee.requestedAt)
+        }
     }
 
     /// Whether a fault is that of a connection that had been unused before.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One loop's connections to one upstream: unused ones, newest first, and the requests that wait for one.
 
+import Glibc
 import Synchronization
 package import WeirEventLoop
 package import WeirHTTP
@@ -213,21 +214,39 @@ package final class UpstreamPool: @unchecked Sendable {
             state.pointee.wasFull[slot] = true
             return nil
         }
-        guard let connection = connect(endpoint) else {
-            noteFailure(of: endpoint, permit, after: 0)
+        do throws(ConnectFault) {
+            let connection = try connect(endpoint)
+            connection.permit = permit
+            return connection
+        } catch {
+            switch error {
+            case .there: noteFailure(of: endpoint, permit, after: 0)
+            case .here: endpoint.circuit.abandoned(permit)
+            }
             obstacles.insert(.unreachable)
             state.pointee.wasFull[slot] = false
             return nil
         }
-        connection.permit = permit
-        return connection
     }
 
-    /// Begins a connection in a place that was reserved; nil, and the place free again, if there is no way to.
-    private func connect(_ endpoint: Endpoint) -> UpstreamConnection? {
+    /// On whose side it is that a connection cannot even be begun.
+    private enum ConnectFault: Error {
+        case here, there
+
+        init(_ error: SystemCallError) {
+            switch error.errno {
+            // No descriptor, no port, no memory: that says nothing of the endpoint.
+            case EMFILE, ENFILE, EADDRNOTAVAIL, ENOBUFS, ENOMEM: self = .here
+            default: self = .there
+            }
+        }
+    }
+
+    /// Begins a connection in a place that was reserved, which is free again if there is no way to.
+    private func connect(_ endpoint: Endpoint) throws(ConnectFault) -> UpstreamConnection {
         guard let address = endpoint.addressInTurn() else {
             fail(endpoint)
-            return nil
+            throw .there
         }
         let connection = UpstreamConnection(pool: self, endpoint: endpoint)
         do throws(SystemCallError) {
@@ -237,14 +256,16 @@ package final class UpstreamPool: @unchecked Sendable {
             }
         } catch {
             fail(endpoint)
-            return nil
+            throw ConnectFault(error)
         }
         state.pointee.connectionCount += 1
         return connection
     }
 
-    /// How long to wait before a request that failed is sent again; nil where it is not to be.
+    /// How long to wait before a request that failed is sent again; nil where it is not to be. An endpoint that has failed
+    /// it is not asked once more, as long as nobody has said that it should be.
     package func wait(before policy: RetryPolicy, after attempt: FailedAttempt) -> Nanoseconds? {
+        guard attempt.hasOther || attempt.failure == .stale else { return nil }
         let decision = policy.decision(attempt, using: &state.pointee.random)
         guard case .retry(let wait, let asksBudget) = decision else { return nil }
         guard !asksBudget || upstream.retryBudget.takeRetry(at: loop.now, self.policy.retryBudget) else { return nil }
@@ -272,7 +293,7 @@ package final class UpstreamPool: @unchecked Sendable {
         takeOver()
         for endpoint in state.pointee.set.endpoints
         where endpoint.connectionCount == 0 && endpoint.reserveConnection(max: policy.connectionsMax) {
-            _ = connect(endpoint)
+            _ = try? connect(endpoint)
         }
     }
 

@@ -43,6 +43,7 @@ struct Bounds: Sendable, CustomTestStringConvertible {
         Bounds("WEIR_UPSTREAM_HEADER_BYTES", ["1KiB", "256KiB"], ["1023", "262145"]),
         Bounds("WEIR_UPSTREAM_HEADER_FIELDS", ["8", "1000"], ["7", "1001"]),
         Bounds("WEIR_UPSTREAM_PROXY_PROTOCOL", ["off", "v1", "V2"], ["1", "v3", "true"]),
+        Bounds("WEIR_UPSTREAM_BALANCE", ["least-latency", "round-robin", "Maglev", "first"], ["p2c", "random", ""]),
         Bounds("WEIR_STREAMS", ["1", "10000000", "auto"], ["0", "10000001"]),
         Bounds("WEIR_TUNNELS", ["0", "10000000", "auto"], ["-1", "10000001"]),
         Bounds("WEIR_TUNNEL_TIMEOUT", ["10ms", "24h"], ["9ms", "86401s"]),

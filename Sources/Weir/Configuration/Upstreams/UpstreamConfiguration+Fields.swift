@@ -36,7 +36,8 @@ extension UpstreamConfiguration: ConfigurationObject {
             "balance",
             \.balance,
             .value(.choice),
-            "How an endpoint is chosen: the faster of two, in turn, the same for the same `hash`, the first that can serve"
+            "How an endpoint is chosen: the faster of two, in turn, the same for the same `hash`, the first that can serve",
+            inherits: "WEIR_UPSTREAM_BALANCE"
         ),
         ConfigurationField(
             "hash",

@@ -12,7 +12,7 @@ package struct UpstreamConfiguration: Sendable, Equatable {
     package var endpoints: [EndpointURL] = []
     package var discover: DiscoverySource?
 
-    package var balance = Balance.leastLatency
+    package var balance: Settings.Balance
     /// What maglev chooses by.
     package var hash = HashKey.client
     package var panicThresholdPercent = 50
@@ -33,19 +33,8 @@ package struct UpstreamConfiguration: Sendable, Equatable {
     package var headerFields: Int
     package var proxyProtocol: Settings.ProxyProtocolVersion
 
-    /// How an endpoint is chosen.
-    package enum Balance: String, Sendable, CaseIterable {
-        /// The one of two that was faster of late and has less in flight.
-        case leastLatency = "least-latency"
-        /// In turn, as often as their weights say.
-        case roundRobin = "round-robin"
-        /// The same for the same `hash`.
-        case maglev
-        /// The first that can serve.
-        case first
-    }
-
     package init(_ settings: Settings) {
+        balance = settings.upstream.balance
         connectionsMax = settings.upstream.connectionsMax
         waitingMax = settings.upstream.waitingMax
         timeouts = UpstreamTimeouts(settings)
