@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The gateway as an app: one route that passes everything on, and the demo service behind it where there is no other.
+// The gateway as an app: the routes of its configuration, and the demo service behind it where that has none.
 
 import Logging
 package import Weir
@@ -7,24 +7,22 @@ import WeirRedis
 
 /// Makes the gateway and runs it.
 package enum Gateway {
-    /// The gateway for these settings; it passes on to their upstream.
-    package static func app(_ settings: Settings) -> App {
-        let app = App(settings: settings)
+    /// The gateway of this configuration.
+    package static func app(_ configuration: GatewayConfiguration) -> App {
+        let app = App(configuration)
         app.countLimits(in: .redis)
-        // A catch-all matches an empty rest too, so `/` is among its paths.
-        app.proxy("/*path", to: .upstream("default"))
         return app
     }
 
     /// Runs the gateway until the stop signal. The demo service begins before it and ends after it.
     static func run(_ start: ProcessStart) async throws {
-        guard start.settings.upstream.endpoints.isEmpty else {
-            return try await app(start.settings).run(under: start.supervisor)
+        guard start.configuration.routes.isEmpty else {
+            return try await app(start.configuration).run(under: start.supervisor)
         }
         let demo = try await Demo.start(behind: start.settings, log: start.supervisor.log)
         var settings = start.settings
         settings.upstream.endpoints = [demo.endpoint]
-        try await app(settings).run(under: announcing(demo, to: start.supervisor))
+        try await app(.withoutFile(settings)).run(under: announcing(demo, to: start.supervisor))
         try await demo.stop()
     }
 

@@ -81,7 +81,7 @@ struct CheckCommand: ParsableCommand {
 
     func run() throws {
         let configuration = ProcessStart.configuration()
-        try Gateway.app(configuration.settings).validate()
+        try Gateway.app(configuration).validate()
         print(SettingsTable.text(configuration.settings), terminator: "")
         if !configuration.settings.configurationFile.isEmpty {
             print("\n" + ConfigurationTable.text(configuration), terminator: "")

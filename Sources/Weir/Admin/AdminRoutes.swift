@@ -34,7 +34,7 @@ struct AdminRoutes {
         let declared = all.flatMap { page in
             page.methods.map { method in
                 DeclaredRoute(
-                    method: method,
+                    methods: method.set,
                     pattern: page.path,
                     handler: page.handler,
                     properties: RouteProperties(deadline: page.deadline, bodyLimit: page.bodyLimit)

@@ -21,6 +21,8 @@ public final class App: Sendable, RouteCollection {
     /// The settings that the app was made with.
     public let settings: Settings
     let logger: Logger?
+    /// What a file declares beside the code: upstreams, pools and routes. Nil for nothing.
+    let configuration: GatewayConfiguration?
     private let declarations = Mutex(Declarations())
 
     struct Declarations {
@@ -48,6 +50,15 @@ public final class App: Sendable, RouteCollection {
     public init(settings: Settings, logger: Logger? = nil) {
         self.settings = settings
         self.logger = logger
+        configuration = nil
+    }
+
+    /// An app that begins with what a configuration says: its settings, and its upstreams and routes behind those that
+    /// code declares.
+    package init(_ configuration: GatewayConfiguration, logger: Logger? = nil) {
+        settings = configuration.settings
+        self.logger = logger
+        self.configuration = configuration
     }
 
     public func add(_ route: RouteDeclaration) {
@@ -56,7 +67,7 @@ public final class App: Sendable, RouteCollection {
 
     func add(_ route: RouteDeclaration, prefix: String, properties: RouteProperties) {
         let declared = DeclaredRoute(
-            method: route.method,
+            methods: route.method?.set ?? DeclaredRoute.anyMethod,
             pattern: prefix + route.pattern,
             handler: route.handler,
             properties: properties.adding(route.options),
@@ -100,7 +111,10 @@ public final class App: Sendable, RouteCollection {
         } catch {
             throw .settings(error)
         }
-        try declared.routes.check(settings)
+        let routes = declared.routes.adding(configuration)
+        try routes.check(settings)
+        // What names no upstream is found here.
+        if configuration != nil { _ = try routes.upstreamPlans(settings) }
     }
 
     /// Changes what is declared. While an engine runs, it would have no effect: a mistake that ends the process, here
@@ -134,20 +148,22 @@ public final class App: Sendable, RouteCollection {
 
         var store: LimitStore? { declared.store }
 
-        /// What the upstreams are to be.
-        func upstreamPlans(_ settings: Settings) throws(AppError) -> [UpstreamPlan] {
-            try declared.routes.upstreamPlans(settings)
+        /// What code declares, and this configuration behind it. Each call makes its limits and pools anew; an engine
+        /// keeps what it runs.
+        func routes(_ configuration: GatewayConfiguration?) -> DeclaredRoutes {
+            declared.routes.adding(configuration)
         }
 
-        /// What was declared, as loops run it, with the upstreams of its plans.
+        /// Routes of this app as loops run them, with the upstreams of their plans.
         func snapshot(
+            of routes: DeclaredRoutes,
             _ settings: Settings,
             version: UInt64 = 1,
             upstreams: [Upstream],
             names: IndexedNames = IndexedNames(countMax: Snapshot.namesMax),
             flow: FlowControl? = nil
         ) throws(AppError) -> Snapshot {
-            try declared.routes.snapshot(
+            try routes.snapshot(
                 settings,
                 middleware: declared.middleware,
                 version: version,

@@ -79,9 +79,10 @@ final class AppEngine: Service {
         )
         let descriptors = DescriptorLimit.raiseSoftLimitToHard().soft
         let flow = FlowControl(settings, cpus: cpus, loops: loopCount)
-        let plans = try hold.upstreamPlans(settings)
+        let routes = hold.routes(app.configuration)
+        let plans = try routes.upstreamPlans(settings)
         let upstreams = directory.upstreams(plans)
-        let snapshot = try hold.snapshot(settings, upstreams: upstreams, flow: flow)
+        let snapshot = try hold.snapshot(of: routes, settings, upstreams: upstreams, flow: flow)
         directory.publish(plans, upstreams)
         resolver = NameResolver(upstreams)
         health = EngineHealth(stuckNanoseconds: settings.loopStuck.nanosecondsClamped)
@@ -114,6 +115,7 @@ final class AppEngine: Service {
             // The routes have been compiled before, and nothing but their limits is another.
             try? server.republish { version throws(AppError) in
                 try hold.snapshot(
+                    of: routes,
                     settings,
                     version: version,
                     upstreams: snapshot.upstreams,

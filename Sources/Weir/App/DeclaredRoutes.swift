@@ -17,18 +17,22 @@ struct SourceLocation: Sendable, CustomStringConvertible {
 
 /// A route with its full pattern and what its groups said.
 struct DeclaredRoute: Sendable {
-    /// Nil for every method but CONNECT.
-    let method: Method?
+    let methods: MethodSet
     let pattern: String
     let handler: Handler
     let properties: RouteProperties
     /// Nil for the engine's own.
     var location: SourceLocation?
+    /// What a file says of it; nil for a route of the code.
+    var configuration: RouteConfiguration?
+
+    /// Every method but CONNECT.
+    static let anyMethod = MethodSet.all.subtracting(.connect)
 
     /// `GET /orders/:id (Orders/Orders.swift:12)`
-    var name: String { "\(method?.rawValue ?? "*") \(pattern)" + (location.map { " (\($0))" } ?? "") }
+    var name: String { "\(methodNames) \(pattern)" + (location.map { " (\($0))" } ?? "") }
 
-    var methods: MethodSet { method?.set ?? MethodSet.all.subtracting(.connect) }
+    fileprivate var methodNames: String { methods == Self.anyMethod ? "*" : methods.allowHeader }
 }
 
 extension DeclaredRoute {
@@ -47,7 +51,7 @@ extension DeclaredRoute {
     }
 
     /// The same on every replica: what its limits are called in a store.
-    fileprivate var storeName: String { "\(method?.rawValue ?? "*") \(properties.host ?? "")\(pattern)" }
+    fileprivate var storeName: String { "\(methodNames) \(properties.host ?? "")\(pattern)" }
 }
 
 extension Priority {
@@ -65,6 +69,8 @@ struct DeclaredRoutes {
     private var all: [DeclaredRoute] = []
     /// Upstreams that are declared for handlers.
     private var declaredUpstreams: [UpstreamReference] = []
+    /// Upstreams that a configuration declares; each stands for one of the code by its name.
+    private var configuredUpstreams: [UpstreamPlan] = []
     private var builder = RouteTableBuilder()
     /// What is wrong with the first route that cannot be served beside those before it.
     private(set) var fault: AppError?
@@ -84,6 +90,10 @@ struct DeclaredRoutes {
 
     mutating func add(_ upstream: UpstreamReference) {
         declaredUpstreams.append(upstream)
+    }
+
+    mutating func add(_ upstreams: [UpstreamPlan]) {
+        configuredUpstreams += upstreams
     }
 
     private func describe(_ error: RoutingError, of route: DeclaredRoute) -> String {
@@ -119,7 +129,10 @@ struct DeclaredRoutes {
 
     /// What the routes' upstreams are to be.
     func upstreamPlans(_ settings: Settings) throws(AppError) -> [UpstreamPlan] {
-        try Upstreams.plans(settings, Upstreams.references(settings, upstreamReferences))
+        let references = Upstreams.references(settings, upstreamReferences).filter { reference in
+            !configuredUpstreams.contains { $0.name == reference.name }
+        }
+        return try configuredUpstreams + Upstreams.plans(settings, references)
     }
 
     /// The routes as the engine runs them, with the app's middleware around each.
@@ -163,7 +176,8 @@ struct DeclaredRoutes {
                     )
                 },
                 pool: route.properties.isUnqueued
-                    ? nil : flow?.pool(of: route.properties.pool, pattern: route.pattern, now: now),
+                    ? nil
+                    : flow?.pool(of: route.properties.pool, pattern: route.pattern, now: now),
                 priority: route.properties.priority.priority
             )
         }

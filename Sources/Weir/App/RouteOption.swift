@@ -58,7 +58,7 @@ extension RouteOption {
         precondition((1...countMax).contains(limit), "a concurrency is 1 to \(countMax)")
         let queue = queue ?? min(limit * 4, countMax)
         precondition((0...countMax).contains(queue), "a queue's length is 0 to \(countMax)")
-        return RouteOption(kind: .concurrency(DeclaredPool(limit: limit, queueMax: queue)))
+        return RouteOption(kind: .concurrency(DeclaredPool(.exactly(limit), queue: .exactly(queue))))
     }
 
     /// How much the requests matter: where the queue is full the lowest class is shed first. Without it, `.default`.

@@ -35,6 +35,14 @@ package struct GatewayConfiguration: Sendable, Equatable {
         addDefaultRoute()
     }
 
+    /// What settings say without a file: all requests go to the endpoints of `WEIR_UPSTREAM`.
+    package static func withoutFile(_ settings: Settings) -> GatewayConfiguration {
+        var configuration = GatewayConfiguration(settings: settings)
+        configuration.setDefaultEndpoints()
+        configuration.addDefaultRoute()
+        return configuration
+    }
+
     /// The upstream of this name.
     package func upstream(_ name: String) -> UpstreamConfiguration? { upstreams.first { $0.name == name } }
 
@@ -55,19 +63,22 @@ package struct GatewayConfiguration: Sendable, Equatable {
         _ document: ConfigurationDocument
     ) throws(SettingsError) {
         guard !settings.upstream.endpoints.isEmpty else { return }
-        let name = Self.defaultUpstream
-        let index = upstreams.firstIndex { $0.name == name } ?? upstreams.endIndex
-        if index == upstreams.endIndex {
-            upstreams.append(UpstreamConfiguration(settings))
-            upstreams[index].name = name
-        }
         let isInFile = settings.readValues.values["WEIR_UPSTREAM"]?.place != nil
-        let isTwice = !upstreams[index].endpoints.isEmpty || upstreams[index].discover != nil
-        if isInFile, isTwice {
+        if isInFile, let known = upstream(Self.defaultUpstream), !known.endpoints.isEmpty || known.discover != nil {
             throw document.fault(
-                FieldPath.root.key("upstreams").key(name),
+                FieldPath.root.key("upstreams").key(known.name),
                 "its endpoints are those of upstream: already"
             )
+        }
+        setDefaultEndpoints()
+    }
+
+    private mutating func setDefaultEndpoints() {
+        guard !settings.upstream.endpoints.isEmpty else { return }
+        let index = upstreams.firstIndex { $0.name == Self.defaultUpstream } ?? upstreams.endIndex
+        if index == upstreams.endIndex {
+            upstreams.append(UpstreamConfiguration(settings))
+            upstreams[index].name = Self.defaultUpstream
         }
         upstreams[index].discover = nil
         // Settings hold endpoints as texts that were read once.

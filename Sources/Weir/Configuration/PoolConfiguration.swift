@@ -21,7 +21,7 @@ extension PoolConfiguration: ConfigurationObject {
             "concurrency",
             \.concurrency,
             .value(.concurrency(1...1_000_000)),
-            "How many run at once",
+            "How many run at once; `auto` is 256 for each CPU here",
             inherits: "WEIR_CONCURRENCY"
         ),
         ConfigurationField<Self>(

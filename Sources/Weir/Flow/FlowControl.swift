@@ -17,13 +17,33 @@ final class DeclaredLimit: Sendable {
 
 /// A pool as it was declared; its identity tells it from another of the same figures.
 final class DeclaredPool: Sendable {
-    let limit: Int
-    let queueMax: Int
+    /// What its metrics are called; nil for the pattern of the route that meets it first.
+    let name: String?
+    private let concurrency: Settings.Concurrency
+    private let queue: Settings.Count
 
-    init(limit: Int, queueMax: Int) {
-        self.limit = limit
-        self.queueMax = queueMax
+    init(_ concurrency: Settings.Concurrency, queue: Settings.Count, name: String? = nil) {
+        self.concurrency = concurrency
+        self.queue = queue
+        self.name = name
     }
+
+    /// How many run at once. What `auto` finds is for the pod's own pool; another has what is the default there.
+    func limit(cpus: Int) -> Int {
+        let count =
+            switch concurrency {
+            case .exactly(let count): count
+            case .perCPU(let count): count * cpus
+            case .automatic: Self.perCPUDefault * cpus
+            }
+        return min(count, Settings.Admission.countMax)
+    }
+
+    func queueMax(cpus: Int) -> Int {
+        queue.resolved(automatic: min(4 * limit(cpus: cpus), Settings.Admission.countMax))
+    }
+
+    private static let perCPUDefault = 256
 }
 
 /// The state of all limits and pools of a server.
@@ -93,30 +113,30 @@ final class FlowControl: Sendable {
         global = settings.rateLimiting.limits.map { DeclaredLimit($0) }
     }
 
-    /// The pool of a route: the declared one, made when it is met first and named after that route, or the pod's.
+    /// The pool of a route: the declared one, made when it is met first, or the pod's.
     func pool(of declared: DeclaredPool?, pattern: String, now: Nanoseconds) -> AdmissionPool {
         guard let declared else { return pod }
         return madePools.withLock { pools in
             if let known = pools.first(where: { $0.declared === declared }) { return known.pool.pool }
             let pool = AdmissionPool(
-                limit: declared.limit,
-                queueLimit: declared.queueMax,
+                limit: declared.limit(cpus: least),
+                queueLimit: declared.queueMax(cpus: least),
                 peakWindow: settings.admission.peakWindow.nanosecondsClamped,
                 loopCount: loopCount,
                 now: now
             )
-            pools.append((declared, NamedPool(name: Self.free(pattern, pools), pool: pool)))
+            pools.append((declared, NamedPool(name: Self.free(declared.name ?? pattern, pools), pool: pool)))
             return pool
         }
     }
 
-    /// The pattern, with a number where routes of one pattern have pools of their own: two samples are never one series.
-    private static func free(_ pattern: String, _ pools: [(declared: DeclaredPool?, pool: NamedPool)]) -> String {
-        var name = pattern
+    /// The name, with a number where a pool has it already: two samples are never one series.
+    private static func free(_ wanted: String, _ pools: [(declared: DeclaredPool?, pool: NamedPool)]) -> String {
+        var name = wanted
         var count = 1
         while pools.contains(where: { $0.pool.name == name }) {
             count += 1
-            name = "\(pattern) \(count)"
+            name = "\(wanted) \(count)"
         }
         return name
     }

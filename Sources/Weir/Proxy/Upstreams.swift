@@ -62,12 +62,7 @@ extension UpstreamPolicy {
         connectTimeout = settings.upstream.connectTimeout.nanosecondsClamped
         idleTimeout = settings.upstream.idleTimeout.nanosecondsClamped
         transferTimeout = settings.upstream.transferTimeout.nanosecondsClamped
-        proxyProtocol =
-            switch settings.upstream.proxyProtocol {
-            case .off: nil
-            case .v1: .version1
-            case .v2: .version2
-            }
+        proxyProtocol = settings.upstream.proxyProtocol.version
         http.headerBytesMax = settings.upstream.headerBytes
         http.headerFieldsMax = settings.upstream.headerFields
     }

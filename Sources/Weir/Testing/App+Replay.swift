@@ -14,7 +14,7 @@ extension App {
         settings.limits.requestsPerConnection = .max
         let hold = hold()
         let flow = FlowControl(settings, cpus: 1, loops: 1, now: 0)
-        let snapshot = try hold.snapshot(settings, upstreams: [], flow: flow)
+        let snapshot = try hold.snapshot(of: hold.routes(configuration), settings, upstreams: [], flow: flow)
         var sentByteCount = 0
         let poller = ReplayPoller(script: script, rounds: rounds) { sentByteCount += $0.count }
         // Its thread does not run, so that the loop's part alone is counted; with a ring that holds all, as the path of

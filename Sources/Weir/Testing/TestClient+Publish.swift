@@ -4,7 +4,8 @@
 extension App {
     /// The routes of this app as a snapshot that no engine runs yet.
     package func snapshot(version: UInt64) throws(AppError) -> Snapshot {
-        try hold().snapshot(settings, version: version, upstreams: [])
+        let hold = hold()
+        return try hold.snapshot(of: hold.routes(configuration), settings, version: version, upstreams: [])
     }
 }
 

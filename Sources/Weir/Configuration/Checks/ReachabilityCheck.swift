@@ -20,6 +20,8 @@ struct ReachabilityCheck {
 
     func run(_ routes: [RouteConfiguration]) throws(SettingsError) {
         var builder = RouteTableBuilder()
+        // Each path of a route has parameters of its own, so the table has each under a number of its own.
+        var number = 0
         var leaves: [Leaf: [Int]] = [:]
         for (index, route) in routes.enumerated() {
             let hosts = route.match.hosts.isEmpty ? [nil] : route.match.hosts.map { Optional($0) }
@@ -27,14 +29,13 @@ struct ReachabilityCheck {
             for host in hosts {
                 for (pathIndex, pattern) in route.match.paths.enumerated() {
                     for method in methods {
-                        let leaf = Leaf(
-                            host: host,
-                            pattern: try add(method, host, pattern, pathIndex, index, &builder),
-                            method: method
-                        )
+                        let path = FieldPath.root.key("routes").index(index).key("match").key("path").index(pathIndex)
+                        let known = try add(method, host, pattern, number, path, &builder)
+                        let leaf = Leaf(host: host, pattern: known, method: method)
                         try check(routes, index, behind: leaves[leaf, default: []])
                         leaves[leaf, default: []].append(index)
                     }
+                    number += 1
                 }
             }
         }
@@ -45,17 +46,16 @@ struct ReachabilityCheck {
         _ method: Method,
         _ host: String?,
         _ pattern: String,
-        _ pathIndex: Int,
-        _ route: Int,
+        _ number: Int,
+        _ path: FieldPath,
         _ builder: inout RouteTableBuilder
     ) throws(SettingsError) -> String {
         do throws(RoutingError) {
-            try builder.add(method.set, host: host, pattern: pattern, route: route)
+            try builder.add(method.set, host: host, pattern: pattern, route: number)
             return pattern
         } catch .duplicate(_, let existing, _, _, _) {
             return existing
         } catch {
-            let path = FieldPath.root.key("routes").index(route).key("match").key("path").index(pathIndex)
             throw document.fault(path, error.description)
         }
     }

@@ -52,7 +52,7 @@ extension RouteConfiguration: ConfigurationObject {
             "concurrency",
             \.concurrency,
             .optional(.value(.concurrency(1...1_000_000))),
-            "A pool of the route's own: how many run at once"
+            "A pool of the route's own: how many run at once; `auto` is 256 for each CPU here"
         ),
         ConfigurationField(
             "queue",

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a configuration to what upstreams are to be. Pure; at start and at each reload.
+
+import WeirEventLoop
+import WeirHTTP
+import WeirUpstream
+
+extension GatewayConfiguration {
+    /// What the upstreams are to be, in the order of the file. One whose endpoints are discovered has none yet.
+    var upstreamPlans: [UpstreamPlan] {
+        let forwardedTo = Set(routes.flatMap(\.forwardedTo))
+        return upstreams.map { upstream in
+            var policy = UpstreamPolicy(upstream)
+            policy.gatesReadiness = forwardedTo.contains(upstream.name)
+            return UpstreamPlan(name: upstream.name, endpoints: upstream.endpoints, policy: policy)
+        }
+    }
+}
+
+extension RouteConfiguration {
+    /// The upstreams that requests may be passed on to while nothing is wrong.
+    fileprivate var forwardedTo: [String] {
+        guard case .forward(let shares) = action else { return [] }
+        return shares.filter { $0.weight > 0 }.map(\.upstream)
+    }
+}
+
+extension UpstreamPolicy {
+    init(_ upstream: UpstreamConfiguration) {
+        self.init()
+        connectionsMax = upstream.connectionsMax
+        waitingMax = upstream.waitingMax
+        connectTimeout = upstream.timeouts.connect.nanosecondsClamped
+        idleTimeout = upstream.timeouts.idle.nanosecondsClamped
+        transferTimeout = upstream.timeouts.transfer.nanosecondsClamped
+        proxyProtocol = upstream.proxyProtocol.version
+        http.headerBytesMax = upstream.headerBytes
+        http.headerFieldsMax = upstream.headerFields
+    }
+}
+
+extension Settings.ProxyProtocolVersion {
+    /// Nil for none.
+    var version: ProxyProtocol.Version? {
+        switch self {
+        case .off: nil
+        case .v1: .version1
+        case .v2: .version2
+        }
+    }
+}
