@@ -91,7 +91,7 @@ let package = Package(
         .executableTarget(
             name: "WeirGateway",
             dependencies: [
-                "Weir", "WeirDemo", "WeirDocument", "WeirRedis", "WeirSystemd", "WeirUpstream", "WeirYAML",
+                "Weir", "WeirDemo", "WeirDocument", "WeirEventLoop", "WeirRedis", "WeirSystemd", "WeirUpstream", "WeirYAML",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -8,22 +8,38 @@ import WeirRedis
 /// Makes the gateway and runs it.
 package enum Gateway {
     /// The gateway of this configuration.
-    package static func app(_ configuration: GatewayConfiguration) -> App {
+    ///
+    /// - Parameter source: where it is read anew; nil for nowhere.
+    package static func app(_ configuration: GatewayConfiguration, from source: ConfigurationSource? = nil) -> App {
         let app = App(configuration)
         app.countLimits(in: .redis)
+        if let source { app.reload(from: source) }
         return app
     }
 
     /// Runs the gateway until the stop signal. The demo service begins before it and ends after it.
     static func run(_ start: ProcessStart) async throws {
         guard start.configuration.routes.isEmpty else {
-            return try await app(start.configuration).run(under: start.supervisor)
+            return try await app(start.configuration, from: start.source).run(under: start.supervisor)
         }
         let demo = try await Demo.start(behind: start.settings, log: start.supervisor.log)
-        var settings = start.settings
-        settings.upstream.endpoints = [demo.endpoint]
-        try await app(.withoutFile(settings)).run(under: announcing(demo, to: start.supervisor))
+        // A file without routes may come to have some.
+        let source = start.source.map { source in
+            ConfigurationSource(file: source.file, version: source.version) { () throws(SettingsError) in
+                inFront(of: demo, try source.load())
+            }
+        }
+        let app = app(inFront(of: demo, start.configuration), from: source)
+        try await app.run(under: announcing(demo, to: start.supervisor))
         try await demo.stop()
+    }
+
+    /// What is served where `configuration` has no routes: the demo.
+    private static func inFront(of demo: Demo, _ configuration: GatewayConfiguration) -> GatewayConfiguration {
+        guard configuration.routes.isEmpty else { return configuration }
+        var settings = configuration.settings
+        settings.upstream.endpoints = [demo.endpoint]
+        return .withoutFile(settings)
     }
 
     /// Has the log say what is served, so that nobody takes the demo for their own service.

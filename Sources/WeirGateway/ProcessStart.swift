@@ -2,17 +2,30 @@
 // What the process was given at its start: its environment, its configuration file, and what systemd handed over.
 
 import Weir
+import WeirEventLoop
 import WeirSystemd
 
 /// What a command that serves begins with. Made once per process.
 struct ProcessStart {
     let configuration: GatewayConfiguration
+    /// Where that is read anew; nil without a file, as the environment of a process does not change.
+    let source: ConfigurationSource?
     /// Systemd, or nobody.
     let supervisor: Supervisor
 
     /// Ends the process with one line where something of it cannot be used.
     init() {
+        let environment = ProcessEnvironment.all
+        // Before the file is read: what is written meanwhile makes another version.
+        let version = environment["WEIR_CONFIG"].flatMap { FileVersion(path: $0) }
         configuration = Self.configuration()
+        let file = configuration.settings.configurationFile
+        source =
+            file.isEmpty
+            ? nil
+            : ConfigurationSource(file: file, version: version) { () throws(SettingsError) in
+                try GatewayConfiguration.load(environment)
+            }
         do throws(SystemdError) {
             supervisor = try SystemdIntegration().supervisor
         } catch {

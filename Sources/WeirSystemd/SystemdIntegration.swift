@@ -54,6 +54,11 @@ package final class SystemdIntegration: Sendable {
                 engine.logger.warning("the service manager was not told that the service is ready")
             }
             startHeartbeat(notifier, engine)
+        case .reloading:
+            notifier.reloading()
+        case .reloaded(let engine):
+            // Not told once the drain has begun.
+            notifier.ready(status: Self.status(of: engine))
         case .draining(let connections, let timeout):
             let status = Self.drainStatus(connections)
             lastStatus.withLock { last in

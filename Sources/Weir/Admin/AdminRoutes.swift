@@ -8,6 +8,9 @@ import WeirUpstream
 /// Makes the routes of the admin port.
 struct AdminRoutes {
     let settings: Settings
+    let reload: ConfigurationReload
+    /// Nil for an app whose configuration is not read anew.
+    let reloader: Reloader?
     let server: HTTPServer
     let health: EngineHealth
     let drain: Drain
@@ -52,7 +55,8 @@ struct AdminRoutes {
             workers: workers,
             log: log,
             accessLog: accessLog,
-            registry: registry
+            registry: registry,
+            reloads: reloader == nil ? nil : reload.status
         )
         let drain = DrainPage(drain: drain, access: AdminAccess(token: settings.adminToken))
         return [
@@ -76,8 +80,14 @@ struct AdminRoutes {
             Page(
                 path: "/config",
                 summary: "the settings in force, and where each comes from",
-                handler: .loop { [settings] _, _ in
-                    .bytes(ConfigurationPage.json(settings), contentType: "application/json")
+                handler: .loop { [reload] _, _ in
+                    let present = reload.live.present
+                    let page = ConfigurationPage.json(
+                        present.settings,
+                        given: present.configuration?.settings,
+                        fault: reload.status.fault
+                    )
+                    return .bytes(page, contentType: "application/json")
                 }
             ),
             Page(
@@ -104,6 +114,20 @@ struct AdminRoutes {
                 deadline: settings.drainTimeout + Self.drainGrace,
                 handler: .async { request, _ in try await drain.answer(request) }
             ),
+        ] + reloadPages
+    }
+
+    private var reloadPages: [Page] {
+        guard let reloader else { return [] }
+        let page = ReloadPage(reloader: reloader, access: AdminAccess(token: settings.adminToken))
+        return [
+            Page(
+                path: "/reload",
+                summary: "POST reads the configuration anew, and answers what came of it (loopback, or with the token)",
+                methods: [.post],
+                deadline: Self.reloadDeadline,
+                handler: .async { request, _ in try await page.answer(request) }
+            )
         ]
     }
 
@@ -119,6 +143,9 @@ struct AdminRoutes {
             )
         }
     }
+
+    /// A reload reads one file; another one may run before it.
+    private static let reloadDeadline: Duration = .seconds(60)
 
     private static let drainGrace: Duration = .seconds(10)
 

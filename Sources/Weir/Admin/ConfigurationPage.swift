@@ -3,10 +3,18 @@
 
 /// The settings as JSON, in the order of docs/configuration.md. Values are text, as in the environment.
 package enum ConfigurationPage {
-    package static func json(_ settings: Settings) -> [UInt8] {
+    /// - Parameters:
+    ///   - settings: what is in force.
+    ///   - given: what the configuration says, some of which may wait for a restart.
+    ///   - fault: why the configuration is refused as it is now; nil where it is right.
+    package static func json(_ settings: Settings, given: Settings? = nil, fault: String? = nil) -> [UInt8] {
         var json = JSONWriter()
         json.append("{\"version\":")
         json.append(string: WeirVersion.text)
+        if let fault {
+            json.append(",\"rejected\":")
+            json.append(string: fault)
+        }
         json.append(",\"settings\":[")
         for (index, setting) in Settings.table.enumerated() {
             json.append(index == 0 ? "{\"name\":" : ",{\"name\":")
@@ -17,6 +25,10 @@ package enum ConfigurationPage {
             json.append(string: setting.defaultText)
             json.append(",\"source\":")
             json.append(string: settings.source(of: setting).text)
+            if let given, setting.text(given) != setting.text(settings) {
+                json.append(",\"after_restart\":")
+                json.append(string: setting.shownText(given))
+            }
             json.append("}")
         }
         json.append("]}\n")

@@ -14,6 +14,8 @@ struct MetricsPage {
     let log: LogOutput?
     let accessLog: AccessLog?
     let registry: HealthRegistry
+    /// Nil for an app whose configuration is not read anew.
+    let reloads: ReloadStatus?
 
     func response() -> Response {
         var text = PrometheusText()
@@ -30,7 +32,7 @@ struct MetricsPage {
         let shared =
             server.shared.background.samples + EndpointSamples.all(of: snapshot.upstreams)
             + RegistrySamples.all(of: registry)
-        text.write(samples: engineSamples + shared + Self.processSamples)
+        text.write(samples: engineSamples + shared + (reloads?.samples ?? []) + Self.processSamples)
         return .bytes(text.bytes, contentType: PrometheusText.contentType)
     }
 

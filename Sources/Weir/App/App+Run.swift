@@ -28,9 +28,11 @@ extension App: Service {
         } catch {
             error.exit.end("weir: \(error)")
         }
+        var services: [any Service] = [engine]
+        if let reloader = engine.reloader { services.append(await HangupSignals(reloader)) }
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: [engine],
+                services: services,
                 gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: Logger(label: "weir.lifecycle") { _ in SwiftLogNoOpLogHandler() }
             )

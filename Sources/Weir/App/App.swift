@@ -30,6 +30,8 @@ public final class App: Sendable, RouteCollection {
         var middleware: [any Middleware] = []
         /// Where the limits of the cluster are counted; nil for nowhere but here.
         var store: LimitStore?
+        /// Where the configuration is read anew; nil for nowhere.
+        var source: ConfigurationSource?
         /// How many engines run with what was declared.
         var engineCount = 0
     }
@@ -148,6 +150,8 @@ public final class App: Sendable, RouteCollection {
 
         var store: LimitStore? { declared.store }
 
+        var source: ConfigurationSource? { declared.source }
+
         /// What code declares, and this configuration behind it. Each call makes its limits and pools anew; an engine
         /// keeps what it runs.
         func routes(_ configuration: GatewayConfiguration?) -> DeclaredRoutes {
@@ -161,7 +165,7 @@ public final class App: Sendable, RouteCollection {
             version: UInt64 = 1,
             upstreams: [Upstream],
             names: IndexedNames = IndexedNames(countMax: Snapshot.namesMax),
-            flow: FlowControl? = nil
+            flow: FlowDraft? = nil
         ) throws(AppError) -> Snapshot {
             try routes.snapshot(
                 settings,

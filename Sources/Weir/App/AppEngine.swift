@@ -19,13 +19,13 @@ final class AppEngine: Service {
     let logger: Logger
     let health: EngineHealth
     let drain: Drain
-    private let log: LogOutput?
-    private let stageChanged: @Sendable (LifecycleStage) -> Void
-    /// The app's routes stay as they are while this engine lives.
-    private let hold: App.Hold
-    private let accessLog: AccessLog?
-    private let directory = UpstreamDirectory()
+    let reload: ConfigurationReload
+    /// Nil for an app that nothing is read anew for.
+    let reloader: Reloader?
     private let resolver: NameResolver
+    private let stageChanged: @Sendable (LifecycleStage) -> Void
+    private let log: LogOutput?
+    private let accessLog: AccessLog?
     private let monitor: FlowMonitor
     /// The services that were registered with this instance.
     let registry: HealthRegistry
@@ -46,7 +46,6 @@ final class AppEngine: Service {
     ) throws(AppError) {
         let settings = settings ?? app.settings
         let hold = app.hold()
-        self.hold = hold
         let cpus = CPUBudget.read().count
         do throws(SettingsError) {
             try settings.validate()
@@ -57,14 +56,18 @@ final class AppEngine: Service {
         }
         self.settings = settings
         stageChanged = supervisor.stageChanged
+        let threshold: LogThreshold?
         if let logger = app.logger {
             self.logger = logger
             log = nil
+            threshold = nil
         } else {
             let log = try Self.open(supervisor.log, settings)
+            let level = LogThreshold(settings.logLevel)
             self.log = log
+            threshold = level
             logger = Logger(label: "weir") { label in
-                WeirLogHandler(label: label, level: settings.logLevel, output: log)
+                WeirLogHandler(label: label, threshold: level, output: log)
             }
         }
         let loopCount = settings.loops.resolved(automatic: cpus)
@@ -79,12 +82,8 @@ final class AppEngine: Service {
         )
         let descriptors = DescriptorLimit.raiseSoftLimitToHard().soft
         let flow = FlowControl(settings, cpus: cpus, loops: loopCount)
-        let routes = hold.routes(app.configuration)
-        let plans = try routes.upstreamPlans(settings)
-        let upstreams = directory.upstreams(plans)
-        let snapshot = try hold.snapshot(of: routes, settings, upstreams: upstreams, flow: flow)
-        directory.publish(plans, upstreams)
-        resolver = NameResolver(upstreams)
+        let (live, snapshot) = try LiveConfiguration.start(hold, app.configuration, settings, flow)
+        resolver = NameResolver(snapshot.upstreams)
         health = EngineHealth(stuckNanoseconds: settings.loopStuck.nanosecondsClamped)
         do throws(SystemCallError) {
             server = try HTTPServer(
@@ -111,19 +110,7 @@ final class AppEngine: Service {
         } catch {
             throw AppError(error)
         }
-        monitor = FlowMonitor(flow, server, memoryUsage: memoryUsage) { [server] in
-            // The routes have been compiled before, and nothing but their limits is another.
-            try? server.republish { version throws(AppError) in
-                try hold.snapshot(
-                    of: routes,
-                    settings,
-                    version: version,
-                    upstreams: snapshot.upstreams,
-                    names: snapshot.names,
-                    flow: flow
-                )
-            }
-        }
+        monitor = FlowMonitor(flow, server, memoryUsage: memoryUsage) { [server] in live.publishAnew(on: server) }
         drain = Drain(
             server: server,
             health: health,
@@ -132,8 +119,24 @@ final class AppEngine: Service {
             timeout: settings.drainTimeout
         )
         registry = HealthRegistry(node: .ofThisHost(), startIndex: HealthRegistry.startIndexNow)
+        let reload = ConfigurationReload(
+            live,
+            server: server,
+            resolver: resolver,
+            threshold: threshold,
+            logger: logger
+        )
+        self.reload = reload
+        reloader = try Self.reloader(
+            hold.source,
+            reload,
+            EngineView(server: server, health: health, logger: logger),
+            stageChanged
+        )
         let adminRoutes = AdminRoutes(
             settings: settings,
+            reload: reload,
+            reloader: reloader,
             server: server,
             health: health,
             drain: drain,
@@ -189,6 +192,24 @@ final class AppEngine: Service {
         }
     }
 
+    private static func reloader(
+        _ source: ConfigurationSource?,
+        _ reload: ConfigurationReload,
+        _ engine: EngineView,
+        _ stageChanged: @escaping @Sendable (LifecycleStage) -> Void
+    ) throws(AppError) -> Reloader? {
+        guard let source else { return nil }
+        do throws(SystemCallError) {
+            return try Reloader(watching: source.file, version: source.version) {
+                stageChanged(.reloading)
+                defer { stageChanged(.reloaded(engine)) }
+                return reload.run(source.load)
+            }
+        } catch {
+            throw AppError(error)
+        }
+    }
+
     private static func open(_ sink: LogSink, _ settings: Settings) throws(AppError) -> LogOutput {
         switch sink {
         case .descriptor(let descriptor):
@@ -229,6 +250,7 @@ final class AppEngine: Service {
             try monitor.start()
             try admin?.start()
             registryChecks?.start()
+            try reloader?.start()
         } catch {
             // What has started must not run on without its owner.
             stop()
@@ -275,6 +297,7 @@ final class AppEngine: Service {
 
     /// Ends everything at once.
     func stop() {
+        reloader?.stop()
         server.shared.background.stop()
         _ = workers.stop(deadline: LoopClock.monotonic.now &+ Self.workersGrace)
         resolver.stop()

@@ -144,7 +144,7 @@ struct DeclaredRoutes {
         version: UInt64 = 1,
         upstreams: [Upstream] = [],
         names: IndexedNames = IndexedNames(countMax: Snapshot.namesMax),
-        flow: FlowControl? = nil,
+        flow: FlowDraft? = nil,
         now: Nanoseconds = LoopClock.monotonic.now
     ) throws(AppError) -> Snapshot {
         try check(settings)

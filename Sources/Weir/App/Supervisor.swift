@@ -14,10 +14,14 @@ package struct InheritedListeners: Sendable, Equatable {
     }
 }
 
-/// Where an engine is in its life. Stages are told in this order, each at most once.
+/// Where an engine is in its life. Stages are told in this order, each at most once, but for those of a reload.
 package enum LifecycleStage: Sendable {
     /// Requests are served.
     case serving(EngineView)
+    /// The configuration is read anew, while everything goes on; `reloaded` follows, whatever comes of it. They are told on
+    /// another thread than the rest, and so may come while the drain begins.
+    case reloading
+    case reloaded(EngineView)
     /// The stop signal has come; connections are cut at the latest after `timeout` (`WEIR_DRAIN_TIMEOUT`).
     case draining(connections: Int, timeout: Duration)
     /// Nothing runs any more. It always follows `serving`.
@@ -28,7 +32,7 @@ package enum LifecycleStage: Sendable {
 package struct Supervisor: Sendable {
     package var listeners: InheritedListeners
     package var log: LogSink
-    /// Called on the engine's task; it should return soon.
+    /// Called on the engine's task, for reloads on their thread; it should return soon.
     package var stageChanged: @Sendable (LifecycleStage) -> Void
 
     package init(

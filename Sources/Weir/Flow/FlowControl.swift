@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a server limits, admits and has waiting: the limiters and pools of its routes. Made at start, shared by all
-// loops.
+// loops, and changed by whoever publishes a snapshot, one at a time.
 
 import Synchronization
 import WeirEventLoop
@@ -51,118 +51,139 @@ final class FlowControl: Sendable {
     /// The name of the pool that every route belongs to unless it says otherwise.
     static let podName = "pod"
 
+    /// Those of the start, for what does not change while it runs.
     let settings: Settings
     /// What no limit may be below: one for each CPU.
     let least: Int
     private let loopCount: Int
-    /// How many may run in the pod's pool when the server starts.
-    let concurrency: Int
     let pod: AdmissionPool
     /// What the concurrency limit is found from; nil where it is given.
     let samples: LatencySamples?
     /// The field that says a request's class, in lower case; empty for none.
     let priorityHeader: [UInt8]
     let keyHash: KeyHash
-    private let madePools: Mutex<[(declared: DeclaredPool?, pool: NamedPool)]>
-    private let limits: Mutex<MadeLimits>
+    private let present: Mutex<Present>
+    private let replicas: Mutex<ReplicaCount>
     /// How near the pod is to its memory limit: `MemoryPressureLevel`. Relaxed: it publishes nothing.
     private let memory = Atomic<UInt8>(0)
     /// `weir_utilization_ratio`, as the bit pattern of a double. Relaxed: it publishes nothing.
     private let utilizationBits = Atomic<UInt64>(0)
 
-    /// A pool and what its metrics are called.
-    struct NamedPool: Sendable {
-        let name: String
-        let pool: AdmissionPool
+    private struct Present {
+        /// The pod's first, those of no present route last.
+        var pools: [NamedPool]
+        var limits = MadeLimits()
+        /// What the store counts, that of the next snapshot among it.
+        var stored: [StoreLimit] = []
+        /// By how many replicas the limits of the cluster are divided.
+        var divisor: Int
     }
-
-    private let global: [DeclaredLimit]
 
     init(_ settings: Settings, cpus: Int, loops: Int, now: Nanoseconds = LoopClock.monotonic.now) {
         self.settings = settings
         loopCount = loops
-        concurrency =
-            switch settings.admission.concurrency {
-            case .perCPU(let count): count * cpus
-            case .exactly(let count): count
-            // It doubles from there within seconds, and nobody has to wait for it to fall.
-            case .automatic: max(cpus, 1)
-            }
         least = max(cpus, 1)
-        let queueMax =
-            switch settings.admission.concurrency {
-            // The limit moves; the queue is bounded by what it may become on an ordinary machine.
-            case .automatic: settings.admission.queueMax.resolved(automatic: 4 * 256 * cpus)
-            case .perCPU, .exactly:
-                settings.admission.queueMax.resolved(automatic: min(4 * concurrency, Settings.Admission.countMax))
-            }
+        let bounds = PodBounds(settings.admission, cpus: least)
         pod = AdmissionPool(
-            limit: concurrency,
-            queueLimit: queueMax,
+            limit: bounds.limit,
+            queueLimit: bounds.queueMax,
             peakWindow: settings.admission.peakWindow.nanosecondsClamped,
             loopCount: loops,
             now: now
         )
         samples =
-            settings.admission.concurrency == .automatic ? LatencySamples(loopCount: loops, limit: concurrency) : nil
+            settings.admission.concurrency == .automatic ? LatencySamples(loopCount: loops, limit: bounds.limit) : nil
         priorityHeader = Array(settings.admission.priorityHeader.lowercased().utf8)
         var generator = SystemRandomNumberGenerator()
         keyHash = KeyHash(seed: (generator.next(), generator.next()))
-        madePools = Mutex([(nil, NamedPool(name: Self.podName, pool: pod))])
-        limits = Mutex(MadeLimits(settings.rateLimiting))
-        global = settings.rateLimiting.limits.map { DeclaredLimit($0) }
+        let named = NamedPool(name: Self.podName, pool: pod, limit: bounds.limit, queueMax: bounds.queueMax)
+        present = Mutex(Present(pools: [named], divisor: settings.rateLimiting.replicas))
+        replicas = Mutex(ReplicaCount(settings.rateLimiting.replicas))
     }
 
-    /// The pool of a route: the declared one, made when it is met first, or the pod's.
-    func pool(of declared: DeclaredPool?, pattern: String, now: Nanoseconds) -> AdmissionPool {
-        guard let declared else { return pod }
-        return madePools.withLock { pools in
-            if let known = pools.first(where: { $0.declared === declared }) { return known.pool.pool }
-            let pool = AdmissionPool(
-                limit: declared.limit(cpus: least),
-                queueLimit: declared.queueMax(cpus: least),
-                peakWindow: settings.admission.peakWindow.nanosecondsClamped,
+    /// How many may run in the pod's pool when the server starts.
+    var concurrency: Int { PodBounds(settings.admission, cpus: least).limit }
+
+    // MARK: Snapshots
+
+    /// Begins the limits and pools of a snapshot: those that there are, and what its routes add.
+    func draft(_ settings: Settings, now: Nanoseconds = LoopClock.monotonic.now) -> FlowDraft {
+        let divisor = replicas.withLock { $0.count(at: now) }
+        let bounds = PodBounds(settings.admission, cpus: least)
+        return present.withLock { present in
+            FlowDraft(
+                settings,
+                keyHash: keyHash,
+                cpus: least,
                 loopCount: loopCount,
-                now: now
+                pod: NamedPool(name: Self.podName, pool: pod, limit: bounds.limit, queueMax: bounds.queueMax),
+                former: present.pools,
+                limits: present.limits,
+                divisor: divisor
             )
-            pools.append((declared, NamedPool(name: Self.free(declared.name ?? pattern, pools), pool: pool)))
-            return pool
         }
     }
 
-    /// The name, with a number where a pool has it already: two samples are never one series.
-    private static func free(_ wanted: String, _ pools: [(declared: DeclaredPool?, pool: NamedPool)]) -> String {
-        var name = wanted
-        var count = 1
-        while pools.contains(where: { $0.pool.name == name }) {
-            count += 1
-            name = "\(wanted) \(count)"
-        }
-        return name
+    /// Before a snapshot is published: loops will ask the store for its limits. Those that there were keep their numbers.
+    func announce(_ draft: FlowDraft) {
+        present.withLock { $0.stored = draft.madeLimits.stored }
     }
 
-    /// The limits of a route: the server's, then its own, each made when it is met first.
-    ///
-    /// - Parameter route: names the route that meets its limits first, alike on every replica.
-    func limits(of declared: [DeclaredLimit], route: String, now: Nanoseconds) -> [AppliedLimit] {
-        limits.withLock { $0.apply(global, route: nil, now: now) + $0.apply(declared, route: route, now: now) }
+    /// The snapshot of this draft is published: what is counted and shown is its limits and pools from now on, and pools
+    /// that stay have its bounds.
+    func commit(_ draft: FlowDraft, now: Nanoseconds = LoopClock.monotonic.now) {
+        let pools = draft.pools
+        let former = present.withLock { present in
+            let former = present.pools
+            let names = Set(pools.map(\.name))
+            // One that is gone is shown as long as there is something of it, and is the same again if it comes back.
+            let leaving = former.filter { !names.contains($0.name) && $0.isBusy }.map { pool in
+                var pool = pool
+                pool.isFormer = true
+                return pool
+            }
+            present.pools = pools + leaving
+            present.limits = draft.madeLimits
+            present.stored = draft.madeLimits.stored
+            present.divisor = draft.divisor
+            return former
+        }
+        let bounds = Dictionary(former.map { ($0.name, $0) }) { first, _ in first }
+        for pool in pools {
+            guard let before = bounds[pool.name] else { continue }
+            if before.queueMax != pool.queueMax { pool.pool.setQueueLimit(pool.queueMax) }
+            if before.limit != pool.limit { setLimit(pool.limit, of: pool.pool, now: now) }
+        }
+    }
+
+    /// Changes how many may run in a pool, and tells those that may now.
+    func setLimit(_ limit: Int, of pool: AdmissionPool, now: Nanoseconds) {
+        var granted = pool.setLimit(limit, now: now)
+        while let ticket = granted.popFirst() { ServerLoop.tell(ticket) }
     }
 
     /// What the store counts, once all routes have met their limits.
-    var storeLimits: [StoreLimit] { limits.withLock { $0.stored } }
+    var storeLimits: [StoreLimit] { present.withLock { $0.stored } }
 
-    /// Takes how many replicas a provider sees now; see `divideAnew`.
+    /// Takes how many replicas a provider sees now; see `isToBeDivided`.
     func observeReplicas(_ count: Int, now: Nanoseconds) {
-        limits.withLock { $0.observeReplicas(count, now: now) }
+        replicas.withLock { $0.observe(count, at: now) }
     }
 
-    /// Divides the limits of the cluster by the replicas that count now; true if routes are to be compiled anew with
-    /// what has come of it.
-    func divideAnew(now: Nanoseconds) -> Bool { limits.withLock { $0.divideAnew(now: now) } }
+    /// Whether the limits of the cluster are divided by another number of replicas than counts now: then a snapshot is to
+    /// be published with what comes of it.
+    func isToBeDivided(now: Nanoseconds) -> Bool {
+        guard settings.rateLimiting.scope == .cluster else { return false }
+        let count = replicas.withLock { $0.count(at: now) }
+        return present.withLock { $0.divisor } != count
+    }
 
-    var pools: [NamedPool] { madePools.withLock { $0.map(\.pool) } }
+    // MARK: What is seen of it
 
-    var limiters: [Limiter] { limits.withLock { $0.limiters } }
+    /// Those of the present routes, and those in which something is left.
+    var pools: [NamedPool] { present.withLock { $0.pools.filter { !$0.isFormer || $0.isBusy } } }
+
+    var limiters: [Limiter] { present.withLock { $0.limits.limiters } }
 
     /// Whether the pod is near its memory limit: what each request asks.
     var isShortOfMemory: Bool { memory.load(ordering: .relaxed) != 0 }
@@ -177,5 +198,27 @@ final class FlowControl: Sendable {
     var utilization: Double {
         get { Double(bitPattern: utilizationBits.load(ordering: .relaxed)) }
         set { utilizationBits.store(newValue.bitPattern, ordering: .relaxed) }
+    }
+}
+
+/// What the settings say of the pod's own pool.
+private struct PodBounds {
+    /// How many may run, at first where the limit moves.
+    let limit: Int
+    let queueMax: Int
+
+    init(_ admission: Settings.Admission, cpus: Int) {
+        switch admission.concurrency {
+        case .perCPU(let count): limit = count * cpus
+        case .exactly(let count): limit = count
+        // It doubles from there within seconds, and nobody has to wait for it to fall.
+        case .automatic: limit = cpus
+        }
+        switch admission.concurrency {
+        // The limit moves; the queue is bounded by what it may become on an ordinary machine.
+        case .automatic: queueMax = admission.queueMax.resolved(automatic: 4 * 256 * cpus)
+        case .perCPU, .exactly:
+            queueMax = admission.queueMax.resolved(automatic: min(4 * limit, Settings.Admission.countMax))
+        }
     }
 }

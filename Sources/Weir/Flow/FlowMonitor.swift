@@ -70,7 +70,7 @@ final class FlowMonitor: Sendable {
         {
             let now = LoopClock.monotonic.now
             looks.look(now: now)
-            if flow.divideAnew(now: now) { republish() }
+            if flow.isToBeDivided(now: now) { republish() }
         }
         stop.change { stop in
             stop.hasEnded = true
@@ -88,6 +88,8 @@ struct FlowLooks {
     private var pressure: MemoryPressure
     private let memoryUsage: @Sendable () -> MemoryUsage
     private var memoryAt: Nanoseconds = 0
+    /// The pools of the last look, in its order.
+    private var seenPools: [AdmissionPool] = []
     /// For each loop, for how long it has had something to do.
     private var busy: [UInt64]
 
@@ -118,15 +120,17 @@ struct FlowLooks {
 
     mutating func look(now: Nanoseconds) {
         if let limit = concurrency?.update(now: now) {
-            var granted = flow.pod.setLimit(limit, now: now)
-            while let ticket = granted.popFirst() { ServerLoop.tell(ticket) }
+            flow.setLimit(limit, of: flow.pod, now: now)
         }
         for (index, loop) in server.loops.enumerated() {
             // A loop whose thread has ended stays where it was.
             if let schedule = ThreadSchedule.read(thread: loop.threadID) { busy[index] = schedule.busy }
         }
-        // A pool that a later snapshot brings is behind those that were there.
         let pools = flow.pools.map(\.pool)
+        if !pools.elementsEqual(seenPools, by: ===) {
+            utilization.rearrange(pools.map { pool in seenPools.firstIndex { $0 === pool } })
+            seenPools = pools
+        }
         let counters = pools.map { pool in
             UtilizationCounters(
                 arrivals: pool.traffic.arrivals,

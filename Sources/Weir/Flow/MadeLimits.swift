@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The limits of a server that its routes have asked for, and by how many replicas those of the cluster are divided.
-// A value, under the mutex of `FlowControl`.
+// The limits that a server's routes have, each with a number that stays its own across reloads. Values, under the mutex
+// of `FlowControl`.
 
 import WeirEventLoop
 import WeirFlow
@@ -14,85 +14,109 @@ struct AppliedLimit {
     let limiter: Limiter
 }
 
-/// Each limit is made when its first route is met.
+/// The limits of the present routes.
 struct MadeLimits {
-    private struct Made {
-        let declared: DeclaredLimit
-        var limiter: Limiter
+    struct Made {
+        /// What it is called in the store, and what a reload knows it by: its name, and the first route that has it.
+        let identity: String
+        let tableBytes: Int
+        let applied: AppliedLimit
     }
 
+    /// By number; nil where a limit is gone. Its number is free from the next reload on, so that what is still under way
+    /// for it is never counted for another.
+    fileprivate(set) var all: [Made?] = []
+    /// By number, as the store counts them; empty where none does. One that is gone stands there until its number is
+    /// another's.
+    fileprivate(set) var stored: [StoreLimit] = []
+
+    var limiters: [Limiter] { all.compactMap { $0?.applied.limiter } }
+}
+
+/// Makes the limits of new routes out of those that there are. Nothing of these changes: what was counted is copied.
+struct LimitsDraft {
     private let settings: Settings.RateLimiting
-    private var all: [Made] = []
-    /// All of them as the store counts them; empty where none does.
-    private(set) var stored: [StoreLimit] = []
-    private var replicas: ReplicaCount
-    /// By how many the shares are divided.
-    private var divisor: Int
+    /// By how many replicas the shares are divided.
+    private let divisor: Int
+    private let former: MadeLimits
+    private let formerNumbers: [String: Int]
+    private var identities: Set<String> = []
+    /// What was met so far; the declarations are kept, so that none has the address of another.
+    private var known: [ObjectIdentifier: (declared: DeclaredLimit, applied: AppliedLimit)] = [:]
+    private var firstFree = 0
+    private(set) var made = MadeLimits()
 
-    init(_ settings: Settings.RateLimiting) {
+    init(_ settings: Settings.RateLimiting, divisor: Int, succeeding former: MadeLimits) {
         self.settings = settings
-        replicas = ReplicaCount(settings.replicas)
-        divisor = settings.replicas
+        self.divisor = divisor
+        self.former = former
+        var numbers: [String: Int] = [:]
+        for case (let number, let limit?) in former.all.enumerated() { numbers[limit.identity] = number }
+        formerNumbers = numbers
+        made.stored = former.stored
     }
 
-    var limiters: [Limiter] { all.map(\.limiter) }
-
-    /// The limits of a route, in order.
+    /// The limits of a route, in order; each is made when its first route is met.
     ///
     /// - Parameter route: names the route that the limits are for, alike on every replica; nil for those of all routes.
     mutating func apply(_ declared: [DeclaredLimit], route: String?, now: Nanoseconds) -> [AppliedLimit] {
         declared.map { declared in
-            let number = all.firstIndex { $0.declared === declared } ?? make(declared, route, now: now)
-            return AppliedLimit(declared: declared.limit.limit, number: number, limiter: all[number].limiter)
+            if let known = known[ObjectIdentifier(declared)] { return known.applied }
+            let applied = make(declared.limit.limit, route, now: now)
+            known[ObjectIdentifier(declared)] = (declared, applied)
+            return applied
         }
     }
 
-    private mutating func make(_ declared: DeclaredLimit, _ route: String?, now: Nanoseconds) -> Int {
-        let limit = declared.limit.limit
-        if settings.usesStore {
-            let name = freeName([limit.name, route].compactMap(\.self).joined(separator: " "))
-            guard let storeLimit = StoreLimit(limit, name: name) else {
-                preconditionFailure("a limit that the settings' check would have refused")
-            }
-            stored.append(storeLimit)
-        }
-        let limiter = Limiter(share(of: limit), tableBytes: settings.tableBytes, now: now)
-        all.append(Made(declared: declared, limiter: limiter))
-        return all.count - 1
+    private mutating func make(_ limit: WeirFlow.RateLimit, _ route: String?, now: Nanoseconds) -> AppliedLimit {
+        let identity = freeIdentity([limit.name, route].compactMap(\.self).joined(separator: " "))
+        let number = formerNumbers[identity] ?? freeNumber()
+        while made.all.count <= number { made.all.append(nil) }
+        let former = number < former.all.count ? former.all[number] : nil
+        let applied = AppliedLimit(declared: limit, number: number, limiter: limiter(share(of: limit), former, now: now))
+        made.all[number] = MadeLimits.Made(identity: identity, tableBytes: settings.tableBytes, applied: applied)
+        if settings.usesStore { store(limit, identity, at: number) }
+        return applied
     }
 
-    /// The name, with a number where there is such a limit already.
-    private func freeName(_ name: String) -> String {
-        var free = name
-        var count = 1
-        while stored.contains(where: { $0.name == free }) {
-            count += 1
-            free = "\(name) \(count)"
+    /// The former limiter where nothing is another, else a new one with what was used up under the former.
+    private func limiter(_ share: WeirFlow.RateLimit, _ former: MadeLimits.Made?, now: Nanoseconds) -> Limiter {
+        if let former, former.applied.limiter.limit == share, former.tableBytes == settings.tableBytes {
+            return former.applied.limiter
         }
-        return free
+        let limiter = Limiter(share, tableBytes: settings.tableBytes, now: now)
+        if let former { limiter.adopt(from: former.applied.limiter, now: now) }
+        return limiter
     }
 
     private func share(of limit: WeirFlow.RateLimit) -> WeirFlow.RateLimit {
         settings.scope == .cluster ? limit.divided(by: UInt64(divisor)) : limit
     }
 
-    // MARK: Replicas
-
-    /// Takes what a provider sees now.
-    mutating func observeReplicas(_ count: Int, now: Nanoseconds) {
-        replicas.observe(count, at: now)
+    private mutating func store(_ limit: WeirFlow.RateLimit, _ identity: String, at number: Int) {
+        guard let storeLimit = StoreLimit(limit, name: identity) else {
+            preconditionFailure("a limit that the settings' check would have refused")
+        }
+        // Numbers that are skipped are those of limits that stand there still.
+        while made.stored.count <= number { made.stored.append(storeLimit) }
+        made.stored[number] = storeLimit
     }
 
-    /// Divides by the number of replicas that counts now; false if that is the same as before. What was used up stays so.
-    mutating func divideAnew(now: Nanoseconds) -> Bool {
-        let count = replicas.count(at: now)
-        guard settings.scope == .cluster, count != divisor else { return false }
-        divisor = count
-        for index in all.indices {
-            let next = Limiter(share(of: all[index].declared.limit.limit), tableBytes: settings.tableBytes, now: now)
-            next.adopt(from: all[index].limiter, now: now)
-            all[index].limiter = next
+    /// The name, with a number where there is such a limit already.
+    private mutating func freeIdentity(_ name: String) -> String {
+        var free = name
+        var count = 1
+        while !identities.insert(free).inserted {
+            count += 1
+            free = "\(name) \(count)"
         }
-        return true
+        return free
+    }
+
+    /// The least number that no limit has or had before this reload.
+    private mutating func freeNumber() -> Int {
+        while firstFree < former.all.count, former.all[firstFree] != nil { firstFree += 1 }
+        defer { firstFree += 1 }
+        return firstFree
     }
 }

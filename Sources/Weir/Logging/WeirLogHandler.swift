@@ -9,8 +9,14 @@ package import Logging
 package struct WeirLogHandler: LogHandler {
     package var metadata: Logger.Metadata = [:]
     package var metadataProvider: Logger.MetadataProvider?
-    package var logLevel: Logger.Level
+    package var logLevel: Logger.Level {
+        get { ownLevel ?? threshold.level }
+        set { ownLevel = newValue }
+    }
 
+    /// What whoever holds this logger has set for it alone.
+    private var ownLevel: Logger.Level?
+    private let threshold: LogThreshold
     private let label: String
     private let output: LogOutput
     private let now: @Sendable () -> LogTimestamp
@@ -28,17 +34,17 @@ package struct WeirLogHandler: LogHandler {
         writer: LogWriter,
         now: @escaping @Sendable () -> LogTimestamp = LogTimestamp.now
     ) {
-        self.init(label: label, level: level, output: .lines(writer, format), now: now)
+        self.init(label: label, threshold: LogThreshold(level), output: .lines(writer, format), now: now)
     }
 
     init(
         label: String,
-        level: Logger.Level,
+        threshold: LogThreshold,
         output: LogOutput,
         now: @escaping @Sendable () -> LogTimestamp = LogTimestamp.now
     ) {
         self.label = label
-        self.logLevel = level
+        self.threshold = threshold
         self.output = output
         self.now = now
     }

@@ -18,6 +18,9 @@ package struct Setting: Sendable {
     /// Where its effect is seen in `/metrics`: the metric in backquotes, or a dash.
     package let seenIn: String
 
+    /// Whether a reload brings a new value into force; otherwise it waits for a restart.
+    package let isReloaded: Bool
+
     /// Whether the value is a list with commas, which may be a list in the file.
     let isList: Bool
 
@@ -48,6 +51,7 @@ package struct Setting: Sendable {
         _ form: ValueForm<Value>,
         _ summary: String,
         seenIn: String = "–",
+        isReloaded: Bool = false,
         isSecret: Bool = false
     ) {
         self.name = name
@@ -55,6 +59,7 @@ package struct Setting: Sendable {
         self.range = form.range
         self.summary = summary
         self.seenIn = seenIn
+        self.isReloaded = isReloaded
         self.isList = form.isList
         self.schema = form.schema
         self.isSecret = isSecret

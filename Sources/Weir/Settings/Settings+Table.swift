@@ -40,62 +40,71 @@ extension Settings {
             \.upstream.endpoints,
             .endpoints,
             "Where requests are passed on to, in turn: `http://10.0.0.1:8080;weight=3`, `unix:/run/orders.sock`",
-            seenIn: "`weir_upstream_requests_total`"
+            seenIn: "`weir_upstream_requests_total`",
+            isReloaded: true
         ),
         Setting(
             "WEIR_UPSTREAM_CONNECTIONS",
             \.upstream.connectionsMax,
             .number(1...1_000_000),
             "The most connections to one endpoint; requests beyond wait for one",
-            seenIn: "`weir_upstream_connections`"
+            seenIn: "`weir_upstream_connections`",
+            isReloaded: true
         ),
         Setting(
             "WEIR_UPSTREAM_WAITING",
             \.upstream.waitingMax,
             .number(0...1_000_000),
             "The most requests of one loop that wait for a connection; one more is answered 503",
-            seenIn: #"`weir_rejected_total{reason="no_endpoint"}`"#
+            seenIn: #"`weir_rejected_total{reason="no_endpoint"}`"#,
+            isReloaded: true
         ),
         Setting(
             "WEIR_UPSTREAM_CONNECT_TIMEOUT",
             \.upstream.connectTimeout,
             .duration(.milliseconds(10) ... .seconds(60)),
             "How long making a connection may take; then the next endpoint is tried",
-            seenIn: #"`weir_upstream_failures_total{reason="connect_timeout"}`"#
+            seenIn: #"`weir_upstream_failures_total{reason="connect_timeout"}`"#,
+            isReloaded: true
         ),
         Setting(
             "WEIR_UPSTREAM_IDLE_TIMEOUT",
             \.upstream.idleTimeout,
             .duration(phaseRange),
             "How long an unused connection to an endpoint is kept",
-            seenIn: "`weir_upstream_connections`"
+            seenIn: "`weir_upstream_connections`",
+            isReloaded: true
         ),
         Setting(
             "WEIR_UPSTREAM_TRANSFER_TIMEOUT",
             \.upstream.transferTimeout,
             .duration(phaseRange),
             "How long an endpoint may neither send nor take anything in the middle of a body",
-            seenIn: #"`weir_upstream_failures_total{reason="timeout"}`"#
+            seenIn: #"`weir_upstream_failures_total{reason="timeout"}`"#,
+            isReloaded: true
         ),
         Setting(
             "WEIR_UPSTREAM_HEADER_BYTES",
             \.upstream.headerBytes,
             .size(1 << 10...256 << 10),
             "The most bytes of header fields in a response of an endpoint; more is answered 502",
-            seenIn: #"`weir_upstream_failures_total{reason="malformed"}`"#
+            seenIn: #"`weir_upstream_failures_total{reason="malformed"}`"#,
+            isReloaded: true
         ),
         Setting(
             "WEIR_UPSTREAM_HEADER_FIELDS",
             \.upstream.headerFields,
             .number(8...1000),
             "The most header fields in a response of an endpoint; more is answered 502",
-            seenIn: #"`weir_upstream_failures_total{reason="malformed"}`"#
+            seenIn: #"`weir_upstream_failures_total{reason="malformed"}`"#,
+            isReloaded: true
         ),
         Setting(
             "WEIR_UPSTREAM_PROXY_PROTOCOL",
             \.upstream.proxyProtocol,
             .choice,
-            "The PROXY protocol's version that begins each connection to an endpoint, which then serves one request"
+            "The PROXY protocol's version that begins each connection to an endpoint, which then serves one request",
+            isReloaded: true
         ),
         Setting(
             "WEIR_UPSTREAM_BALANCE",
@@ -156,20 +165,23 @@ extension Settings {
             \.rateLimiting.limits,
             .rateLimits,
             "How many requests are let through in a time: `100/s;burst=20;by=client`; more are answered 429",
-            seenIn: #"`weir_rejected_total{reason="rate_limited"}`"#
+            seenIn: #"`weir_rejected_total{reason="rate_limited"}`"#,
+            isReloaded: true
         ),
         Setting(
             "WEIR_RATE_LIMIT_TABLE",
             \.rateLimiting.tableBytes,
             .size(4 << 10...1 << 30),
             "The memory of each limit that has a key: 16 bytes for each key that is limited at a time",
-            seenIn: "`weir_rate_limit_keys`, `weir_rate_limit_evictions_total`"
+            seenIn: "`weir_rate_limit_keys`, `weir_rate_limit_evictions_total`",
+            isReloaded: true
         ),
         Setting(
             "WEIR_RATE_LIMIT_FIELDS",
             \.rateLimiting.writesFields,
             .flag,
-            "Whether answers that are not refusals have `RateLimit` and `RateLimit-Policy` too"
+            "Whether answers that are not refusals have `RateLimit` and `RateLimit-Policy` too",
+            isReloaded: true
         ),
         Setting(
             "WEIR_RATE_LIMIT_SCOPE",
@@ -181,7 +193,8 @@ extension Settings {
             "WEIR_REPLICAS",
             \.rateLimiting.replicas,
             .number(1...100_000),
-            "How many replicas share a limit of the cluster"
+            "How many replicas share a limit of the cluster",
+            isReloaded: true
         ),
         Setting(
             "WEIR_REDIS",
@@ -205,14 +218,16 @@ extension Settings {
             \.admission.concurrency,
             .concurrency(1...Admission.countMax),
             "How many requests run at once; `256/cpu` is for each CPU of the budget, `auto` finds it from the latency",
-            seenIn: "`weir_concurrency_limit`, `weir_requests_executing`"
+            seenIn: "`weir_concurrency_limit`, `weir_requests_executing`",
+            isReloaded: true
         ),
         Setting(
             "WEIR_QUEUE",
             \.admission.queueMax,
             .count(0...Admission.countMax),
             "How many requests wait to run; one more is answered 503. `auto` is 4 for each that may run, at most 1000000",
-            seenIn: "`weir_queue_limit`, `weir_requests_queued`"
+            seenIn: "`weir_queue_limit`, `weir_requests_queued`",
+            isReloaded: true
         ),
         Setting(
             "WEIR_PRIORITY_HEADER",
@@ -322,7 +337,8 @@ extension Settings {
             \.deadline,
             .duration(.milliseconds(1) ... .seconds(3600)),
             "Within what time a response's head must be there, from the end of a body that took longer; else 504",
-            seenIn: #"`weir_rejected_total{reason="deadline_exceeded"}`"#
+            seenIn: #"`weir_rejected_total{reason="deadline_exceeded"}`"#,
+            isReloaded: true
         ),
         Setting(
             "WEIR_DEADLINE_HEADER",
@@ -371,7 +387,8 @@ extension Settings {
             \.limits.bodyBytes,
             .size(0...1 << 30),
             "The largest request body that is collected in memory; larger is answered 413",
-            seenIn: #"`weir_parse_faults_total{status="413"}`"#
+            seenIn: #"`weir_parse_faults_total{status="413"}`"#,
+            isReloaded: true
         ),
         Setting(
             "WEIR_BODY_WINDOW",
@@ -471,7 +488,7 @@ extension Settings {
     ]
 
     private static let logRows = [
-        Setting("WEIR_LOG_LEVEL", \.logLevel, .choice, "The least level that is logged"),
+        Setting("WEIR_LOG_LEVEL", \.logLevel, .choice, "The least level that is logged", isReloaded: true),
         Setting(
             "WEIR_LOG_FORMAT",
             \.logFormat,

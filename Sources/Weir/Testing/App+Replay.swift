@@ -14,7 +14,9 @@ extension App {
         settings.limits.requestsPerConnection = .max
         let hold = hold()
         let flow = FlowControl(settings, cpus: 1, loops: 1, now: 0)
-        let snapshot = try hold.snapshot(of: hold.routes(configuration), settings, upstreams: [], flow: flow)
+        let draft = flow.draft(settings, now: 0)
+        let snapshot = try hold.snapshot(of: hold.routes(configuration), settings, upstreams: [], flow: draft)
+        flow.commit(draft, now: 0)
         var sentByteCount = 0
         let poller = ReplayPoller(script: script, rounds: rounds) { sentByteCount += $0.count }
         // Its thread does not run, so that the loop's part alone is counted; with a ring that holds all, as the path of

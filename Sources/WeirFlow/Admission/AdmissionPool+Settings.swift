@@ -39,6 +39,12 @@ extension AdmissionPool {
     /// How many run, without a look at the rest.
     package var executingCount: Int { load().executing }
 
+    /// How many run and how many wait, at one instant.
+    package var occupancy: (executing: Int, queued: Int) {
+        let word = load()
+        return (word.executing, word.queued)
+    }
+
     /// How many may run, without a look at the rest.
     package var limit: Int { load().limit }
 

@@ -14,8 +14,13 @@ package struct PodUtilization {
         self.window = window
     }
 
-    /// Takes in the counters of all pools as they stand, always in one order, those that are new at the end. Answers the
-    /// offered load of each, and the utilization of the pod.
+    /// The pools are others from now on: for each says which it was in the order of the last time, nil for a new one.
+    package mutating func rearrange(_ former: [Int?]) {
+        windows = former.map { $0.map { windows[$0] } ?? UtilizationWindow(window: window) }
+    }
+
+    /// Takes in the counters of all pools as they stand, in the order of the last time, those that are new at the
+    /// end. Answers the offered load of each, and the utilization of the pod.
     package mutating func update(
         pools: [UtilizationCounters],
         busyNanoseconds: [UInt64],

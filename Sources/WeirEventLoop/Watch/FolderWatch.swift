@@ -2,20 +2,19 @@
 // Says when something in a folder may have changed, by inotify. Confined to its loop's thread.
 
 import Glibc
-import WeirEventLoop
 
 /// Calls `changed` when a file in the folder was written to its end, or something was moved into it: an editor's new file,
 /// or the `..data` link of a mounted ConfigMap. Not when a file is merely made or truncated: its text is not there yet.
 ///
 /// It may miss things (a link into another folder, a folder that is made anew, a kernel without instances left), so its
 /// owner also looks by itself from time to time, and calls `renew` then.
-final class FolderWatch {
+package final class FolderWatch {
     private let path: String
     private let loop: EventLoop
     private let changed: () -> Void
     private var queue: DescriptorWatch?
 
-    init(_ path: String, on loop: EventLoop, changed: @escaping () -> Void) {
+    package init(_ path: String, on loop: EventLoop, changed: @escaping () -> Void) {
         self.path = path
         self.loop = loop
         self.changed = changed
@@ -26,14 +25,14 @@ final class FolderWatch {
     }
 
     /// Watches the folder that is there now, under this path.
-    func renew() {
+    package func renew() {
         if queue == nil { open() }
         guard let queue else { return }
         // The folder that is watched already gets no second watch.
         _ = inotify_add_watch(queue.descriptor, path, UInt32(IN_CLOSE_WRITE) | UInt32(IN_MOVED_TO) | UInt32(IN_ONLYDIR))
     }
 
-    func stop() {
+    package func stop() {
         guard let queue else { return }
         loop.unwatch(queue)
         _ = close(queue.descriptor)
@@ -50,6 +49,12 @@ final class FolderWatch {
         } catch {
             _ = close(descriptor)
         }
+    }
+
+    /// The folder that the file at this path is in.
+    package static func folder(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
     /// Which of the events came does not matter: the file is looked at once for all of them.

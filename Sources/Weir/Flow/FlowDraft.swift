@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// The limits and pools of routes that are being compiled. Made and used on the one thread that compiles; nothing that
+// runs is another before `FlowControl.commit`.
+
+import WeirEventLoop
+import WeirFlow
+
+/// A pool, what its metrics are called, and what was declared of it.
+struct NamedPool: Sendable {
+    let name: String
+    let pool: AdmissionPool
+    let limit: Int
+    let queueMax: Int
+    /// Whether no route of the present snapshot has it: it goes when its last request does.
+    var isFormer = false
+
+    /// Whether requests of it run or wait.
+    var isBusy: Bool {
+        let word = pool.occupancy
+        return word.executing > 0 || word.queued > 0
+    }
+}
+
+/// What routes have of a server's limits and pools. One that was there before by the same name is the same, with what
+/// it has counted and who waits in it.
+final class FlowDraft {
+    let settings: Settings
+    let keyHash: KeyHash
+    private let cpus: Int
+    private let loopCount: Int
+    private let former: [String: NamedPool]
+    private let global: [DeclaredLimit]
+    private var limits: LimitsDraft
+    /// The pod's first.
+    private(set) var pools: [NamedPool]
+    private var names: Set<String>
+    /// As `LimitsDraft.known`.
+    private var known: [ObjectIdentifier: (declared: DeclaredPool, pool: AdmissionPool)] = [:]
+    /// By how many replicas the limits of the cluster are divided.
+    let divisor: Int
+
+    init(
+        _ settings: Settings,
+        keyHash: KeyHash,
+        cpus: Int,
+        loopCount: Int,
+        pod: NamedPool,
+        former: [NamedPool],
+        limits: MadeLimits,
+        divisor: Int
+    ) {
+        self.settings = settings
+        self.keyHash = keyHash
+        self.cpus = cpus
+        self.loopCount = loopCount
+        self.divisor = divisor
+        self.former = Dictionary(former.map { ($0.name, $0) }) { first, _ in first }
+        global = settings.rateLimiting.limits.map { DeclaredLimit($0) }
+        self.limits = LimitsDraft(settings.rateLimiting, divisor: divisor, succeeding: limits)
+        pools = [pod]
+        names = [pod.name]
+    }
+
+    /// What the limits have become.
+    var madeLimits: MadeLimits { limits.made }
+
+    /// The limits of a route: the server's, then its own.
+    ///
+    /// - Parameter route: names the route that meets its limits first, alike on every replica.
+    func limits(of declared: [DeclaredLimit], route: String, now: Nanoseconds) -> [AppliedLimit] {
+        limits.apply(global, route: nil, now: now) + limits.apply(declared, route: route, now: now)
+    }
+
+    /// The pool of a route: the declared one, by its own name or that of the route that is met first, or the pod's.
+    func pool(of declared: DeclaredPool?, pattern: String, now: Nanoseconds) -> AdmissionPool {
+        guard let declared else { return pools[0].pool }
+        if let known = known[ObjectIdentifier(declared)] { return known.pool }
+        let name = freeName(declared.name ?? pattern)
+        let (limit, queueMax) = (declared.limit(cpus: cpus), declared.queueMax(cpus: cpus))
+        let pool =
+            former[name]?.pool
+            ?? AdmissionPool(
+                limit: limit,
+                queueLimit: queueMax,
+                peakWindow: settings.admission.peakWindow.nanosecondsClamped,
+                loopCount: loopCount,
+                now: now
+            )
+        pools.append(NamedPool(name: name, pool: pool, limit: limit, queueMax: queueMax))
+        known[ObjectIdentifier(declared)] = (declared, pool)
+        return pool
+    }
+
+    /// The name, with a number where routes of one pattern have pools of their own: two samples are never one series.
+    private func freeName(_ name: String) -> String {
+        var free = name
+        var count = 1
+        while !names.insert(free).inserted {
+            count += 1
+            free = "\(name) \(count)"
+        }
+        return free
+    }
+}

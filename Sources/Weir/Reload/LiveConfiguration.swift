@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an engine runs with: its settings, routes, upstreams, limits and pools. Any thread may have it changed; one at a time
+// does, under the mutex.
+
+import Synchronization
+import WeirEventLoop
+import WeirUpstream
+
+/// Makes snapshots and publishes them. A change is compiled whole before anything that runs is another.
+final class LiveConfiguration: Sendable {
+    /// What is in force.
+    struct Present: Sendable {
+        /// Nil for an app that was declared by code alone.
+        var configuration: GatewayConfiguration?
+        var settings: Settings
+        fileprivate var routes: DeclaredRoutes
+        fileprivate(set) var upstreams: [Upstream]
+    }
+
+    private let hold: App.Hold
+    private let flow: FlowControl
+    private let directory: UpstreamDirectory
+    private let names: IndexedNames
+    private let state: Mutex<Present>
+
+    private init(
+        _ hold: App.Hold,
+        _ flow: FlowControl,
+        _ directory: UpstreamDirectory,
+        _ names: IndexedNames,
+        _ present: Present
+    ) {
+        self.hold = hold
+        self.flow = flow
+        self.directory = directory
+        self.names = names
+        state = Mutex(present)
+    }
+
+    /// Compiles the first snapshot, for a server that is to be made.
+    static func start(
+        _ hold: App.Hold,
+        _ configuration: GatewayConfiguration?,
+        _ settings: Settings,
+        _ flow: FlowControl
+    ) throws(AppError) -> (LiveConfiguration, Snapshot) {
+        let directory = UpstreamDirectory()
+        let routes = hold.routes(configuration)
+        let plans = try routes.upstreamPlans(settings)
+        let upstreams = directory.upstreams(plans)
+        let draft = flow.draft(settings)
+        let snapshot = try hold.snapshot(of: routes, settings, upstreams: upstreams, flow: draft)
+        flow.commit(draft)
+        directory.publish(plans, upstreams)
+        let present = Present(configuration: configuration, settings: settings, routes: routes, upstreams: upstreams)
+        return (LiveConfiguration(hold, flow, directory, snapshot.names, present), snapshot)
+    }
+
+    /// What is in force now.
+    var present: Present { state.withLock { $0 } }
+
+    /// Takes `configuration` over: nothing of it where something of it cannot be used, all of it but what waits for a
+    /// restart otherwise.
+    ///
+    /// - Returns: the version of the snapshot, and what is another.
+    func replace(
+        by configuration: GatewayConfiguration,
+        on server: HTTPServer
+    ) throws(AppError) -> (version: UInt64, changes: ReloadChanges) {
+        try state.withLock { present throws(AppError) in
+            let settings = configuration.settings.inForce(behind: present.settings)
+            do throws(SettingsError) {
+                try settings.validate()
+            } catch {
+                throw .settings(error)
+            }
+            let routes = hold.routes(configuration)
+            let plans = Self.admitted(try routes.upstreamPlans(settings), behind: present.upstreams)
+            let upstreams = directory.upstreams(plans)
+            let version = try publish(routes, settings, upstreams, on: server)
+            directory.publish(plans, upstreams)
+            if settings.rateLimiting.replicas != present.settings.rateLimiting.replicas {
+                flow.observeReplicas(settings.rateLimiting.replicas, now: LoopClock.monotonic.now)
+            }
+            let changes = ReloadChanges(from: present, to: configuration)
+            present = Present(configuration: configuration, settings: settings, routes: routes, upstreams: upstreams)
+            return (version, changes)
+        }
+    }
+
+    /// Compiles what is in force anew, because limits are divided by another number of replicas.
+    func publishAnew(on server: HTTPServer) {
+        state.withLock { present in
+            // It has been compiled before, and nothing but its limits is another.
+            _ = try? publish(present.routes, present.settings, present.upstreams, on: server)
+        }
+    }
+
+    private func publish(
+        _ routes: DeclaredRoutes,
+        _ settings: Settings,
+        _ upstreams: [Upstream],
+        on server: HTTPServer
+    ) throws(AppError) -> UInt64 {
+        let draft = flow.draft(settings)
+        var published: UInt64 = 0
+        try server.republish { version throws(AppError) in
+            let snapshot = try hold.snapshot(
+                of: routes,
+                settings,
+                version: version,
+                upstreams: upstreams,
+                names: names,
+                flow: draft
+            )
+            flow.announce(draft)
+            published = version
+            return snapshot
+        }
+        flow.commit(draft)
+        return published
+    }
+
+    /// A service that is ready stays so: what a reload adds or moves has not answered yet, and what is wrong with it is
+    /// wrong on every replica.
+    private static func admitted(_ plans: [UpstreamPlan], behind former: [Upstream]) -> [UpstreamPlan] {
+        let awaited = former.filter(\.policy.gatesReadiness)
+        guard awaited.isEmpty || awaited.contains(where: \.hasAnswered) else { return plans }
+        return plans.map { plan in
+            var plan = plan
+            plan.policy.gatesReadiness = false
+            return plan
+        }
+    }
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// POST /reload: reads the configuration anew, and answers what came of it.
+
+import WeirEventLoop
+
+/// A reload as a page.
+struct ReloadPage {
+    let reloader: Reloader
+    let access: AdminAccess
+
+    /// - Throws: `HTTPError` for those who may not, and where the engine ends meanwhile.
+    func answer(_ request: Request) async throws -> Response {
+        guard
+            access.permits(request.exchange.peer.socketAddress, authorization: request.headers["authorization"])
+        else { throw HTTPError(.forbidden, "a reload is for loopback, and for requests with the admin token") }
+        guard let outcome = await reloader.reload() else { throw HTTPError(.serviceUnavailable, "the service ends") }
+        return outcome.response
+    }
+}
