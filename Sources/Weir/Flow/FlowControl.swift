@@ -183,6 +183,9 @@ final class FlowControl: Sendable {
     /// Those of the present routes, and those in which something is left.
     var pools: [NamedPool] { present.withLock { $0.pools.filter { !$0.isFormer || $0.isBusy } } }
 
+    /// One more than the highest number of a limit.
+    var limitNumberCount: Int { present.withLock { $0.limits.all.count } }
+
     var limiters: [Limiter] { present.withLock { $0.limits.limiters } }
 
     /// Whether the pod is near its memory limit: what each request asks.

@@ -73,7 +73,8 @@ struct LimitsDraft {
         let number = formerNumbers[identity] ?? freeNumber()
         while made.all.count <= number { made.all.append(nil) }
         let former = number < former.all.count ? former.all[number] : nil
-        let applied = AppliedLimit(declared: limit, number: number, limiter: limiter(share(of: limit), former, now: now))
+        let limiter = limiter(share(of: limit), former, now: now)
+        let applied = AppliedLimit(declared: limit, number: number, limiter: limiter)
         made.all[number] = MadeLimits.Made(identity: identity, tableBytes: settings.tableBytes, applied: applied)
         if settings.usesStore { store(limit, identity, at: number) }
         return applied

@@ -4,11 +4,11 @@
 
 import Glibc
 import Synchronization
-import WeirEventLoop
+package import WeirEventLoop
 import WeirMetrics
 
 /// Runs reloads. Those who ask while one runs share the next one, which sees what they have written.
-final class Reloader: Sendable {
+package final class Reloader: Sendable {
     private let loop: EventLoop
     private let reload: @Sendable () -> ReloadOutcome
     private let state = Mutex(State())
@@ -41,7 +41,7 @@ final class Reloader: Sendable {
     ///   - file: what is watched; nil for nothing.
     ///   - version: that of the file when it was read.
     ///   - reload: called on the loop's thread, where it may block.
-    init(
+    package init(
         watching file: String?,
         version: FileVersion?,
         reload: @escaping @Sendable () -> ReloadOutcome
@@ -53,7 +53,7 @@ final class Reloader: Sendable {
         watch.value = ConfigurationWatch(file, version: version, on: loop) { [weak self] in self?.trigger() }
     }
 
-    func start() throws(SystemCallError) {
+    package func start() throws(SystemCallError) {
         loop.submit { [watch] _ in watch.value?.start() }
         // Detached when the handle goes; `stop` waits for its end.
         _ = try SystemThread.start { [loop] in loop.run() }
@@ -61,7 +61,7 @@ final class Reloader: Sendable {
     }
 
     /// Ends the thread within `grace`; a read that hangs is left to itself. Those who wait for a reload get nil.
-    func stop(grace: Nanoseconds = 1_000_000_000) {
+    package func stop(grace: Nanoseconds = 1_000_000_000) {
         let (waiting, isStarted) = state.withLock { state in
             defer { state.waiting = [] }
             state.isStopped = true
@@ -78,12 +78,12 @@ final class Reloader: Sendable {
     }
 
     /// Asks for a reload.
-    func trigger() {
+    package func trigger() {
         if state.withLock({ $0.ask() }) { begin() }
     }
 
     /// Reloads, and answers what came of it; nil when the engine ends meanwhile.
-    func reload() async -> ReloadOutcome? {
+    package func reload() async -> ReloadOutcome? {
         await withCheckedContinuation { continuation in
             let (isStopped, isFirst) = state.withLock { state in
                 if !state.isStopped { state.waiting.append(continuation) }

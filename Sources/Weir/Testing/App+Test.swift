@@ -26,7 +26,7 @@ extension App {
         let engine = try AppEngine(self, settings: settings, listens: false, memoryUsage: memoryUsage)
         try engine.start()
         do {
-            let result = try await body(TestClient(server: engine.server))
+            let result = try await body(TestClient(server: engine.server, reload: engine.reload))
             engine.stop()
             return result
         } catch {

@@ -8,6 +8,7 @@ import WeirEventLoop
 /// Sends requests to an app under test; see ``App/test(_:)``.
 public struct TestClient: Sendable {
     let server: HTTPServer
+    let reload: ConfigurationReload
 
     /// Sends GET.
     public func get(_ target: String, headers: Headers = Headers()) async throws -> TestResponse {
