@@ -20,6 +20,7 @@ let package = Package(
     name: "weir",
     products: [
         .library(name: "Weir", targets: ["Weir"]),
+        .library(name: "WeirDNS", targets: ["WeirDNS"]),
         .library(name: "WeirRedis", targets: ["WeirRedis"]),
         .executable(name: "weir", targets: ["WeirGateway"]),
         .executable(name: "hello", targets: ["Hello"]),
@@ -80,7 +81,7 @@ let package = Package(
         .systemLibrary(name: "CCares", providers: [.apt(["libc-ares-dev"])]),
         .target(
             name: "WeirDNS",
-            dependencies: ["CCares", "WeirEventLoop", "WeirUpstream"],
+            dependencies: ["CCares", "Weir", "WeirEventLoop", "WeirUpstream"],
             swiftSettings: strictSettings
         ),
         // Only the gateway reads a file: a service that imports Weir does not need libyaml. Without pkgConfig, as above.
@@ -91,7 +92,9 @@ let package = Package(
         .executableTarget(
             name: "WeirGateway",
             dependencies: [
-                "Weir", "WeirDemo", "WeirDocument", "WeirEventLoop", "WeirRedis", "WeirSystemd", "WeirUpstream", "WeirYAML",
+                "Weir", "WeirDNS", "WeirDemo", "WeirDocument", "WeirEventLoop", "WeirRedis", "WeirSystemd",
+                "WeirUpstream",
+                "WeirYAML",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

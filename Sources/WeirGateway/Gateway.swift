@@ -3,6 +3,7 @@
 
 import Logging
 package import Weir
+import WeirDNS
 import WeirRedis
 
 /// Makes the gateway and runs it.
@@ -13,6 +14,7 @@ package enum Gateway {
     package static func app(_ configuration: GatewayConfiguration, from source: ConfigurationSource? = nil) -> App {
         let app = App(configuration)
         app.countLimits(in: .redis)
+        app.resolveNames(by: .dns)
         if let source { app.reload(from: source) }
         return app
     }

@@ -32,6 +32,8 @@ struct MetricsPage {
         let shared =
             server.shared.background.samples + EndpointSamples.all(of: snapshot.upstreams)
             + RegistrySamples.all(of: registry)
+            + HealthSamples.all(of: snapshot.upstreams)
+            + DiscoverySamples.all(of: snapshot.upstreams.compactMap { $0.report.source?.counts })
         text.write(samples: engineSamples + shared + (reloads?.samples ?? []) + Self.processSamples)
         return .bytes(text.bytes, contentType: PrometheusText.contentType)
     }

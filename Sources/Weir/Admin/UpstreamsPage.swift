@@ -12,6 +12,7 @@ package enum UpstreamsPage {
         append(upstreams, to: &json) { upstream, json in
             json.append("{\"name\":")
             json.append(string: upstream.name)
+            if let source = upstream.report.source { append(source, to: &json) }
             json.append(",\"endpoints\":")
             append(upstream.endpoints, to: &json, append)
             json.append("}")
@@ -20,11 +21,22 @@ package enum UpstreamsPage {
         return json.bytes
     }
 
+    /// Where its endpoints are found, and why they cannot be found now.
+    private static func append(_ source: UpstreamReport.Source, to json: inout JSONWriter) {
+        json.append(",\"source\":{\"url\":")
+        json.append(string: source.place)
+        json.append(",\"endpoints\":\(source.counts.endpointCount),\"problem\":")
+        if let problem = source.problem { json.append(string: problem) } else { json.append("null") }
+        json.append("}")
+    }
+
     private static func append(_ endpoint: Endpoint, to json: inout JSONWriter) {
         json.append("{\"url\":")
         json.append(string: endpoint.name)
         json.append(",\"weight\":\(endpoint.url.weight),\"addresses\":")
         append(endpoint.knownAddresses, to: &json) { $1.append(string: $0.description) }
+        json.append(",\"health\":\"\(endpoint.health.word)\",\"check\":")
+        json.append(string: endpoint.condition.checkOutput)
         json.append(",\"has_answered\":\(endpoint.hasAnswered)")
         json.append(",\"connections\":\(endpoint.connectionCount)")
         json.append(",\"connections_opened\":\(endpoint.openedCount)")

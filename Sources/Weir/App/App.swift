@@ -30,6 +30,8 @@ public final class App: Sendable, RouteCollection {
         var middleware: [any Middleware] = []
         /// Where the limits of the cluster are counted; nil for nowhere but here.
         var store: LimitStore?
+        /// Who looks the names of endpoints up; nil for the system's resolver.
+        var nameResolution: NameResolution?
         /// Where the configuration is read anew; nil for nowhere.
         var source: ConfigurationSource?
         /// How many engines run with what was declared.
@@ -110,6 +112,7 @@ public final class App: Sendable, RouteCollection {
             try settings.validate()
             try settings.checkConcurrency(cpus: CPUBudget.read().count)
             try settings.checkStore(declared.store)
+            try settings.checkNames(declared.nameResolution)
         } catch {
             throw .settings(error)
         }
@@ -149,6 +152,7 @@ public final class App: Sendable, RouteCollection {
         }
 
         var store: LimitStore? { declared.store }
+        var nameResolution: NameResolution? { declared.nameResolution }
 
         var source: ConfigurationSource? { declared.source }
 

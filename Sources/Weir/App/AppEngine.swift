@@ -22,7 +22,7 @@ final class AppEngine: Service {
     let reload: ConfigurationReload
     /// Nil for an app that nothing is read anew for.
     let reloader: Reloader?
-    private let resolver: NameResolver
+    private let control: ControlLoop
     private let stageChanged: @Sendable (LifecycleStage) -> Void
     private let log: LogOutput?
     private let accessLog: AccessLog?
@@ -51,6 +51,7 @@ final class AppEngine: Service {
             try settings.validate()
             try settings.checkConcurrency(cpus: cpus)
             try settings.checkStore(hold.store)
+            try settings.checkNames(hold.nameResolution)
         } catch {
             throw .settings(error)
         }
@@ -83,7 +84,8 @@ final class AppEngine: Service {
         let descriptors = DescriptorLimit.raiseSoftLimitToHard().soft
         let flow = FlowControl(settings, cpus: cpus, loops: loopCount)
         let (live, snapshot) = try LiveConfiguration.start(hold, app.configuration, settings, flow)
-        resolver = NameResolver(snapshot.upstreams)
+        control = try Self.control(settings, hold.nameResolution, logger)
+        control.follow(live.present.followed)
         health = EngineHealth(stuckNanoseconds: settings.loopStuck.nanosecondsClamped)
         do throws(SystemCallError) {
             server = try HTTPServer(
@@ -122,7 +124,7 @@ final class AppEngine: Service {
         let reload = ConfigurationReload(
             live,
             server: server,
-            resolver: resolver,
+            control: control,
             threshold: threshold,
             logger: logger
         )
@@ -192,6 +194,23 @@ final class AppEngine: Service {
         }
     }
 
+    private static func control(
+        _ settings: Settings,
+        _ resolution: NameResolution?,
+        _ logger: Logger
+    ) throws(AppError) -> ControlLoop {
+        var options = ControlOptions()
+        options.consulToken = settings.upstream.consulToken
+        do throws(SystemCallError) {
+            guard let open = resolution?.open else { return try ControlLoop(logger: logger, options: options) }
+            return try ControlLoop(logger: logger, options: options) { [servers = settings.upstream.dnsServers] loop in
+                open(servers, loop)
+            }
+        } catch {
+            throw AppError(error)
+        }
+    }
+
     private static func reloader(
         _ source: ConfigurationSource?,
         _ reload: ConfigurationReload,
@@ -245,7 +264,7 @@ final class AppEngine: Service {
     func start() throws(AppError) {
         do throws(SystemCallError) {
             try accessLog?.start()
-            try resolver.start()
+            try control.start()
             try server.start()
             try monitor.start()
             try admin?.start()
@@ -300,7 +319,7 @@ final class AppEngine: Service {
         reloader?.stop()
         server.shared.background.stop()
         _ = workers.stop(deadline: LoopClock.monotonic.now &+ Self.workersGrace)
-        resolver.stop()
+        control.stop()
         monitor.end()
         server.stop()
         registryChecks?.stop()

@@ -73,7 +73,7 @@ extension ConsulAPI {
 
     private static func maintenance(_ request: Request) throws(ConsulError) -> (isOn: Bool, reason: String) {
         guard let text = request.query["enable"] else { throw .badRequest("Missing value for enable") }
-        guard let isOn = ConsulQuery.bool(text) else {
+        guard let isOn = ConsulQueryOptions.bool(text) else {
             throw .badRequest("Invalid value for enable: \(ConsulError.quoted(text))")
         }
         return (isOn, request.query["reason"] ?? "")

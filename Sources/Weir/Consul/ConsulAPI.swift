@@ -48,7 +48,7 @@ struct ConsulAPI: Sendable {
             handler: .loop { request, _ in
                 try Self.answer {
                     // What cannot be answered as it was asked is not answered otherwise.
-                    _ = try ConsulQuery(request.query)
+                    _ = try ConsulQueryOptions(request.query)
                     return .bytes(try body(request).bytes, contentType: "application/json")
                 }
             }
@@ -61,7 +61,7 @@ struct ConsulAPI: Sendable {
     func query(
         _ path: String,
         of scope: RegistryScope? = nil,
-        _ body: @escaping @Sendable (Request, ConsulQuery) throws -> Indexed<JSONValue>
+        _ body: @escaping @Sendable (Request, ConsulQueryOptions) throws -> Indexed<JSONValue>
     ) -> Endpoint {
         let registry = registry
         return Endpoint(
@@ -70,7 +70,7 @@ struct ConsulAPI: Sendable {
             deadline: Self.queryDeadline,
             handler: .async { request, context in
                 do {
-                    let query = try ConsulQuery(request.query)
+                    let query = try ConsulQueryOptions(request.query)
                     if query.index > 0 {
                         var random = SystemRandomNumberGenerator()
                         try await BlockedQuery.wait(

@@ -9,6 +9,10 @@ struct UpstreamPlan: Sendable {
     var name: String
     var endpoints: [EndpointURL]
     var policy: UpstreamPolicy
+    /// Where its endpoints are found; `endpoints` is empty then.
+    var discover: DiscoverySource?
+    /// How its endpoints are asked whether they are well; nil for not at all.
+    var check: HealthCheckConfiguration?
 }
 
 /// Upstreams by name. Making a snapshot changes none of them; only when it is published do they become what it says.
@@ -32,7 +36,12 @@ final class UpstreamDirectory: Sendable {
             return former
         }
         for (plan, upstream) in zip(plans, upstreams) where former[plan.name] === upstream {
-            upstream.replace(plan.endpoints, policy: plan.policy)
+            // What a source has listed stays; whether it is another, the control loop finds out.
+            if plan.discover == nil {
+                upstream.replace(plan.endpoints, policy: plan.policy)
+            } else {
+                upstream.replace(policy: plan.policy)
+            }
         }
     }
 }

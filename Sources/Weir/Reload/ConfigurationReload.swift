@@ -10,7 +10,7 @@ final class ConfigurationReload: Sendable {
     let live: LiveConfiguration
     let status = ReloadStatus()
     private let server: HTTPServer
-    private let resolver: NameResolver
+    private let control: ControlLoop
     /// Nil where the app has a logger of its own.
     private let threshold: LogThreshold?
     private let logger: Logger
@@ -18,13 +18,13 @@ final class ConfigurationReload: Sendable {
     init(
         _ live: LiveConfiguration,
         server: HTTPServer,
-        resolver: NameResolver,
+        control: ControlLoop,
         threshold: LogThreshold?,
         logger: Logger
     ) {
         self.live = live
         self.server = server
-        self.resolver = resolver
+        self.control = control
         self.threshold = threshold
         self.logger = logger
     }
@@ -57,11 +57,7 @@ final class ConfigurationReload: Sendable {
     /// Changes what is not in the snapshot.
     private func follow(_ present: LiveConfiguration.Present) {
         threshold?.level = present.settings.logLevel
-        do throws(SystemCallError) {
-            try resolver.replace(present.upstreams)
-        } catch {
-            logger.error("names of endpoints are not looked up", metadata: ["error": .string("\(error)")])
-        }
+        control.follow(present.followed)
     }
 
     private func log(_ outcome: ReloadOutcome) {

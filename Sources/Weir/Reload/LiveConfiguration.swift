@@ -15,6 +15,13 @@ final class LiveConfiguration: Sendable {
         var settings: Settings
         fileprivate var routes: DeclaredRoutes
         fileprivate(set) var upstreams: [Upstream]
+        /// What each of these is to be.
+        fileprivate var plans: [UpstreamPlan]
+
+        /// What the control loop looks after.
+        var followed: [FollowedUpstream] {
+            zip(upstreams, plans).map { FollowedUpstream(upstream: $0, plan: $1) }
+        }
     }
 
     private let hold: App.Hold
@@ -52,7 +59,13 @@ final class LiveConfiguration: Sendable {
         let snapshot = try hold.snapshot(of: routes, settings, upstreams: upstreams, flow: draft)
         flow.commit(draft)
         directory.publish(plans, upstreams)
-        let present = Present(configuration: configuration, settings: settings, routes: routes, upstreams: upstreams)
+        let present = Present(
+            configuration: configuration,
+            settings: settings,
+            routes: routes,
+            upstreams: upstreams,
+            plans: plans
+        )
         return (LiveConfiguration(hold, flow, directory, snapshot.names, present), snapshot)
     }
 
@@ -83,7 +96,13 @@ final class LiveConfiguration: Sendable {
                 flow.observeReplicas(settings.rateLimiting.replicas, now: LoopClock.monotonic.now)
             }
             let changes = ReloadChanges(from: present, to: configuration)
-            present = Present(configuration: configuration, settings: settings, routes: routes, upstreams: upstreams)
+            present = Present(
+                configuration: configuration,
+                settings: settings,
+                routes: routes,
+                upstreams: upstreams,
+                plans: plans
+            )
             return (version, changes)
         }
     }

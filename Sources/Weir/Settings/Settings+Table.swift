@@ -114,6 +114,21 @@ extension Settings {
             seenIn: "`weir_upstream_requests_total`"
         ),
         Setting(
+            "WEIR_DNS_SERVERS",
+            \.upstream.dnsServers,
+            .nameServers,
+            "The name servers that are asked for names of endpoints, instead of the system's: `10.0.0.10,[fd00::10]:53`",
+            seenIn: #"`weir_discovery_updates_total{provider="dns"}`"#
+        ),
+        Setting(
+            "WEIR_CONSUL_TOKEN",
+            \.upstream.consulToken,
+            .secret,
+            "What Consul servers that are asked for endpoints are shown as `X-Consul-Token`",
+            seenIn: #"`weir_discovery_updates_total{provider="consul"}`"#,
+            isSecret: true
+        ),
+        Setting(
             "WEIR_STREAMS",
             \.streamsMax,
             .count(1...10_000_000),

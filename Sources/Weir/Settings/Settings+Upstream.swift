@@ -44,6 +44,15 @@ extension Settings {
         /// How one of the endpoints is chosen for a request. `WEIR_UPSTREAM_BALANCE`, default least-latency.
         public var balance: Balance = .leastLatency
 
+        /// The name servers that are asked for the names of endpoints, instead of those of `/etc/resolv.conf`:
+        /// `10.0.0.10,127.0.0.1:5353,[fd00::10]:53`, at most 8, port 53 unless given. `WEIR_DNS_SERVERS`, default none.
+        /// It needs ``App/resolveNames(by:)``.
+        public var dnsServers = ""
+
+        /// What Consul servers that are asked for endpoints are shown (`X-Consul-Token`). `WEIR_CONSUL_TOKEN`, default
+        /// none. A secret: shown masked.
+        public var consulToken = ""
+
         /// Creates the default settings: no endpoint.
         public init() {}
     }

@@ -39,3 +39,25 @@ package struct DiscoveredEndpoint: Sendable, Equatable {
         self.tags = tags
     }
 }
+
+extension DiscoveredEndpoint {
+    /// Its weight as it is now.
+    var presentWeight: Int { health == .warning ? max(1, warningWeight ?? url.weight) : url.weight }
+
+    /// Its health as it is now: a weight of 0 is that of a critical one.
+    var presentHealth: EndpointHealth {
+        switch health {
+        case nil: .unknown
+        case .passing: .passing
+        case .warning: warningWeight == 0 ? .critical : .warning
+        case .critical: .critical
+        }
+    }
+}
+
+extension Endpoint {
+    /// Whether it stays the same object: its Host field is written once.
+    func isSame(as found: DiscoveredEndpoint) -> Bool {
+        authorityBytes.elementsEqual((found.authority ?? found.url.authority).utf8)
+    }
+}

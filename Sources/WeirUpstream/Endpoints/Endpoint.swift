@@ -29,6 +29,8 @@ package final class Endpoint: @unchecked Sendable {
     package let outcomes = EndpointOutcomes()
     package let circuit = CircuitBreaker()
     package let pressure = BackPressure()
+    /// What its checks and its source say of it.
+    package let condition = EndpointCondition()
     /// Its name in metrics, in the log and on pages: where it is, without its weight.
     package let name: String
     // What has come of them; written where the endpoints are weighed, read for metrics.
@@ -39,13 +41,14 @@ package final class Endpoint: @unchecked Sendable {
     /// Its number in the access log; -2 until it was asked for. Relaxed: whoever asks twice gets the same.
     package let logIndex = Atomic<Int>(-2)
 
-    package init(_ url: EndpointURL, slot: Int = 0) {
+    /// - Parameter authority: what the Host field says where the client named no host; nil for what the URL says.
+    package init(_ url: EndpointURL, slot: Int = 0, authority: String? = nil) {
         self.url = url
         self.slot = slot
         name = EndpointURL(place: url.place).description
-        let text = Array(url.authority.utf8)
-        authority = .allocate(byteCount: text.count, alignment: 1)
-        authority.copyBytes(from: text)
+        let text = Array((authority ?? url.authority).utf8)
+        self.authority = .allocate(byteCount: text.count, alignment: 1)
+        self.authority.copyBytes(from: text)
         if case .address(let address) = url.place {
             addresses = Mutex([address])
         } else {
@@ -59,6 +62,8 @@ package final class Endpoint: @unchecked Sendable {
 
     /// What the Host field says where the client named no host; as long as the endpoint lives.
     package var authorityBytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(authority) }
+
+    package var health: EndpointHealth { condition.health }
 
     // MARK: Where it is
 

@@ -54,7 +54,7 @@ struct EndpointWeighing {
             OutlierEjection.Observed(
                 endpoint: endpoint.name,
                 counts: endpoint.outcomes.counts,
-                isUsable: !endpoint.isBreakerOpen
+                isUsable: !endpoint.isBreakerOpen && endpoint.condition.health != .critical
             )
         }
         for event in ejection?.evaluate(observed, now: now, using: &random) ?? [] {
@@ -137,7 +137,12 @@ struct EndpointWeighing {
 extension Endpoint {
     /// What it stands at for balancing: its health, unless it is ejected or behind an open breaker.
     fileprivate var standing: EndpointStanding.Health {
-        isEjected || isBreakerOpen ? .critical : .passing
+        if isEjected || isBreakerOpen { return .critical }
+        return switch condition.health {
+        case .unknown, .passing: .passing
+        case .warning: .warning
+        case .critical: .critical
+        }
     }
 
     /// Notes whether it is out; answers when it came back, if it ever was.

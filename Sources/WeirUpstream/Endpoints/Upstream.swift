@@ -10,6 +10,8 @@ package import WeirEventLoop
 /// before it leases the next connection. An endpoint that is in the old set and in the new one is the same object.
 package final class Upstream: Sendable {
     package let name: String
+    /// What its source and its checks came to.
+    package let report = UpstreamReport()
     package let retryBudget = RetryBudget()
     /// The version of the published set; pairs with the release in `publish`.
     private let version: Atomic<UInt64>
@@ -66,19 +68,33 @@ package final class Upstream: Sendable {
     /// Replaces the endpoints, or what holds for them. Those that are at the same place as before stay; requests on their
     /// way to one that is gone go on, and its unused connections are closed.
     package func replace(_ urls: [EndpointURL], policy: UpstreamPolicy) {
-        let former = present.withLock { present in
+        replace(urls.map { DiscoveredEndpoint($0) }, policy: policy)
+    }
+
+    /// Replaces the endpoints by those that were found, in the same way.
+    package func replace(_ found: [DiscoveredEndpoint]) {
+        replace(found, policy: nil)
+    }
+
+    /// Replaces what holds for the endpoints.
+    package func replace(policy: UpstreamPolicy) {
+        replace(nil, policy: policy)
+    }
+
+    private func replace(_ found: [DiscoveredEndpoint]?, policy: UpstreamPolicy?) {
+        let (former, next) = present.withLock { present in
             let former = present.set
             present.set = present.weighing.set(
-                Self.endpoints(urls, keeping: former.endpoints),
-                urls.map(\.weight),
-                policy,
+                found.map { Self.endpoints($0, keeping: former.endpoints) } ?? former.endpoints,
+                found?.map(\.presentWeight) ?? former.configuredWeights,
+                policy ?? former.policy,
                 replacing: former,
                 at: present.now
             )
-            return former
+            return (former, present.set)
         }
         publish()
-        let kept = Set(endpoints.map(ObjectIdentifier.init))
+        let kept = Set(next.endpoints.map(ObjectIdentifier.init))
         for endpoint in former.endpoints where !kept.contains(ObjectIdentifier(endpoint)) { endpoint.retire() }
         for reference in pools.withLock({ $0 }) { reference.pool.refresh() }
     }
@@ -110,15 +126,18 @@ package final class Upstream: Sendable {
         version.max(endpointSet.version, ordering: .releasing)
     }
 
-    /// An endpoint for each URL: the former one where there is one, else a new one in the least slot that is free.
-    private static func endpoints(_ urls: [EndpointURL], keeping former: [Endpoint]) -> [Endpoint] {
+    /// An endpoint for each that was found: the former one where there is one, else a new one in the least slot that is
+    /// free.
+    private static func endpoints(_ found: [DiscoveredEndpoint], keeping former: [Endpoint]) -> [Endpoint] {
         let byPlace = Dictionary(former.map { ($0.url.place, $0) }) { first, _ in first }
-        let kept = urls.map { byPlace[$0.place] }
+        let kept = found.map { each in byPlace[each.url.place].flatMap { $0.isSame(as: each) ? $0 : nil } }
         let taken = Set(kept.compactMap { $0?.slot })
         var free = (0...).lazy.filter { !taken.contains($0) }.makeIterator()
-        return zip(urls, kept).map { url, endpoint in
+        return zip(found, kept).map { found, former in
             // There are more numbers than endpoints.
-            endpoint ?? Endpoint(url, slot: free.next() ?? 0)
+            let endpoint = former ?? Endpoint(found.url, slot: free.next() ?? 0, authority: found.authority)
+            endpoint.condition.noteListed(found.presentHealth)
+            return endpoint
         }
     }
 

@@ -33,6 +33,8 @@ import WeirTestSupport
             case .serving(let engine):
                 view.withLock { $0 = engine }
                 told.withLock { $0.append("serving") }
+            case .reloading: told.withLock { $0.append("reloading") }
+            case .reloaded: told.withLock { $0.append("reloaded") }
             case .draining(let connections, let timeout):
                 told.withLock { $0.append("draining \(connections) within \(timeout)") }
             case .stopped:

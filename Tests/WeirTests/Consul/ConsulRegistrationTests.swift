@@ -163,7 +163,7 @@ struct ConsulRegistrationTests {
 struct ConsulQueryTests {
     @Test("says what it has seen, how long it waits, and what it wants")
     func reading() throws {
-        let query = try ConsulQuery(
+        let query = try ConsulQueryOptions(
             Query(text: "index=7&wait=1m&tag=a&tag=B&passing&near=_agent&stale=&dc=dc1&filter=")
         )
         #expect(query.index == 7)
@@ -171,7 +171,7 @@ struct ConsulQueryTests {
         #expect(query.wantsPassing)
         #expect(query.matchesTags(HealthService(id: "1", name: "s", tags: ["A", "b", "c"])))
         #expect(!query.matchesTags(HealthService(id: "1", name: "s", tags: ["a"])))
-        #expect(try !ConsulQuery(Query(text: "passing=false")).wantsPassing)
+        #expect(try !ConsulQueryOptions(Query(text: "passing=false")).wantsPassing)
     }
 
     @Test(
@@ -185,7 +185,7 @@ struct ConsulQueryTests {
         ]
     )
     func refused(_ text: String, _ status: Int, _ reason: String) {
-        #expect(throws: ConsulError(status, reason)) { try ConsulQuery(Query(text: text)) }
+        #expect(throws: ConsulError(status, reason)) { try ConsulQueryOptions(Query(text: text)) }
     }
 }
 

@@ -96,12 +96,12 @@ import WeirUpstream
     @Test func `a query has all that it was given, encoded`() throws {
         let server = try EndpointURL(parsing: "http://consul:8500")
         var query = try ConsulQuery(server: server, service: "o/r ü", token: "secret-1")
-        query.tag = "v=2&x"
+        query.tags = ["v=2&x", "eu"]
         query.datacenter = "dc1"
         query.passingOnly = true
         #expect(
             String(decoding: query.request(index: 7), as: UTF8.self) == """
-                GET /v1/health/service/o%2Fr%20%C3%BC?wait=60s&index=7&passing=true&tag=v%3D2%26x&dc=dc1 HTTP/1.1\r
+                GET /v1/health/service/o%2Fr%20%C3%BC?wait=60s&index=7&passing=true&tag=v%3D2%26x&tag=eu&dc=dc1 HTTP/1.1\r
                 Host: consul:8500\r
                 Accept: application/json\r
                 X-Consul-Token: secret-1\r

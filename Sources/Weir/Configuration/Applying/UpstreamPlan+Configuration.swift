@@ -12,7 +12,13 @@ extension GatewayConfiguration {
         return upstreams.map { upstream in
             var policy = UpstreamPolicy(upstream)
             policy.gatesReadiness = forwardedTo.contains(upstream.name)
-            return UpstreamPlan(name: upstream.name, endpoints: upstream.endpoints, policy: policy)
+            return UpstreamPlan(
+                name: upstream.name,
+                endpoints: upstream.endpoints,
+                policy: policy,
+                discover: upstream.discover,
+                check: upstream.check
+            )
         }
     }
 }
@@ -28,6 +34,13 @@ extension RouteConfiguration {
 extension UpstreamPolicy {
     init(_ upstream: UpstreamConfiguration) {
         self.init()
+        balancing = BalancingPolicy(upstream.balance)
+        panic = PanicThreshold(percent: upstream.panicThresholdPercent)
+        slowStart = upstream.slowStart?.nanosecondsClamped ?? 0
+        passingWeight = upstream.weights.passing
+        warningWeight = upstream.weights.warning
+        ejection = upstream.ejection.map { OutlierPolicy($0) }
+        circuit = upstream.breaker.map { CircuitPolicy($0) }
         connectionsMax = upstream.connectionsMax
         waitingMax = upstream.waitingMax
         connectTimeout = upstream.timeouts.connect.nanosecondsClamped
@@ -36,6 +49,30 @@ extension UpstreamPolicy {
         proxyProtocol = upstream.proxyProtocol.version
         http.headerBytesMax = upstream.headerBytes
         http.headerFieldsMax = upstream.headerFields
+    }
+}
+
+extension OutlierPolicy {
+    init(_ ejection: EjectionConfiguration) {
+        self.init()
+        interval = ejection.interval.nanosecondsClamped
+        consecutiveFailures = ejection.consecutiveFailures
+        volumeMin = ejection.requestsMin
+        failureMargin = Double(ejection.failureMarginPercent) / 100
+        latencyRatio = ejection.latencyFactor
+        ejectionBase = ejection.time.nanosecondsClamped
+        ejectionMax = ejection.timeMax.nanosecondsClamped
+        ejectedPercentMax = ejection.ejectedMaxPercent
+    }
+}
+
+extension CircuitPolicy {
+    init(_ breaker: BreakerConfiguration) {
+        self.init()
+        failures = UInt64(breaker.failures)
+        probes = UInt64(breaker.probes)
+        openBase = breaker.open.nanosecondsClamped
+        openMax = breaker.openMax.nanosecondsClamped
     }
 }
 

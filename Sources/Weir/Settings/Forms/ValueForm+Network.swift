@@ -77,6 +77,20 @@ extension ValueForm where Value == String {
         )
     }
 
+    /// Name servers, or nothing. What they look like, whoever asks them knows.
+    static var nameServers: Self {
+        let bytesMax = 1024
+        return Self(
+            unit: "list",
+            range: "at most 8 addresses",
+            expected: "name servers such as 10.0.0.10,127.0.0.1:5353,[fd00::10]:53",
+            parse: { text in
+                text.utf8.count <= bytesMax && text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F } ? text : nil
+            },
+            format: { $0 }
+        )
+    }
+
     /// The path of a file, or nothing.
     static var path: Self {
         // PATH_MAX, with the zero at the end.

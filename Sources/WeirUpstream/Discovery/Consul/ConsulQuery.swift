@@ -27,7 +27,8 @@ package struct ConsulQuery: Sendable {
     /// Where Consul answers.
     package let server: EndpointURL
     package let service: String
-    package var tag: String?
+    /// All of which an instance must have.
+    package var tags: [String] = []
     package var datacenter: String?
     /// Whether instances that are not passing are left out, instead of coming with their health.
     package var passingOnly = false
@@ -49,7 +50,7 @@ package struct ConsulQuery: Sendable {
         var target = "/v1/health/service/\(Self.encoded(service))?wait=\(Self.waitSeconds)s"
         if index > 0 { target += "&index=\(index)" }
         if passingOnly { target += "&passing=true" }
-        if let tag { target += "&tag=\(Self.encoded(tag))" }
+        for tag in tags { target += "&tag=\(Self.encoded(tag))" }
         if let datacenter { target += "&dc=\(Self.encoded(datacenter))" }
         var head = "GET \(target) HTTP/1.1\r\nHost: \(server.authority)\r\nAccept: application/json\r\n"
         if let token { head += "X-Consul-Token: \(token)\r\n" }

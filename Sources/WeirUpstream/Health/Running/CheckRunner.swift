@@ -68,17 +68,19 @@ package final class CheckRunner: @unchecked Sendable {
     ///   - definition: HTTP or TCP; what is told (TTL) does not run.
     ///   - addresses: where it goes at the time of each run, for an endpoint whose name others look up; nil for the
     ///     place that the definition names. They are tried in order until one connects.
+    ///   - ran: called for each result, before it is counted, on the loop's thread.
     ///   - report: called for each result that counts (see `CheckCounter`), on the loop's thread; it may add and remove
     ///     checks.
     package func add(
         _ definition: CheckDefinition,
         at addresses: (@Sendable () -> [SocketAddress])? = nil,
+        ran: @escaping @Sendable (CheckStatus) -> Void = { _ in },
         report: @escaping @Sendable (CheckUpdate) -> Void
     ) -> CheckID {
         lastNumber += 1
         let id = CheckID(number: lastNumber)
         guard definition.isActive else { return id }
-        let check = ScheduledCheck(definition, runner: self, addresses: addresses, report: report)
+        let check = ScheduledCheck(definition, runner: self, addresses: addresses, ran: ran, report: report)
         checks[id] = check
         check.start(after: options.firstDelay(definition))
         return id

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names of checks to addresses by the system's resolver, which blocks: on a thread, of which there is one at most.
+// Names to addresses by the system's resolver, which blocks: on a thread, of which there is one at most.
 
 import WeirEventLoop
 
@@ -30,6 +30,14 @@ final class NameLookups: @unchecked Sendable {
         next()
     }
 
+    /// The same, for who is on the loop's thread anyway.
+    var lookup: AddressLookup {
+        { [self] name, port, answer in
+            let taker = LookupTaker(answer: answer)
+            resolve(name, port, loop) { taker.answer($0) }
+        }
+    }
+
     private func next() {
         guard !isBusy, !waiting.isEmpty else { return }
         isBusy = true
@@ -50,4 +58,9 @@ final class NameLookups: @unchecked Sendable {
         found(addresses)
         next()
     }
+}
+
+/// Who waits for a lookup. `@unchecked Sendable`: it is called on the loop's thread.
+private struct LookupTaker: @unchecked Sendable {
+    let answer: ([SocketAddress]) -> Void
 }

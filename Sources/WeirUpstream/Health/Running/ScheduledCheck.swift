@@ -20,6 +20,7 @@ final class ScheduledCheck {
     let definition: CheckDefinition
     private let runner: CheckRunner
     private let addresses: (@Sendable () -> [SocketAddress])?
+    private let ran: @Sendable (CheckStatus) -> Void
     private let report: @Sendable (CheckUpdate) -> Void
     private var counter: CheckCounter
     private var lastStatus: CheckStatus?
@@ -35,11 +36,13 @@ final class ScheduledCheck {
         _ definition: CheckDefinition,
         runner: CheckRunner,
         addresses: (@Sendable () -> [SocketAddress])?,
+        ran: @escaping @Sendable (CheckStatus) -> Void,
         report: @escaping @Sendable (CheckUpdate) -> Void
     ) {
         self.definition = definition
         self.runner = runner
         self.addresses = addresses
+        self.ran = ran
         self.report = report
         counter = CheckCounter(definition.thresholds)
     }
@@ -136,6 +139,7 @@ final class ScheduledCheck {
         phase = .waiting
         runner.loop.schedule(timer, at: runner.loop.now &+ definition.effectiveInterval.nanosecondsClamped)
         runner.leave()
+        ran(status)
         guard let counted = counter.note(status) else { return }
         let isTransition = counted != lastStatus
         lastStatus = counted

@@ -4,7 +4,7 @@
 package import WeirUpstream
 
 /// The parameters of a query; pure.
-package struct ConsulQuery: Sendable, Equatable {
+package struct ConsulQueryOptions: Sendable, Equatable {
     /// 0 for a query that does not wait.
     package var index: UInt64 = 0
     package var wait: Duration = .zero
