@@ -35,14 +35,52 @@ import WeirUpstream
         let some = #""failures":{"connect":1,"connect_timeout":0,"reset":0,"closed":0,"malformed":0,"timeout":2}"#
         let idle = #""connections":0,"connections_opened":0,"requests_executing":0,"requests":0"#
         let used = #""connections":0,"connections_opened":1,"requests_executing":1,"requests":2"#
-        let first = #"{"url":"http://127.0.0.1:3000","weight":3,"addresses":["127.0.0.1:3000"],"has_answered":true"#
-        let second = #"{"url":"unix:/run/a.sock","weight":1,"addresses":["unix:/run/a.sock"],"has_answered":false"#
-        let third = #"{"url":"http://orders.shop.svc","weight":1,"addresses":[],"has_answered":false"#
+        let new = #""health":"unknown","check":"""#
+        let first =
+            #"{"url":"http://127.0.0.1:3000","weight":3,"addresses":["127.0.0.1:3000"],\#(new),"has_answered":true"#
+        let second =
+            #"{"url":"unix:/run/a.sock","weight":1,"addresses":["unix:/run/a.sock"],\#(new),"has_answered":false"#
+        let third = #"{"url":"http://orders.shop.svc","weight":1,"addresses":[],\#(new),"has_answered":false"#
         let expected =
             #"{"upstreams":[{"name":"default","endpoints":["#
             + "\(first),\(used),\(none)},\(second),\(idle),\(some)}]}"
             + #",{"name":"orders","endpoints":["# + "\(third),\(idle),\(none)}]}]}\n"
         #expect(String(decoding: UpstreamsPage.json(try Self.upstreams()), as: UTF8.self) == expected)
+    }
+
+    @Test func `a source, what ails it, and a check's output are on the page`() throws {
+        let upstream = Upstream(name: "orders", endpoints: [], policy: UpstreamPolicy())
+        let feed = DiscoveryFeed(upstream: "orders", kind: .file) { _ in }
+        upstream.report.setSource(UpstreamReport.Source(place: "file:///run/orders", counts: feed.counts))
+        let source = #"{"upstreams":[{"name":"orders","source":{"url":"file:///run/orders","endpoints":0,"problem":"#
+        #expect(
+            String(decoding: UpstreamsPage.json([upstream]), as: UTF8.self) == source + "null},\"endpoints\":[]}]}\n"
+        )
+        upstream.report.noteSource(problem: "not \"there\"")
+        upstream.replace([DiscoveredEndpoint(try EndpointURL(parsing: "http://10.0.0.1"), health: .warning)])
+        upstream.endpoints[0].condition.note(.passing, output: "HTTP 200\n")
+        let page = String(decoding: UpstreamsPage.json([upstream]), as: UTF8.self)
+        #expect(page.hasPrefix(source + #""not \"there\""},"endpoints":[{"url":"http://10.0.0.1""#), "\(page)")
+        #expect(page.contains(#""health":"warning","check":"HTTP 200\n","#), "\(page)")
+    }
+
+    @Test func `metrics say what each endpoint is, and how checks went`() throws {
+        let upstreams = try Self.upstreams()
+        upstreams[0].endpoints[0].condition.note(.critical, output: "")
+        upstreams[0].report.note(.critical)
+        upstreams[0].report.note(.critical)
+        var text = PrometheusText()
+        text.write(samples: HealthSamples.all(of: upstreams))
+        let lines = String(decoding: text.bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+        let first = #"upstream="default",endpoint="http://127.0.0.1:3000""#
+        for line in [
+            "weir_upstream_endpoint_health{\(first),status=\"critical\"} 1",
+            "weir_upstream_endpoint_health{\(first),status=\"unknown\"} 0",
+            #"weir_upstream_checks_total{upstream="default",status="critical"} 2"#,
+            #"weir_upstream_checks_total{upstream="orders",status="passing"} 0"#,
+        ] {
+            #expect(lines.contains(line), "\(line)")
+        }
     }
 
     @Test func `the page of no upstreams is an empty list`() {

@@ -81,7 +81,7 @@ final class NamesInHand: NameSource {
 extension HealthCheckConfiguration {
     /// The `check` of a file.
     init(yaml: String) throws {
-        let text = "upstreams: {a: {endpoints: [http://a], check: \(yaml)}}"
+        let text = "upstreams: {default: {endpoints: [http://a], check: \(yaml)}}"
         let document = ConfigurationDocument(file: "weir.yaml", root: try YAMLReader.read(Array(text.utf8)))
         let configuration = try GatewayConfiguration(environment: [:], document: document)
         self = try #require(configuration.upstreams.first?.check)

@@ -44,6 +44,16 @@ struct Bounds: Sendable, CustomTestStringConvertible {
         Bounds("WEIR_UPSTREAM_HEADER_FIELDS", ["8", "1000"], ["7", "1001"]),
         Bounds("WEIR_UPSTREAM_PROXY_PROTOCOL", ["off", "v1", "V2"], ["1", "v3", "true"]),
         Bounds("WEIR_UPSTREAM_BALANCE", ["least-latency", "round-robin", "Maglev", "first"], ["p2c", "random", ""]),
+        Bounds(
+            "WEIR_DNS_SERVERS",
+            ["10.0.0.10", "10.0.0.10,127.0.0.1:5353, [fd00::10]:53", String(repeating: "1", count: 1024)],
+            ["10.0.0.1\n", String(repeating: "1", count: 1025)]
+        ),
+        Bounds(
+            "WEIR_CONSUL_TOKEN",
+            [String(repeating: "a", count: 16), String(repeating: "~", count: 512)],
+            ["fifteen-letters", String(repeating: "a", count: 513), "sixteen letters."]
+        ),
         Bounds("WEIR_STREAMS", ["1", "10000000", "auto"], ["0", "10000001"]),
         Bounds("WEIR_TUNNELS", ["0", "10000000", "auto"], ["-1", "10000001"]),
         Bounds("WEIR_TUNNEL_TIMEOUT", ["10ms", "24h"], ["9ms", "86401s"]),
