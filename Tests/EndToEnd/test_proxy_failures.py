@@ -413,7 +413,7 @@ def test_without_descriptors_for_endpoints_requests_fail_and_later_ones_do_not(u
 
     endpoint = upstream(script)
     endpoint.go = threading.Event()
-    server = gateway(endpoint, descriptors=80)
+    server = gateway(endpoint, descriptors=88)
     with contextlib.ExitStack() as stack:
         wires = [stack.enter_context(server.connect()) for _ in range(60)]
         for wire in wires:
