@@ -87,6 +87,7 @@ def test_1000_reloads_under_load_fail_no_request_and_memory_stays_flat(file, gat
             deadline: {5 + turn % 7}s
             concurrency: {64 + turn % 5}
             loops: {3 + turn % 2}
+            log-level: {"error" if turn else "info"}
             upstreams:
               stays: {{endpoints: [{", ".join(chosen)}], connections: {100 + turn % 3}}}
               u{turn % 50}: {{endpoints: [{endpoints[0]}]}}
@@ -101,7 +102,7 @@ def test_1000_reloads_under_load_fail_no_request_and_memory_stays_flat(file, gat
                 redirect: {{to: /hello}}
         """
 
-    server = gateway_of(file, text(0), WEIR_KEEPALIVE_REQUESTS=10**9, WEIR_LOG_LEVEL="error")
+    server = gateway_of(file, text(0), WEIR_KEEPALIVE_REQUESTS=10**9)
     load = subprocess.Popen(
         ["wrk", "-t1", "-c16", "-d120s", server.url + "/hello"], stdout=subprocess.PIPE, text=True
     )
