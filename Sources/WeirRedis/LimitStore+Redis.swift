@@ -57,6 +57,7 @@ extension LoopStore {
                 Self.with(context) { $0.check(items, decisions: decisions, for: taker) }
             },
             cancel: { context, ticket in Self.with(context) { $0.cancel(ticket) } },
+            replace: { context, limits in Self.with(context) { $0.replace(limits) } },
             start: { context in Self.with(context) { $0.start() } },
             stop: { context in Self.with(context) { $0.stop() } }
         )

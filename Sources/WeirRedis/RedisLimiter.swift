@@ -80,8 +80,8 @@ package final class RedisLimiter: @unchecked Sendable {
     let loop: EventLoop
     let url: RedisURL
     let options: RedisLimiterOptions
-    private let limits: [StoreLimit]
-    private let keyPrefixes: [[UInt8]]
+    private var limits: [StoreLimit]
+    private var keyPrefixes: [[UInt8]]
     /// Room for what the limits of one check say.
     private let decisions: UnsafeMutablePointer<LimitDecision>
     private let answered: Answered
@@ -106,7 +106,7 @@ package final class RedisLimiter: @unchecked Sendable {
         self.options = options
         self.answered = answered
         self.report = report
-        keyPrefixes = limits.map { Array("weir:\"\($0.name)\"".utf8) }
+        keyPrefixes = Self.keyPrefixes(limits)
         decisions = .allocate(capacity: StoreLimit.perRequestMax)
         decisions.initialize(repeating: LimitDecision(), count: StoreLimit.perRequestMax)
         state = .allocate(capacity: 1)
@@ -117,6 +117,20 @@ package final class RedisLimiter: @unchecked Sendable {
         decisions.deallocate()
         state.deinitialize(count: 1)
         state.deallocate()
+    }
+
+    private static func keyPrefixes(_ limits: [StoreLimit]) -> [[UInt8]] {
+        limits.map { Array("weir:\"\($0.name)\"".utf8) }
+    }
+
+    /// Checks name these limits from now on. Those on their way are settled by them too: a number stays a limit's, and
+    /// what is still to come of one at another rate is said at that rate.
+    package func replace(_ limits: [StoreLimit]) {
+        precondition(limits.count >= self.limits.count, "a limit that a check on its way may name is gone")
+        self.limits = limits
+        keyPrefixes = Self.keyPrefixes(limits)
+        // For how long a key is refused was found by the rates before.
+        state.pointee.refused = RefusedKeys()
     }
 
     // MARK: Checking

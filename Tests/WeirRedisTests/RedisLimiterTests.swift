@@ -91,6 +91,19 @@ struct RedisLimiterTests {
         #expect(lifetime <= 3_600_002 && lifetime > 1_800_000)
     }
 
+    @Test func `limits may be others from one check to the next, and what was counted stays`() throws {
+        let server = try RedisServer()
+        let test = try HandTurnedLimiter.ready(server.url)
+        for _ in 0..<5 { #expect(test.answer()?.isAllowed == true) }
+        #expect(test.answer()?.isRefused == true)
+        let wider = StoreLimit(name: "test", emissionInterval: Self.hour, tolerance: 7 * Self.hour)
+        test.limiter.replace([wider, StoreLimit(name: "new", emissionInterval: Self.hour, tolerance: Self.hour)])
+        for _ in 0..<2 { #expect(test.answer()?.isAllowed == true) }
+        #expect(test.answer()?.isRefused == true)
+        #expect(test.answer(limit: 1)?.isAllowed == true)
+        #expect(test.answer(limit: 1)?.isRefused == true)
+    }
+
     @Test func `a check may cost more than one, and more than the limit is never admitted nor asked`() throws {
         let server = try RedisServer()
         let test = try HandTurnedLimiter.ready(server.url)

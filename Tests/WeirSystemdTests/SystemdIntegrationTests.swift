@@ -43,6 +43,27 @@ import WeirSystemd
         }
     }
 
+    @Test func `a reload is told when it begins and when it is over, whatever came of it`() async {
+        await #expect(processExitsWith: .success) {
+            let manager = try FakeManager()
+            let app = App(GatewayConfiguration.withoutFile(try Self.app().settings))
+            app.reload(
+                from: ConfigurationSource(file: "/nowhere/weir.yaml", version: nil) { () throws(SettingsError) in
+                    throw .refused(name: "WEIR_CONFIG", value: "x", reason: "wrong")
+                }
+            )
+            let systemd = try SystemdIntegration()
+            let running = Task { try await app.run(under: systemd.supervisor) }
+            try #expect(manager.next().hasPrefix("READY=1\n"))
+            kill(getpid(), SIGHUP)
+            try #expect(manager.next().hasPrefix("RELOADING=1\nMONOTONIC_USEC="))
+            try #expect(manager.next().hasPrefix("READY=1\nSTATUS=Serving on "))
+            kill(getpid(), SIGTERM)
+            try #expect(manager.nextState().hasPrefix("STOPPING=1\n"))
+            try await running.value
+        }
+    }
+
     @Test func `the status follows what happens, without a watchdog too`() async {
         await #expect(processExitsWith: .success) {
             let manager = try FakeManager()

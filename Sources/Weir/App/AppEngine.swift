@@ -103,7 +103,7 @@ final class AppEngine: Service {
                     pinsLoops: settings.pinsLoops,
                     accessLog: accessLog,
                     flow: flow,
-                    openStore: Self.openStore(hold.store, settings, flow, logger, loops: loopCount)
+                    openStore: Self.openStore(hold, settings, flow, logger, loops: loopCount)
                 ),
                 snapshot: snapshot,
                 workers: workers,
@@ -174,13 +174,16 @@ final class AppEngine: Service {
     }
 
     private static func openStore(
-        _ store: LimitStore?,
+        _ hold: App.Hold,
         _ settings: Settings,
         _ flow: FlowControl,
         _ logger: Logger,
         loops: Int
     ) -> (@Sendable (EventLoop) -> LoopStore)? {
-        guard let store, !flow.storeLimits.isEmpty else { return nil }
+        // A reload may bring the first limit.
+        guard let store = hold.store, settings.rateLimiting.usesStore,
+            hold.source != nil || !flow.storeLimits.isEmpty
+        else { return nil }
         let log = StoreLog(logger, loops: loops)
         return { loop in
             let plan = StorePlan(

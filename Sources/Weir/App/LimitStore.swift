@@ -63,6 +63,8 @@ package struct LoopStore {
     let check: Check
     /// Whoever waits for this answer does so no more.
     let cancel: (Context, StoreTicket) -> Void
+    /// Counts in these limits from now on; what is on its way is for those before. None of a number is gone.
+    let replace: (Context, [StoreLimit]) -> Void
     let start: (Context) -> Void
     /// Ends it, before its loop goes.
     let stop: (Context) -> Void
@@ -72,6 +74,7 @@ package struct LoopStore {
         _ owner: Owner,
         check: @escaping Check,
         cancel: @escaping (Context, StoreTicket) -> Void,
+        replace: @escaping (Context, [StoreLimit]) -> Void,
         start: @escaping (Context) -> Void,
         stop: @escaping (Context) -> Void
     ) {
@@ -79,6 +82,7 @@ package struct LoopStore {
         self.owner = owner
         self.check = check
         self.cancel = cancel
+        self.replace = replace
         self.start = start
         self.stop = stop
     }

@@ -92,7 +92,7 @@ final class ServerLoop: @unchecked Sendable {
         flow = shared.flow
         flowReference = shared.flow.map(Unmanaged.passUnretained)
         readsPriority = shared.flow?.priorityHeader.isEmpty == false
-        store = shared.openStore.map { open in StoreClient(open(loop)) }
+        store = shared.openStore.map { open in StoreClient(open(loop), shared.flow?.storeLimits ?? []) }
         clientPools = ClientPools(snapshot.upstreams, loop: loop)
         accessLog = shared.accessLog?.recorders[loop.index]
         events = .allocate(capacity: 1)
@@ -238,6 +238,7 @@ final class ServerLoop: @unchecked Sendable {
         snapshot = snapshots.snapshot
         snapshotVersion = snapshot.version
         takeOverUpstreams()
+        if let store, let flow { store.take(flow.storeLimits) }
     }
 
     // MARK: Time and chance

@@ -11,11 +11,14 @@ import WeirFlow
 /// `@unchecked Sendable`: made on one thread, then touched by the loop's alone.
 final class StoreClient: @unchecked Sendable {
     private let store: LoopStore
+    /// What the store counts in.
+    private var limits: [StoreLimit]
     private let items: UnsafeMutablePointer<StoreItem>
     private let keys: UnsafeMutableRawBufferPointer
 
-    init(_ store: LoopStore) {
+    init(_ store: LoopStore, _ limits: [StoreLimit]) {
         self.store = store
+        self.limits = limits
         items = .allocate(capacity: RouteLimits.limitsMax)
         keys = .allocate(byteCount: RouteLimits.limitsMax * Exchange.hostBytesMax, alignment: 16)
     }
@@ -23,6 +26,13 @@ final class StoreClient: @unchecked Sendable {
     deinit {
         items.deallocate()
         keys.deallocate()
+    }
+
+    /// Routes of another snapshot name these limits.
+    func take(_ limits: [StoreLimit]) {
+        guard limits != self.limits else { return }
+        self.limits = limits
+        store.replace(store.context, limits)
     }
 
     func start() { store.start(store.context) }

@@ -67,6 +67,33 @@ import WeirFlow
         }
     }
 
+    @Test func `a pool keeps what was seen of it when others go and come`() {
+        let second = Self.second
+        func counters(_ arrivals: UInt64) -> UtilizationCounters {
+            UtilizationCounters(
+                arrivals: arrivals,
+                execution: ExecutionSnapshot(
+                    executing: 0,
+                    requestNanoseconds: arrivals * second,
+                    completions: arrivals,
+                    completedNanoseconds: arrivals * second,
+                    instant: 0
+                ),
+                limit: 10
+            )
+        }
+        var utilization = PodUtilization(window: 10 * second)
+        for tick in 0...80 {
+            let pools = [counters(0), counters(0), counters(UInt64(tick) * 2)]
+            _ = utilization.update(pools: pools, busyNanoseconds: [], now: Nanoseconds(tick) * second / 4)
+        }
+        utilization.rearrange([0, 2, nil])
+        let pools = [counters(0), counters(160), counters(7)]
+        let found = utilization.update(pools: pools, busyNanoseconds: [], now: 20 * second)
+        // Eight a second of a second each, over ten places; what a new one counted before is none of it.
+        #expect(found.offeredLoads == [0, 0.8, 0])
+    }
+
     private static func pool(limit: Int, meanSeconds: Double, load: Double) -> ServiceModel {
         let stage = ServiceStage(
             servers: limit,

@@ -102,6 +102,7 @@ final class FakeStore: Sendable {
         }
     }
 
+    fileprivate func replace(_ limits: [StoreLimit]) { state.withLock { $0.limits = limits } }
     fileprivate func start() { state.withLock { $0.isStarted = true } }
     fileprivate func stop() { state.withLock { $0.isStopped = true } }
 }
@@ -113,6 +114,7 @@ extension LoopStore {
             fake,
             check: { context, items, decisions, taker in of(context).check(items, decisions, taker) },
             cancel: { context, ticket in of(context).cancel(ticket) },
+            replace: { context, limits in of(context).replace(limits) },
             start: { of($0).start() },
             stop: { of($0).stop() }
         )

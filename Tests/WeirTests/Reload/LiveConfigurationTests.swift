@@ -3,6 +3,7 @@
 
 import Testing
 import Weir
+import WeirFlow
 
 @Suite struct LiveConfigurationTests {
     private static let environment = ["WEIR_LOOPS": "1", "WEIR_LOG_LEVEL": "critical"]
@@ -106,6 +107,25 @@ import Weir
             _ = Self.reload(client, "")
             #expect(client.limitCount == 0)
         }
+    }
+
+    @Test func `a store counts in the new limits, each under the number that it had`() async throws {
+        let shared = "rate-limit-scope: cluster\nredis: redis://test\n"
+        func limited(_ limits: String) -> String { shared + Self.redirect("/x", ", limit: [\(limits)]") }
+        let store = FakeStore()
+        let app = App(try Self.configuration(limited("{rate: 5/h, name: a}, {rate: 6/h, name: b}")))
+        app.countLimits(in: store.store)
+        try await app.test { client async throws in
+            #expect(try await client.get("/r").status == 308)
+            _ = Self.reload(client, limited("{rate: 7/h, name: b}, {rate: 8/h, name: c}"))
+            #expect(await eventuallyTrue { store.limits.map(\.quota) == [5, 7, 8] })
+            #expect(try await client.get("/r").status == 308)
+            _ = Self.reload(client, limited("{rate: 7/h, name: b}, {rate: 9/h, name: d}"))
+            // That of `a` is free by now, that of `c` is not yet.
+            #expect(await eventuallyTrue { store.limits.map(\.quota) == [9, 7, 8] })
+            #expect(try await client.get("/r").status == 308)
+        }
+        #expect(store.asked.map(\.limits) == [[0, 1], [1, 2], [1, 0]])
     }
 
     @Test func `the pod's pool has its new places at once, and those who wait run`() async throws {
