@@ -75,16 +75,16 @@ enum FlowSamples {
     }
 
     private static func limitSamples(_ flow: FlowControl, now: Nanoseconds) -> [MetricSample] {
-        let usages = flow.limiters.filter { $0.limit.key != .none }.map { ($0.limit.name, $0.usage(now: now)) }
+        let usages = flow.limits.filter { $0.declared.key != .none }.map { ($0, $0.limiter.usage(now: now)) }
         func samples(
             _ name: String,
             _ help: String,
             _ kind: MetricSample.Kind,
             _ value: (LimiterUsage) -> Double
         ) -> [MetricSample] {
-            usages.enumerated().map { index, usage in
-                let labels = [MetricLabel("limit", usage.0), MetricLabel("index", "\(index)")]
-                return MetricSample(name, help, kind: kind, labels: labels, value: value(usage.1))
+            usages.map { limit, usage in
+                let labels = [MetricLabel("limit", limit.declared.name), MetricLabel("index", "\(limit.number)")]
+                return MetricSample(name, help, kind: kind, labels: labels, value: value(usage))
             }
         }
         return samples("weir_rate_limit_keys", "Keys that do not have their full quota.", .gauge) {

@@ -186,7 +186,7 @@ final class FlowControl: Sendable {
     /// One more than the highest number of a limit.
     var limitNumberCount: Int { present.withLock { $0.limits.all.count } }
 
-    var limiters: [Limiter] { present.withLock { $0.limits.limiters } }
+    var limits: [AppliedLimit] { present.withLock { $0.limits.present } }
 
     /// Whether the pod is near its memory limit: what each request asks.
     var isShortOfMemory: Bool { memory.load(ordering: .relaxed) != 0 }

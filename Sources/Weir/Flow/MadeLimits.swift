@@ -30,7 +30,7 @@ struct MadeLimits {
     /// another's.
     fileprivate(set) var stored: [StoreLimit] = []
 
-    var limiters: [Limiter] { all.compactMap { $0?.applied.limiter } }
+    var present: [AppliedLimit] { all.compactMap { $0?.applied } }
 }
 
 /// Makes the limits of new routes out of those that there are. Nothing of these changes: what was counted is copied.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an engine runs with: its settings, routes, upstreams, limits and pools. Any thread may have it changed; one at a time
-// does, under the mutex.
+// What an engine runs with: its settings, routes, upstreams, limits and pools. Any thread may have it changed, and look at
+// it meanwhile; one at a time changes it.
 
 import Synchronization
 import WeirEventLoop
@@ -28,6 +28,8 @@ final class LiveConfiguration: Sendable {
     private let flow: FlowControl
     private let directory: UpstreamDirectory
     private let names: IndexedNames
+    /// Held while something is compiled and published, which takes a while for a large file.
+    private let turn = Mutex(())
     private let state: Mutex<Present>
 
     private init(
@@ -80,10 +82,12 @@ final class LiveConfiguration: Sendable {
         by configuration: GatewayConfiguration,
         on server: HTTPServer
     ) throws(AppError) -> (version: UInt64, changes: ReloadChanges) {
-        try state.withLock { present throws(AppError) in
+        try turn.withLock { _ throws(AppError) in
+            let present = present
             let settings = configuration.settings.inForce(behind: present.settings)
             do throws(SettingsError) {
                 try settings.validate()
+                try settings.checkConcurrency(cpus: flow.least)
             } catch {
                 throw .settings(error)
             }
@@ -95,21 +99,22 @@ final class LiveConfiguration: Sendable {
             if settings.rateLimiting.replicas != present.settings.rateLimiting.replicas {
                 flow.observeReplicas(settings.rateLimiting.replicas, now: LoopClock.monotonic.now)
             }
-            let changes = ReloadChanges(from: present, to: configuration)
-            present = Present(
+            let next = Present(
                 configuration: configuration,
                 settings: settings,
                 routes: routes,
                 upstreams: upstreams,
                 plans: plans
             )
-            return (version, changes)
+            state.withLock { $0 = next }
+            return (version, ReloadChanges(from: present, to: configuration))
         }
     }
 
     /// Compiles what is in force anew, because limits are divided by another number of replicas.
     func publishAnew(on server: HTTPServer) {
-        state.withLock { present in
+        turn.withLock { _ in
+            let present = present
             // It has been compiled before, and nothing but its limits is another.
             _ = try? publish(present.routes, present.settings, present.upstreams, on: server)
         }

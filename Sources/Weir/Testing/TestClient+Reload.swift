@@ -12,7 +12,7 @@ extension TestClient {
     package var version: UInt64 { server.snapshot.version }
 
     /// How many limits there are.
-    package var limitCount: Int { server.shared.flow?.limiters.count ?? 0 }
+    package var limitCount: Int { server.shared.flow?.limits.count ?? 0 }
 
     /// One more than the highest number of a present limit.
     package var limitNumberCount: Int { server.shared.flow?.limitNumberCount ?? 0 }
