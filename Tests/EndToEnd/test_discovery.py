@@ -229,7 +229,7 @@ def test_instances_of_a_consul_server(gateway, upstream, tmp_path, catalog):
     catalog.set((1, one.port, "passing", (7, 1)))
     source = f"consul://127.0.0.1:{catalog.upstream.port}/orders?tag=v2&tag=eu&dc=west"
     token = "0123456789abcdef-token"
-    server = start(gateway, tmp_path, {"discover": source}, WEIR_CONSUL_TOKEN=token)
+    server = start(gateway, tmp_path, {"discover": source, "balance": "round-robin"}, WEIR_CONSUL_TOKEN=token)
     wait_for_urls(server, one.url)
     assert bodies(server) == {"one"}
     catalog.set((1, one.port, "passing", (7, 1)), (2, two.port, "warning", (7, 2)))

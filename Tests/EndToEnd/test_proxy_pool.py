@@ -363,7 +363,7 @@ def test_an_endpoint_that_comes_back_costs_no_request(upstream_process, gateway)
 
 def test_an_endpoint_that_is_killed_costs_only_what_it_was_at(upstream_process, upstream, gateway):
     process, endpoint = upstream_process(), upstream()
-    server = gateway(process, endpoint)
+    server = gateway(process, endpoint, WEIR_UPSTREAM_BALANCE="round-robin")
     with server.connect() as wire:
         for _ in range(10):
             assert wire.get().status == 200
