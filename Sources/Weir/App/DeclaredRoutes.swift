@@ -29,6 +29,16 @@ struct DeclaredRoute: Sendable {
     /// Every method but CONNECT.
     static let anyMethod = MethodSet.all.subtracting(.connect)
 
+    /// How its requests are divided; nil for one upstream.
+    fileprivate func split(_ upstreams: [Upstream]) -> RouteSplit? {
+        guard case .forward(let shares)? = configuration?.action else { return nil }
+        return RouteSplit(
+            shares.filter { $0.weight > 0 }.compactMap { share in
+                upstreams.first { $0.name == share.upstream }.map { ($0, share.weight) }
+            }
+        )
+    }
+
     /// `GET /orders/:id (Orders/Orders.swift:12)`
     var name: String { "\(methodNames) \(pattern)" + (location.map { " (\($0))" } ?? "") }
 
@@ -86,6 +96,11 @@ struct DeclaredRoutes {
             if fault == nil { fault = .routes(describe(error, of: route)) }
         }
         all.append(route)
+    }
+
+    /// Something about the routes that makes them none.
+    mutating func refuse(_ reason: String) {
+        if fault == nil { fault = .routes(reason) }
     }
 
     mutating func add(_ upstream: UpstreamReference) {
@@ -178,7 +193,10 @@ struct DeclaredRoutes {
                 pool: route.properties.isUnqueued
                     ? nil
                     : flow?.pool(of: route.properties.pool, pattern: route.pattern, now: now),
-                priority: route.properties.priority.priority
+                priority: route.properties.priority.priority,
+                split: route.split(upstreams),
+                retry: route.configuration.map { RetryPolicy($0.retry) } ?? RetryPolicy(),
+                retryBudget: route.configuration.map { RetryBudget.Policy($0.retry) } ?? RetryBudget.Policy()
             )
         }
         return Snapshot(version: version, table: table, routes: routes, upstreams: upstreams, names: names)

@@ -46,6 +46,11 @@ final class Route: Sendable {
     /// `pool` again, for where counting its references would have all loops write one word.
     let poolReference: Unmanaged<AdmissionPool>?
     let priority: WeirFlow.Priority
+    /// Which upstream a request goes to, where there are several; nil for `upstream`.
+    let split: RouteSplit?
+    /// When a request that an endpoint has failed is sent again.
+    let retry: RetryPolicy
+    let retryBudget: RetryBudget.Policy
     /// Whether the handler has the body whole or not at all.
     let collectsBody: Bool
     /// The index of the pattern in the access log's names, once a request was logged.
@@ -66,7 +71,10 @@ final class Route: Sendable {
         upstream: Upstream? = nil,
         limits: RouteLimits? = nil,
         pool: AdmissionPool? = nil,
-        priority: WeirFlow.Priority = .default
+        priority: WeirFlow.Priority = .default,
+        split: RouteSplit? = nil,
+        retry: RetryPolicy = RetryPolicy(),
+        retryBudget: RetryBudget.Policy = RetryBudget.Policy()
     ) {
         self.index = Int32(index)
         self.methods = methods
@@ -82,6 +90,9 @@ final class Route: Sendable {
         self.pool = pool
         poolReference = pool.map(Unmanaged.passUnretained)
         self.priority = priority
+        self.split = split
+        self.retry = retry
+        self.retryBudget = retryBudget
         collectsBody =
             switch handler {
             case .loop, .workers: true

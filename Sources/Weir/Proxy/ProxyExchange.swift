@@ -402,7 +402,14 @@ final class ProxyExchange: @unchecked Sendable {
             hasOther: pool.upstream.addressCount > attempts,
             left: exchange.timeLeft(at: loop.now)
         )
-        guard let wait = pool.wait(before: RetryPolicy(), after: attempt) else { return false }
+        let route = exchange.route
+        guard
+            let wait = pool.wait(
+                before: route?.retry ?? RetryPolicy(),
+                budget: route?.retryBudget ?? RetryBudget.Policy(),
+                after: attempt
+            )
+        else { return false }
         owner.metrics.increment(.upstreamRetries)
         if wait == 0 {
             self.attempt(exchange)

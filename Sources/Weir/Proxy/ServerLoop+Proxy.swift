@@ -15,6 +15,10 @@ extension ServerLoop {
     /// the present one, unless that is another.
     func forward(_ exchange: Exchange, by route: Route) {
         let index = route.upstreamIndex
+        if let split = route.split {
+            let upstream = split.upstream(random())
+            return exchange.withProxyHalf { $0.begin(pool(of: upstream)) }
+        }
         if index < pools.count, pools[index].upstream === route.upstream {
             return exchange.withProxyHalf { $0.begin(pools[index]) }
         }
@@ -24,7 +28,8 @@ extension ServerLoop {
 
     /// The pool of an upstream that the present snapshot may no longer know.
     private func pool(of upstream: Upstream) -> UpstreamPool {
-        if let pool = (pools + formerPools).first(where: { $0.upstream === upstream }) { return pool }
+        if let pool = pools.first(where: { $0.upstream === upstream }) { return pool }
+        if let pool = formerPools.first(where: { $0.upstream === upstream }) { return pool }
         let pool = UpstreamPool(upstream, loop: loop, events: proxyEvents)
         pool.close()
         formerPools.append(pool)

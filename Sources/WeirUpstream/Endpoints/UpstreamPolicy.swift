@@ -17,7 +17,6 @@ package struct UpstreamPolicy: Sendable, Equatable {
     package var ejection: OutlierPolicy? = OutlierPolicy()
     /// Nil where failing connections keep nobody from an endpoint.
     package var circuit: CircuitPolicy? = CircuitPolicy()
-    package var retryBudget = RetryBudget.Policy()
 
     /// Open connections to one endpoint, over all loops.
     package var connectionsMax = 1024

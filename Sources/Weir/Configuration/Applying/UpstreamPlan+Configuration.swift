@@ -76,6 +76,26 @@ extension CircuitPolicy {
     }
 }
 
+extension RetryPolicy {
+    init(_ retry: RetryConfiguration) {
+        self.init()
+        attemptsMax = retry.attempts + 1
+        causes = [.stale]
+        if retry.conditions.contains(.connect) { causes.insert(.connect) }
+        if retry.conditions.contains(.reset) { causes.formUnion([.reset, .timeout]) }
+        backoff.base = retry.backoff.nanosecondsClamped
+        backoff.max = retry.backoffMax.nanosecondsClamped
+    }
+}
+
+extension RetryBudget.Policy {
+    init(_ retry: RetryConfiguration) {
+        self.init()
+        percent = UInt64(retry.budgetPercent)
+        perSecondMin = UInt64(retry.budgetMinPerSecond)
+    }
+}
+
 extension Settings.ProxyProtocolVersion {
     /// Nil for none.
     var version: ProxyProtocol.Version? {

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// The upstreams of a route whose requests are divided by weight: canary, blue-green. Immutable, part of the snapshot.
+
+import WeirUpstream
+
+/// Chooses an upstream for each request of a route.
+final class RouteSplit: Sendable {
+    private let split: WeightedSplit
+    private let upstreams: [Upstream]
+
+    /// Nil where there is nothing to choose.
+    init?(_ shares: [(upstream: Upstream, weight: Int)]) {
+        guard shares.count > 1 else { return nil }
+        split = WeightedSplit(shares.map(\.weight))
+        upstreams = shares.map(\.upstream)
+    }
+
+    /// The upstream of a random number. No allocation.
+    func upstream(_ random: UInt64) -> Upstream { upstreams[split.destination(of: random)] }
+}
