@@ -17,7 +17,8 @@ def configure(tmp_path, name="orders", **upstream):
 
 
 def start(gateway, tmp_path, configuration, **settings):
-    """A gateway with that upstream, and no other."""
+    """A gateway with that upstream, and no other. In turn, so that each endpoint gets a request whatever its times."""
+    configuration = {"balance": "round-robin", **configuration}
     return gateway(WEIR_UPSTREAM=None, WEIR_CONFIG=configure(tmp_path, **configuration), **settings)
 
 

@@ -125,3 +125,36 @@ def test_an_endpoint_that_is_discovered_is_checked_too(gateway, upstream, tmp_pa
     server.wait_for_metric(checks, server.metric(checks) + 2)
     eventually(lambda: one.open_count == 0, "nobody is connected to it")
     assert sum(one.ends.values()) - endings <= 1
+
+
+def test_a_warning_endpoint_keeps_a_share_and_a_critical_one_gets_none(gateway, upstream, tmp_path):
+    moods = [Mood(), Mood(), Mood()]
+    endpoints = [upstream(mood) for mood in moods]
+    configuration = {
+        "endpoints": [endpoint.url for endpoint in endpoints],
+        "check": HTTP,
+        "balance": "round-robin",
+        "weights": {"passing": 10, "warning": 1},
+        "slow-start": "off",
+    }
+    server = start(gateway, tmp_path, configuration)
+    wait_for_health(server, "passing", "passing", "passing")
+
+    def shares(count):
+        before = [served(endpoint) for endpoint in endpoints]
+        with server.connect() as wire:
+            for _ in range(count):
+                assert wire.get().status == 200
+        return [served(endpoint) - former for endpoint, former in zip(endpoints, before)]
+
+    def served(endpoint):
+        return sum(target != "/healthz" for target in endpoint.targets)
+
+    assert shares(30) == [10, 10, 10]
+    moods[2].status = "429 Too Many Requests"
+    wait_for_health(server, "passing", "passing", "warning")
+    # 10 to 10 to 1, wherever its turn stands.
+    assert all(abs(share - due) <= 1 for share, due in zip(shares(210), [100, 100, 10]))
+    moods[2].status = "500 Oh"
+    wait_for_health(server, "passing", "passing", "critical")
+    assert shares(20) == [10, 10, 0]
