@@ -42,6 +42,47 @@ package enum EndpointSamples {
             }
             + family("weir_upstream_requests_executing", "Requests that an endpoint has not answered yet.", .gauge) {
                 Double($0.requestsExecuting)
-            } + failures
+            } + failures + standing(of: upstreams)
+    }
+
+    /// What balancing makes of the endpoints, and what it comes from.
+    private static func standing(of upstreams: [Upstream]) -> [MetricSample] {
+        let sets = upstreams.map { ($0, $0.endpointSet, [MetricLabel("upstream", $0.name)]) }
+        let entries = sets.flatMap { _, set, labels in
+            set.table.entries.map { ($0, labels + [MetricLabel("endpoint", $0.endpoint.name)]) }
+        }
+        func family(_ name: String, _ help: String, _ value: (BalancerTable.Entry) -> Double) -> [MetricSample] {
+            entries.map { MetricSample(name, help, kind: .gauge, labels: $1, value: value($0)) }
+        }
+        let ejections = sets.flatMap { upstream, _, labels in
+            let counts = upstream.ejections
+            return EjectionCause.labels.map { cause in
+                MetricSample(
+                    "weir_upstream_ejections_total",
+                    "Endpoints that were taken out because they did worse than the others, by cause.",
+                    kind: .counter,
+                    labels: labels + [MetricLabel("cause", cause)],
+                    value: Double(counts.byCause[cause] ?? 0)
+                )
+            }
+        }
+        let panics = sets.map { _, set, labels in
+            MetricSample(
+                "weir_upstream_panicking",
+                "1 while so few endpoints are well that all are used.",
+                kind: .gauge,
+                labels: labels,
+                value: set.isPanicking ? 1 : 0
+            )
+        }
+        return family("weir_upstream_endpoint_weight", "The weight that an endpoint is chosen by now.") {
+            $0.weight.value
+        }
+            + family("weir_upstream_endpoint_ejected", "1 while an endpoint is ejected.") {
+                $0.endpoint.isEjected ? 1 : 0
+            }
+            + family("weir_upstream_breaker_open", "1 while an endpoint is left alone because its connections fail.") {
+                $0.endpoint.isBreakerOpen ? 1 : 0
+            } + ejections + panics
     }
 }

@@ -52,6 +52,9 @@ package enum EjectionCause: Equatable, Sendable {
     /// The typical latency in nanoseconds, and the others'.
     case latency(Nanoseconds, others: Nanoseconds)
 
+    /// The values of the label.
+    package static let labels = ["consecutive_failures", "failure_rate", "latency"]
+
     /// The label's value.
     package var label: StaticString {
         switch self {

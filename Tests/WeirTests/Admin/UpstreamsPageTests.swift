@@ -108,7 +108,7 @@ import WeirUpstream
         }
         // A family that is begun twice is refused by Prometheus.
         let families = lines.filter { $0.hasPrefix("# TYPE") }
-        #expect(families.count == 5)
-        #expect(Set(families).count == 5)
+        #expect(families.count == 10)
+        #expect(Set(families).count == 10)
     }
 }
