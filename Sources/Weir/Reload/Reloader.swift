@@ -99,11 +99,13 @@ package final class Reloader: Sendable {
 
     private func run() {
         // Who asks from here on asks for another: this one may have read the file before.
-        let waiting = state.withLock { state in
+        let (isStopped, waiting) = state.withLock { state in
             defer { state.waiting = [] }
             state.isAsked = false
-            return state.waiting
+            return (state.isStopped, state.waiting)
         }
+        // Those who waited have been told.
+        if isStopped { return }
         watch.value?.noteRead()
         let outcome = reload()
         for continuation in waiting { continuation.resume(returning: outcome) }
