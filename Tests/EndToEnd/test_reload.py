@@ -113,7 +113,7 @@ def test_1000_reloads_under_load_fail_no_request_and_memory_stays_flat(file, gat
             file.write(text(turn))
             status, outcome = reload(server, admin)
             assert status == 200, outcome
-            if turn in (200, RELOADS):
+            if turn % 10 == 0:
                 sizes[turn] = resident(server)
     finally:
         load.send_signal(signal.SIGINT)
@@ -125,8 +125,9 @@ def test_1000_reloads_under_load_fail_no_request_and_memory_stays_flat(file, gat
     # The watch may have been there first for some of them.
     assert metrics['weir_reloads_total{outcome="applied"}'] >= RELOADS
     assert metrics['weir_reloads_total{outcome="rejected"}'] == 0
-    assert sizes[RELOADS] - sizes[200] < GROWTH_MAX, sizes
-    print(f"RSS after 200: {sizes[200] >> 10} KiB, after {RELOADS}: {sizes[RELOADS] >> 10} KiB; {report.splitlines()[-2:]}")
+    # It goes up and down by what is freed late: the least of a while is what is held.
+    early, late = (min(sizes[turn] for turn in range(last - 100, last, 10)) for last in (200, RELOADS))
+    assert late - early < GROWTH_MAX, sizes
 
 
 def test_a_file_change_is_applied_and_an_endpoint_that_stays_keeps_its_connection(file, gateway_of, upstream):
