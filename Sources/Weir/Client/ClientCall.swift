@@ -205,7 +205,8 @@ final class ClientCall: @unchecked Sendable {
             hasOther: connection.pool.upstream.addressCount > attempts,
             left: deadline &- min(deadline, loop.now)
         )
-        guard let wait = connection.pool.wait(before: RetryPolicy(), budget: RetryBudget.Policy(), after: attempt) else {
+        guard let wait = connection.pool.wait(before: RetryPolicy(), budget: RetryBudget.Policy(), after: attempt)
+        else {
             return end(.failed(ClientError(fault)))
         }
         owner.metrics.increment(.upstreamRetries)
