@@ -40,6 +40,9 @@ package struct MethodSet: OptionSet, Hashable, Sendable {
         return names.joined(separator: ", ")
     }
 
+    /// Each method of the set, alone.
+    package var each: [MethodSet] { (0...9).map { MethodSet(methodIndex: $0) }.filter { isSuperset(of: $0) } }
+
     /// What an `Allow` field says of a resource with these methods: GET brings HEAD, and OPTIONS is always answered.
     /// The empty set, no resource at all, stays empty.
     var withAutomaticMethods: MethodSet {

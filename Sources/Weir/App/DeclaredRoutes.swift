@@ -29,6 +29,9 @@ struct DeclaredRoute: Sendable {
     /// Every method but CONNECT.
     static let anyMethod = MethodSet.all.subtracting(.connect)
 
+    /// The methods of a route of the file: HEAD stands where GET does, so that the file's order holds for it too.
+    fileprivate var methodsInFile: MethodSet { methods.contains(.get) ? methods.union(.head) : methods }
+
     /// How its requests are divided; nil for one upstream.
     fileprivate func split(_ upstreams: [Upstream]) -> RouteSplit? {
         guard case .forward(let shares)? = configuration?.action else { return nil }
@@ -82,6 +85,8 @@ struct DeclaredRoutes {
     /// Upstreams that a configuration declares; each stands for one of the code by its name.
     private var configuredUpstreams: [UpstreamPlan] = []
     private var builder = RouteTableBuilder()
+    /// For a route that the table has, those of the file behind it that are for the same requests but for their headers.
+    private var followers: [Int: [Int]] = [:]
     /// What is wrong with the first route that cannot be served beside those before it.
     private(set) var fault: AppError?
 
@@ -91,7 +96,7 @@ struct DeclaredRoutes {
 
     mutating func add(_ route: DeclaredRoute) {
         do throws(RoutingError) {
-            try builder.add(route.methods, host: route.properties.host, pattern: route.pattern, route: all.count)
+            try addToTable(route)
         } catch {
             if fault == nil { fault = .routes(describe(error, of: route)) }
         }
@@ -101,6 +106,35 @@ struct DeclaredRoutes {
     /// Something about the routes that makes them none.
     mutating func refuse(_ reason: String) {
         if fault == nil { fault = .routes(reason) }
+    }
+
+    private mutating func addToTable(_ route: DeclaredRoute) throws(RoutingError) {
+        let host = route.properties.host
+        guard route.configuration != nil else {
+            return try builder.add(route.methods, host: host, pattern: route.pattern, route: all.count)
+        }
+        for method in route.methodsInFile.each {
+            do throws(RoutingError) {
+                try builder.add(method, host: host, pattern: route.pattern, route: all.count)
+            } catch {
+                guard case .duplicate(_, _, let first, _, _) = error, all[first].configuration != nil else {
+                    throw error
+                }
+                if followers[first]?.last != all.count { followers[first, default: []].append(all.count) }
+            }
+        }
+    }
+
+    /// The routes that the table's route stands for; nil for itself alone.
+    private func chain(_ index: Int) -> RouteChain? {
+        let links = ([index] + followers[index, default: []]).map { index in
+            RouteChain.Link(
+                methods: all[index].methodsInFile,
+                conditions: (all[index].configuration?.match.headers ?? []).map { HeaderCondition($0) },
+                route: index
+            )
+        }
+        return RouteChain(links)
     }
 
     mutating func add(_ upstream: UpstreamReference) {
@@ -166,13 +200,15 @@ struct DeclaredRoutes {
         let table = builder.build(version: version)
         let handlers = all.map { $0.handler.wrapped(in: middleware + $0.properties.middleware) }
         let routes = all.enumerated().map { index, route in
-            Route(
+            // Not those of the table, which has only the first of a chain.
+            let parameterNames = (try? RouteTableBuilder.parameterNames(of: route.pattern)) ?? []
+            return Route(
                 index: names.index(of: route.pattern),
                 methods: route.methods,
                 host: route.properties.host,
                 pattern: route.pattern,
                 handler: handlers[index],
-                parameterNames: table.parameterNames(of: index),
+                parameterNames: parameterNames,
                 deadlineNanoseconds: min(settings.deadline, route.properties.deadline ?? settings.deadline)
                     .nanosecondsClamped,
                 bodyBytesMax: route.properties.bodyLimit?.bytes ?? settings.limits.bodyBytes,
@@ -186,7 +222,7 @@ struct DeclaredRoutes {
                         routeIndex: names.index(of: route.storeName),
                         pattern: route.pattern,
                         storeName: route.storeName,
-                        parameterNames: table.parameterNames(of: index),
+                        parameterNames: parameterNames,
                         writesFields: settings.rateLimiting.writesFields
                     )
                 },
@@ -196,7 +232,8 @@ struct DeclaredRoutes {
                 priority: route.properties.priority.priority,
                 split: route.split(upstreams),
                 retry: route.configuration.map { RetryPolicy($0.retry) } ?? RetryPolicy(),
-                retryBudget: route.configuration.map { RetryBudget.Policy($0.retry) } ?? RetryBudget.Policy()
+                retryBudget: route.configuration.map { RetryBudget.Policy($0.retry) } ?? RetryBudget.Policy(),
+                chain: chain(index)
             )
         }
         return Snapshot(version: version, table: table, routes: routes, upstreams: upstreams, names: names)

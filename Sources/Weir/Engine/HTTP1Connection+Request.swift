@@ -60,10 +60,17 @@ extension HTTP1Connection {
             if case .other = head.method { return answer(exchange, .notImplemented) }
             return answerUnrouted(exchange, outcome, allowed)
         }
-        let route = owner.snapshot.routes[Int(exchange.match.pointee.route)]
+        exchange.keepHead(bytes, normalizedPath: owner.scratch)
+        var route = owner.snapshot.routes[Int(exchange.match.pointee.route)]
+        if let chain = route.chain {
+            guard let index = chain.route(for: exchange) else {
+                keepUnrouted(exchange, bytes)
+                return answer(exchange, .notFound)
+            }
+            route = owner.snapshot.routes[index]
+        }
         if exchange.route !== route { exchange.route = route }
         exchange.routeIndex = route.index
-        exchange.keepHead(bytes, normalizedPath: owner.scratch)
         exchange.keepForRepetition(version: owner.snapshot.version)
         hand(exchange, to: route, head)
     }

@@ -51,6 +51,8 @@ final class Route: Sendable {
     /// When a request that an endpoint has failed is sent again.
     let retry: RetryPolicy
     let retryBudget: RetryBudget.Policy
+    /// The routes among which header conditions choose where the table has found this one; nil for this alone.
+    let chain: RouteChain?
     /// Whether the handler has the body whole or not at all.
     let collectsBody: Bool
     /// The index of the pattern in the access log's names, once a request was logged.
@@ -74,7 +76,8 @@ final class Route: Sendable {
         priority: WeirFlow.Priority = .default,
         split: RouteSplit? = nil,
         retry: RetryPolicy = RetryPolicy(),
-        retryBudget: RetryBudget.Policy = RetryBudget.Policy()
+        retryBudget: RetryBudget.Policy = RetryBudget.Policy(),
+        chain: RouteChain? = nil
     ) {
         self.index = Int32(index)
         self.methods = methods
@@ -93,6 +96,7 @@ final class Route: Sendable {
         self.split = split
         self.retry = retry
         self.retryBudget = retryBudget
+        self.chain = chain
         collectsBody =
             switch handler {
             case .loop, .workers: true

@@ -56,6 +56,11 @@ package struct RouteTableBuilder {
         origins[number] = Origin(pattern: pattern, parameterNames: parsed.parameterNames)
     }
 
+    /// The names of a pattern's parameters, in its order: the slots of ``RouteMatch``.
+    package static func parameterNames(of pattern: String) throws(RoutingError) -> [String] {
+        try RoutePattern(pattern).parameterNames
+    }
+
     /// Compiles the routes added so far.
     ///
     /// - Parameter version: stored in the table; nothing here looks at it.
