@@ -100,3 +100,20 @@ def test_an_endpoint_that_fails_beside_others_is_ejected(gateway, upstream, tmp_
     assert server.metric("weir_upstream_endpoint_ejected" + labels) == 1
     assert server.metric("weir_upstream_endpoint_weight" + labels) == 0
     assert server.metric('weir_upstream_panicking{upstream="orders"}') == 0
+
+
+def test_maglev_keeps_a_cookie_with_its_endpoint(gateway, upstream, tmp_path):
+    endpoints = [upstream() for _ in range(3)]
+    server = start(
+        gateway,
+        tmp_path,
+        {"endpoints": [one.url for one in endpoints], "balance": "maglev", "hash": {"cookie": "session"}},
+    )
+    with server.connect() as wire:
+        for _ in range(3):
+            for session in range(24):
+                wire.send(request(headers=[f"Cookie: theme=dark; session={session}; xsession=x"]))
+                assert wire.reply().status == 200
+    cookies = [[seen.header("cookie") for seen in one.requests] for one in endpoints]
+    assert all(cookies), "each endpoint has some of them"
+    assert all(one.count(cookie) == 3 for one in cookies for cookie in one)

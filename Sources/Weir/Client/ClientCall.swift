@@ -31,6 +31,8 @@ final class ClientCall: @unchecked Sendable {
     private var pool: UpstreamPool?
     private var connection: UpstreamConnection?
     private var attempts = 0
+    /// Those that failed for something of their endpoint.
+    private var failures = 0
     /// The slots of endpoints that have failed it.
     private var tried = TriedEndpoints()
     /// The next attempt, while it is a moment away.
@@ -83,6 +85,7 @@ final class ClientCall: @unchecked Sendable {
                 method: head.method,
                 route: Int(exchange.routeIndex),
                 tried: tried,
+                key: pool.keySource.map { exchange.balancingKey($0) } ?? 0,
                 place: place,
                 left: deadline &- min(deadline, loop.now)
             )
@@ -195,14 +198,17 @@ final class ClientCall: @unchecked Sendable {
         self.connection = nil
         guard let failure = connection.attemptFailure(fault) else { return end(.failed(ClientError(fault))) }
         attempts += 1
-        if failure != .stale { tried.insert(connection.endpoint.slot) }
+        if failure != .stale {
+            failures += 1
+            tried.insert(connection.endpoint.slot)
+        }
         let attempt = FailedAttempt(
             failure: failure,
             attempts: attempts,
             isIdempotent: head.method.isIdempotent,
             // The body is kept until the end.
             isReplayable: true,
-            hasOther: connection.pool.upstream.addressCount > attempts,
+            hasOther: connection.pool.upstream.addressCount > failures,
             left: deadline &- min(deadline, loop.now)
         )
         guard let wait = connection.pool.wait(before: RetryPolicy(), budget: RetryBudget.Policy(), after: attempt)

@@ -39,6 +39,8 @@ final class ProxyExchange: @unchecked Sendable {
     /// Fields that middleware adds to the response.
     private(set) var added = Headers()
     private var attempts = 0
+    /// Those that failed for something of their endpoint.
+    private var failures = 0
     /// The slots of endpoints that have failed it.
     private var tried = TriedEndpoints()
     /// What `maglev` chooses its endpoint by.
@@ -87,6 +89,7 @@ final class ProxyExchange: @unchecked Sendable {
         self.pool = pool
         if let fields { added = fields }
         attempts = 0
+        failures = 0
         if !tried.isEmpty { tried = TriedEndpoints() }
         place = nil
         pool.upstream.retryBudget.noteRequest(at: loop.now)
@@ -94,6 +97,7 @@ final class ProxyExchange: @unchecked Sendable {
         hasClientEnded = false
         hasUpstreamEnded = false
         exchangeReference._withUnsafeGuaranteedRef { exchange in
+            if let source = pool.keySource { key = exchange.balancingKey(source) }
             exchange.isAnsweredAtOnce = false
             exchange.sink = .forward
             attempt(exchange)
@@ -393,13 +397,16 @@ final class ProxyExchange: @unchecked Sendable {
         guard let pool else { return false }
         attempts += 1
         // The end of an unused connection says nothing of the endpoint.
-        if failure != .stale { tried.insert(endpoint.slot) }
+        if failure != .stale {
+            failures += 1
+            tried.insert(endpoint.slot)
+        }
         let attempt = FailedAttempt(
             failure: failure,
             attempts: attempts,
             isIdempotent: exchange.parser.pointee.head.method.isIdempotent,
             isReplayable: !hasSentBody,
-            hasOther: pool.upstream.addressCount > attempts,
+            hasOther: pool.upstream.addressCount > failures,
             left: exchange.timeLeft(at: loop.now)
         )
         let route = exchange.route

@@ -4,10 +4,11 @@
 import WeirUpstream
 
 extension UpstreamConnection {
-    /// How the attempt has failed, in the words of the retry policy; nil for what would only come again: a response that
-    /// is none.
+    /// How the attempt has failed, in the words of the retry policy; nil for what is not tried again: a response that is
+    /// none would only come again, and one whose head was there has been carried out.
     func attemptFailure(_ fault: UpstreamFault) -> AttemptFailure? {
         if isStaleFault(fault) { return .stale }
+        if hasHead { return nil }
         return switch fault {
         case .connect, .connectTimeout: .connect
         case .closed, .reset: .reset

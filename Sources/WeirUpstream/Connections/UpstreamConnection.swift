@@ -34,6 +34,7 @@ package final class UpstreamConnection: @unchecked Sendable {
         fileprivate var requestedAt: Nanoseconds = 0
         fileprivate var isReused = false
         fileprivate var hasReceived = false
+        fileprivate var hasHead = false
         /// The loop's turn in which the request could be sent at the earliest.
         fileprivate var quietTurn: UInt64 = .max
         fileprivate var isOpen = true
@@ -52,6 +53,8 @@ package final class UpstreamConnection: @unchecked Sendable {
     }
     /// Whether anything has come since the request began.
     package var hasReceived: Bool { state.pointee.hasReceived }
+    /// Whether the response's head has come.
+    package var hasHead: Bool { state.pointee.hasHead }
 
     /// What is to come of the response.
     fileprivate enum Input {
@@ -102,6 +105,7 @@ package final class UpstreamConnection: @unchecked Sendable {
         state.pointee.hasSentRequest = false
         state.pointee.requestedAt = loop.now
         state.pointee.hasReceived = false
+        state.pointee.hasHead = false
         state.pointee.quietTurn = loop.turnNumber
         channel.setIdle(since: .max)
         if !channel.isConnecting { channel.setDeadline(.max, on: loop) }
@@ -287,6 +291,7 @@ package final class UpstreamConnection: @unchecked Sendable {
 
     @inline(__always)
     private func noteAnswer(_ head: ResponseHead, _ bytes: Span<UInt8>) {
+        state.pointee.hasHead = true
         let latency = loop.now &- state.pointee.requestedAt
         endpoint.responseTimes.note(latency, route: state.pointee.route)
         endpoint.noteAnswer(

@@ -80,6 +80,11 @@ package final class UpstreamPool: @unchecked Sendable {
 
     var policy: UpstreamPolicy { state.pointee.set.policy }
 
+    /// What a request's key is made of; nil where nothing is chosen by it.
+    package var keySource: BalancingKeySource? {
+        if case .maglev = state.pointee.set.policy.balancing { state.pointee.set.policy.key } else { nil }
+    }
+
     // MARK: The endpoints
 
     /// Has the loop take over the endpoints as they are now. Any thread.

@@ -11,6 +11,8 @@ package final class Endpoint: @unchecked Sendable {
     package let url: EndpointURL
     /// Its place in what loops keep for each endpoint of its upstream. It is another's once this one has retired.
     package let slot: Int
+    /// Its number among all that its upstream has had.
+    let serial: UInt64
     private let authority: UnsafeMutableRawBufferPointer
     /// Where it is now: one address, or those that its name has.
     private let addresses: Mutex<[SocketAddress]>
@@ -42,9 +44,10 @@ package final class Endpoint: @unchecked Sendable {
     package let logIndex = Atomic<Int>(-2)
 
     /// - Parameter authority: what the Host field says where the client named no host; nil for what the URL says.
-    package init(_ url: EndpointURL, slot: Int = 0, authority: String? = nil) {
+    package init(_ url: EndpointURL, slot: Int = 0, serial: UInt64 = 0, authority: String? = nil) {
         self.url = url
         self.slot = slot
+        self.serial = serial
         name = EndpointURL(place: url.place).description
         let text = Array((authority ?? url.authority).utf8)
         self.authority = .allocate(byteCount: text.count, alignment: 1)

@@ -53,6 +53,7 @@ struct EndpointWeighing {
         let observed = set.endpoints.map { endpoint in
             OutlierEjection.Observed(
                 endpoint: endpoint.name,
+                serial: endpoint.serial,
                 counts: endpoint.outcomes.counts,
                 isUsable: !endpoint.isBreakerOpen && endpoint.condition.health != .critical
             )
@@ -69,7 +70,11 @@ struct EndpointWeighing {
 
     private func breakerEvents(_ set: EndpointSet, _ now: Nanoseconds) -> [UpstreamEvent] {
         set.endpoints.compactMap { endpoint in
-            let isOpen = set.policy.circuit.map { !endpoint.circuit.isAdmitting(at: now, $0) } ?? false
+            // While a probe is out it is no longer open: it is not to lose its weight again at each look.
+            let isOpen =
+                set.policy.circuit.map { policy in
+                    endpoint.circuit.state == .open && !endpoint.circuit.isAdmitting(at: now, policy)
+                } ?? false
             guard isOpen != endpoint.isBreakerOpen else { return nil }
             endpoint.isBreakerOpen = isOpen
             return .breaker(endpoint: endpoint.name, isOpen: isOpen)

@@ -27,6 +27,8 @@ package final class Upstream: Sendable {
         var weighing = EndpointWeighing()
         /// The time of the last look at the endpoints.
         var now: Nanoseconds = 0
+        /// How many endpoints there have been.
+        var serials: UInt64
     }
 
     /// Pools outlive their upstream's use: the loops that own them are stopped first.
@@ -42,13 +44,14 @@ package final class Upstream: Sendable {
             Present(
                 set: EndpointSet(
                     version: 1,
-                    endpoints: urls.enumerated().map { Endpoint($1, slot: $0) },
+                    endpoints: urls.enumerated().map { Endpoint($1, slot: $0, serial: UInt64($0)) },
                     configuredWeights: weights,
                     weights: weights.map { EffectiveWeight($0 * policy.passingWeight) },
                     isPanicking: false,
                     policy: policy,
                     replacing: nil
-                )
+                ),
+                serials: UInt64(urls.count)
             )
         )
     }
@@ -82,20 +85,21 @@ package final class Upstream: Sendable {
     }
 
     private func replace(_ found: [DiscoveredEndpoint]?, policy: UpstreamPolicy?) {
-        let (former, next) = present.withLock { present in
+        present.withLock { present in
             let former = present.set
-            present.set = present.weighing.set(
-                found.map { Self.endpoints($0, keeping: former.endpoints) } ?? former.endpoints,
+            let next = present.weighing.set(
+                found.map { Self.endpoints($0, keeping: former.endpoints, &present.serials) } ?? former.endpoints,
                 found?.map(\.presentWeight) ?? former.configuredWeights,
                 policy ?? former.policy,
                 replacing: former,
                 at: present.now
             )
-            return (former, present.set)
+            // Before anybody can take the new set over: who does, finds which endpoints are gone.
+            let kept = Set(next.endpoints.map(ObjectIdentifier.init))
+            for endpoint in former.endpoints where !kept.contains(ObjectIdentifier(endpoint)) { endpoint.retire() }
+            present.set = next
         }
         publish()
-        let kept = Set(next.endpoints.map(ObjectIdentifier.init))
-        for endpoint in former.endpoints where !kept.contains(ObjectIdentifier(endpoint)) { endpoint.retire() }
         for reference in pools.withLock({ $0 }) { reference.pool.refresh() }
     }
 
@@ -108,8 +112,9 @@ package final class Upstream: Sendable {
             present.now = now
             let events = present.weighing.look(at: present.set, now)
             guard let next = present.weighing.reweighed(present.set, at: now) else { return (events, false) }
+            let panics = next.isPanicking == present.set.isPanicking ? [] : [UpstreamEvent.panic(next.isPanicking)]
             present.set = next
-            return (events, true)
+            return (events + panics, true)
         }
         if isNew {
             publish()
@@ -128,14 +133,20 @@ package final class Upstream: Sendable {
 
     /// An endpoint for each that was found: the former one where there is one, else a new one in the least slot that is
     /// free.
-    private static func endpoints(_ found: [DiscoveredEndpoint], keeping former: [Endpoint]) -> [Endpoint] {
+    private static func endpoints(
+        _ found: [DiscoveredEndpoint],
+        keeping former: [Endpoint],
+        _ serials: inout UInt64
+    ) -> [Endpoint] {
         let byPlace = Dictionary(former.map { ($0.url.place, $0) }) { first, _ in first }
         let kept = found.map { each in byPlace[each.url.place].flatMap { $0.isSame(as: each) ? $0 : nil } }
         let taken = Set(kept.compactMap { $0?.slot })
         var free = (0...).lazy.filter { !taken.contains($0) }.makeIterator()
         return zip(found, kept).map { found, former in
+            serials += 1
             // There are more numbers than endpoints.
-            let endpoint = former ?? Endpoint(found.url, slot: free.next() ?? 0, authority: found.authority)
+            let endpoint =
+                former ?? Endpoint(found.url, slot: free.next() ?? 0, serial: serials, authority: found.authority)
             endpoint.condition.noteListed(found.presentHealth)
             return endpoint
         }

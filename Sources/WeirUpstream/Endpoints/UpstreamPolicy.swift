@@ -7,6 +7,7 @@ package import WeirHTTP
 /// How an upstream's endpoints are chosen, when they are left alone, and what their connections may take.
 package struct UpstreamPolicy: Sendable, Equatable {
     package var balancing = BalancingPolicy.default
+    package var key = BalancingKeySource.client
     package var panic = PanicThreshold()
     /// How long the weight of an endpoint that was out takes to grow back.
     package var slowStart: Nanoseconds = 10_000_000_000

@@ -12,12 +12,15 @@ package struct OutlierEjection {
     /// What is known of an endpoint at the time of a call.
     package struct Observed {
         package let endpoint: String
+        /// Tells an endpoint from a later one of the same name, whose counts begin anew.
+        package let serial: UInt64
         package let counts: OutcomeCounts
         /// Whether it would get requests if it were not ejected: its checks pass, its breaker is not open.
         package let isUsable: Bool
 
-        package init(endpoint: String, counts: OutcomeCounts, isUsable: Bool = true) {
+        package init(endpoint: String, serial: UInt64 = 0, counts: OutcomeCounts, isUsable: Bool = true) {
             self.endpoint = endpoint
+            self.serial = serial
             self.counts = counts
             self.isUsable = isUsable
         }
@@ -30,6 +33,7 @@ package struct OutlierEjection {
         }
 
         var phase: Phase
+        let serial: UInt64
         /// Ejections that are not forgotten yet.
         var ejections = 0
         /// Failures up to this one belong to no run.
@@ -99,8 +103,11 @@ package struct OutlierEjection {
     private mutating func adopt(_ observed: [Observed], _ now: Nanoseconds) {
         var present: [String: Member] = [:]
         for one in observed {
-            present[one.endpoint] =
-                members[one.endpoint] ?? Member(phase: .used(since: now), history: [one.counts])
+            if let known = members[one.endpoint], known.serial == one.serial {
+                present[one.endpoint] = known
+            } else {
+                present[one.endpoint] = Member(phase: .used(since: now), serial: one.serial, history: [one.counts])
+            }
         }
         members = present
     }

@@ -236,7 +236,7 @@ import WeirMetrics
         let hold = Hold()
         let app = makeApp {
             $0.admission.concurrency = .exactly(1000)
-            $0.admission.signalWindow = .seconds(1)
+            $0.admission.signalWindow = .seconds(10)
         }
         hold.declare(on: app, [.concurrency(1, queue: 0)])
         app.handle(.loop, "/") { _, _ in .text("pod") }

@@ -168,4 +168,39 @@ import WeirUpstream
         #expect(test[0].circuit.state == .closed)
         #expect(test[0].outcomes.counts.connectionFailures == 0)
     }
+
+    @Test func `an endpoint that goes and comes back at once is judged by what is new`() throws {
+        let endpoints = [try ScriptedEndpoint(), try ScriptedEndpoint()]
+        let test = try PoolInHand(endpoints[0], endpoints[1])
+        func answer(_ count: Int) {
+            for endpoint in test.upstream.endpoints {
+                for _ in 0..<count { endpoint.outcomes.note(.answered(5_000_000)) }
+            }
+        }
+        answer(100)
+        _ = test.upstream.reweigh(at: test.clock.now)
+        let policy = test.upstream.policy
+        test.upstream.replace([endpoints[0].url], policy: policy)
+        test.upstream.replace(endpoints.map(\.url), policy: policy)
+        // Its counts are less than they were.
+        answer(30)
+        for _ in 0..<70 {
+            test.advance(by: .seconds(1))
+            #expect(test.upstream.reweigh(at: test.clock.now).isEmpty)
+        }
+        #expect(test.upstream.ejections.ejected == 0)
+    }
+
+    @Test func `that so few are well is told once`() throws {
+        let endpoints = [try ScriptedEndpoint(), try ScriptedEndpoint(), try ScriptedEndpoint()]
+        let test = try PoolInHand(endpoints[0], endpoints[1], endpoints[2])
+        for place in 0..<2 { test[place].condition.note(.critical, output: "") }
+        func panics() -> [Bool] {
+            test.upstream.reweigh(at: test.clock.now).compactMap { if case .panic(let isOn) = $0 { isOn } else { nil } }
+        }
+        #expect(panics() == [true])
+        #expect(panics().isEmpty)
+        for place in 0..<2 { test[place].condition.note(.passing, output: "") }
+        #expect(panics() == [false])
+    }
 }

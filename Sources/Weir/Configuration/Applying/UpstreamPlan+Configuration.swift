@@ -35,6 +35,7 @@ extension UpstreamPolicy {
     init(_ upstream: UpstreamConfiguration) {
         self.init()
         balancing = BalancingPolicy(upstream.balance)
+        key = BalancingKeySource(upstream.hash)
         panic = PanicThreshold(percent: upstream.panicThresholdPercent)
         slowStart = upstream.slowStart?.nanosecondsClamped ?? 0
         passingWeight = upstream.weights.passing
@@ -49,6 +50,17 @@ extension UpstreamPolicy {
         proxyProtocol = upstream.proxyProtocol.version
         http.headerBytesMax = upstream.headerBytes
         http.headerFieldsMax = upstream.headerFields
+    }
+}
+
+extension BalancingKeySource {
+    init(_ hash: HashKey) {
+        self =
+            switch hash {
+            case .client: .client
+            case .header(let name): .header(Array(name.utf8))
+            case .cookie(let name): .cookie(Array(name.utf8))
+            }
     }
 }
 
