@@ -44,6 +44,8 @@ let package = Package(
         .target(
             name: "WeirDNS",
             dependencies: ["CCares", "WeirEventLoop", "WeirUpstream"],
+            // What offers it to an app: Weir is not here.
+            exclude: ["NameResolution+DNS.swift"],
             swiftSettings: strictSettings
         ),
         .target(name: "WeirDocument", swiftSettings: settings),
