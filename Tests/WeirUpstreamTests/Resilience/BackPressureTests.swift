@@ -100,7 +100,7 @@ import WeirUpstream
     @Test("A crowd of refusals from several threads is one decrease")
     func threads() {
         let shared = Shared()
-        onThreads(4) { thread in
+        inThreads(4) { thread in
             for number in 0..<1000 {
                 shared.pressure.refused(retryAfter: nil, at: Self.second + UInt64(number * 4 + thread))
             }

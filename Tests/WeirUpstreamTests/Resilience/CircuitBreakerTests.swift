@@ -225,7 +225,7 @@ import WeirUpstream
         let policy = Self.policy(failures: 5, probes: 2)
         for round in 0..<50 {
             let shared = Shared()
-            onThreads(4) { thread in
+            inThreads(4) { thread in
                 var random = SeededGenerator(seed: UInt64(round * 4 + thread))
                 for _ in 0..<20 {
                     let transition = shared.breaker.failed(.request, at: 0, policy, using: &random)

@@ -103,7 +103,7 @@ import WeirUpstream
     func threads() {
         let shared = Shared()
         let start = shared.outcomes.counts
-        onThreads(4) { thread in
+        inThreads(4) { thread in
             for number in 0..<20_000 {
                 shared.outcomes.note(number % 4 == 0 ? .connectionFailure : .answered(UInt64(thread + 1) * 1000))
             }

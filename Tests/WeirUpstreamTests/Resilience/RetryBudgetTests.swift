@@ -92,7 +92,7 @@ import WeirUpstream
         for round in 0..<20 as Range<UInt64> {
             let shared = Shared()
             let start = (100 + round) * Self.second
-            onThreads(4) { thread in
+            inThreads(4) { thread in
                 for number in 0..<2000 {
                     // Half of the threads are in the next second.
                     let now = start + UInt64(thread % 2) * Self.second

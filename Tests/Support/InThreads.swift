@@ -5,7 +5,7 @@ import Glibc
 import Synchronization
 
 /// Returns when all threads have. They begin together.
-func inThreads(_ count: Int, _ body: @escaping @Sendable (_ thread: Int) -> Void) {
+package func inThreads(_ count: Int, _ body: @escaping @Sendable (_ thread: Int) -> Void) {
     let work = ThreadWork(count, body)
     var threads: [pthread_t] = []
     for _ in 0..<count {
