@@ -25,7 +25,7 @@ enum LimiterBenchmark {
             let limiter = Limiter(limit(algorithm, .none), tableBytes: 0, now: 0)
             return { _, count in
                 var allowed = 0
-                for index in 0..<count where limiter.take(key: 0, now: now(index)).isAllowed { allowed += 1 }
+                for index in 0..<count where limiter.charge(key: 0, now: now(index)).isAllowed { allowed += 1 }
                 precondition(allowed > 0)
             }
         }
@@ -36,7 +36,7 @@ enum LimiterBenchmark {
             let limiter = Limiter(RateLimit(name: "limit", rate: .perDay(1)), tableBytes: 0, now: 0)
             return { _, count in
                 var refused = 0
-                for _ in 0..<count where !limiter.take(key: 0, now: 1).isAllowed { refused += 1 }
+                for _ in 0..<count where !limiter.charge(key: 0, now: 1).isAllowed { refused += 1 }
                 precondition(refused >= count - 1)
             }
         }
@@ -51,14 +51,14 @@ enum LimiterBenchmark {
     ) -> Benchmark {
         Benchmark(name: "limiter-keyed-\(algorithm)\(suffix)", threads: [1, 2], operations: 4_000_000) {
             let limiter = Limiter(limit(algorithm, .client), tableBytes: tableBytes, now: 0)
-            for key in 0..<keyCount { _ = limiter.take(key: spread(key), now: 0) }
+            for key in 0..<keyCount { _ = limiter.charge(key: spread(key), now: 0) }
             return { thread, count in
                 var allowed = 0
                 // Keys in no order that a prefetcher knows; the threads' keys are different ones.
                 var key = thread &* 7919
                 for index in 0..<count {
                     key = (key &* 1_664_525 &+ 1_013_904_223) & (keyCount / 2 - 1)
-                    if limiter.take(key: spread(key &* 2 &+ thread & 1), now: now(index)).isAllowed { allowed += 1 }
+                    if limiter.charge(key: spread(key &* 2 &+ thread & 1), now: now(index)).isAllowed { allowed += 1 }
                 }
                 precondition(allowed > 0)
             }

@@ -93,7 +93,7 @@ final class RouteLimits: Sendable {
         }
         // The exchange's own memory, which nobody else touches meanwhile.
         var decisions = MutableSpan(_unsafeStart: exchange.limitDecisions, count: Self.limitsMax)
-        return set.takeAll(keys: keys.span, now: now, decisions: &decisions)
+        return set.takeAll(keys: keys.span, now: now, tellsAllowed: writesFields, decisions: &decisions)
     }
 
     /// What the store is asked for the limit at this place; its key may lie in `scratch`.

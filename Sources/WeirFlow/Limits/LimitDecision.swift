@@ -28,3 +28,14 @@ package struct LimitDecision: Equatable, Sendable {
         self.resetAfter = resetAfter
     }
 }
+
+/// What came of charging a limiter: whether the request may pass, and the state of which `Limiter.decision` tells more.
+///
+/// Apart from the decision, as who refuses nobody and writes no fields needs no more than this.
+package struct LimitCharge: Sendable {
+    package let isAllowed: Bool
+    let cost: UInt64
+    /// The limit's word and clock after the charge, or as they are where it was refused.
+    let word: UInt64
+    let time: UInt64
+}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Takes on the table of a keyed limit. Any thread.
+// Charges on the table of a keyed limit. Any thread.
 
 extension Limiter {
     /// 0 marks an entry without key.
@@ -7,27 +7,27 @@ extension Limiter {
     func fingerprint(_ key: UInt64) -> UInt64 { max(key, 1) }
 
     @inline(__always)
-    func takeKeyed(
+    func chargeKeyed(
         _ rule: some LimitArithmetic,
         _ key: UInt64,
         _ cost: UInt64,
         _ time: UInt64
-    ) -> LimitDecision {
+    ) -> LimitCharge {
         while true {
             let (entry, word) = look(for: key, time)
             guard let charged = rule.charge(word, cost: cost, time: time) else {
                 // A stranger that is refused takes nobody's place: what it inherits would be the same again.
-                return rule.refusal(word, cost: cost, time: time)
+                return LimitCharge(isAllowed: false, cost: cost, word: word, time: time)
             }
-            if cost == 0 { return rule.allowance(word, time: time) }
+            if cost == 0 { return LimitCharge(isAllowed: true, cost: cost, word: word, time: time) }
             if table.replace(entry, key: key, word: charged) {
                 if entry.fingerprint != key && rule.reset(entry.word, time: time) != 0 { evictions.increment() }
-                return rule.allowance(charged, time: time)
+                return LimitCharge(isAllowed: true, cost: cost, word: charged, time: time)
             }
         }
     }
 
-    /// The entry that a take of this key changes, and the word that it starts from: its own, or an inherited one.
+    /// The entry that a charge of this key changes, and the word that it starts from: its own, or an inherited one.
     @inline(__always)
     func look(for key: UInt64, _ time: UInt64) -> (entry: KeyTable.Entry, word: UInt64) {
         let bucket = table.bucket(of: key)

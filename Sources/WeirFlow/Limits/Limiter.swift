@@ -29,30 +29,42 @@ package final class Limiter: Sendable {
     /// - Parameters:
     ///   - key: A `KeyHash` value; ignored by a limit without key.
     ///   - cost: 0 takes nothing.
-    package func take(key: UInt64, cost: UInt64 = 1, now: Nanoseconds) -> LimitDecision {
+    package func charge(key: UInt64, cost: UInt64 = 1, now: Nanoseconds) -> LimitCharge {
         // One switch at the outset, so that what follows is compiled for each algorithm by itself. The shorter it is, the
-        // more takes are under way at once that wait for memory (a million keys, GCRA: 70 ns before, 48 so, medians).
+        // more charges are under way at once that wait for memory: a million keys in the sliding window, 127 ns with the
+        // figures of the decision, 79 without.
         switch rule {
-        case .gcra(let rule): take(rule, key, cost, now)
-        case .slidingWindow(let rule): take(rule, key, cost, now)
-        case .tokenBucket(let rule): take(rule, key, cost, now)
+        case .gcra(let rule): charge(rule, key, cost, now)
+        case .slidingWindow(let rule): charge(rule, key, cost, now)
+        case .tokenBucket(let rule): charge(rule, key, cost, now)
         }
     }
 
     @inline(__always)
-    private func take(_ rule: some LimitArithmetic, _ key: UInt64, _ cost: UInt64, _ now: Nanoseconds) -> LimitDecision
+    private func charge(_ rule: some LimitArithmetic, _ key: UInt64, _ cost: UInt64, _ now: Nanoseconds) -> LimitCharge
     {
         let time = rule.scale.ticks(sinceStart(now))
-        return isKeyed ? takeKeyed(rule, fingerprint(key), cost, time) : takeAlone(rule, cost, time)
+        return isKeyed ? chargeKeyed(rule, fingerprint(key), cost, time) : chargeAlone(rule, cost, time)
+    }
+
+    /// What is told of a charge: how much is left, and when there is more.
+    package func decision(_ charge: LimitCharge) -> LimitDecision {
+        charge.isAllowed
+            ? rule.allowance(charge.word, time: charge.time)
+            : rule.refusal(charge.word, cost: charge.cost, time: charge.time)
+    }
+
+    /// `charge`, and what is told of it.
+    package func take(key: UInt64, cost: UInt64 = 1, now: Nanoseconds) -> LimitDecision {
+        decision(charge(key: key, cost: cost, now: now))
     }
 
     /// What `take` would decide. `remaining` and `resetAfter` are as they are without it.
     package func peek(key: UInt64, cost: UInt64 = 1, now: Nanoseconds) -> LimitDecision {
         let time = ticks(now)
         let word = isKeyed ? look(for: fingerprint(key), time).word : lone.load()
-        return rule.charge(word, cost: cost, time: time) == nil
-            ? rule.refusal(word, cost: cost, time: time)
-            : rule.allowance(word, time: time)
+        let isAllowed = rule.charge(word, cost: cost, time: time) != nil
+        return decision(LimitCharge(isAllowed: isAllowed, cost: cost, word: word, time: time))
     }
 
     /// Undoes a take with the same arguments. It never gives back more than was taken, and nothing where the key has
@@ -77,14 +89,14 @@ package final class Limiter: Sendable {
     private func sinceStart(_ now: Nanoseconds) -> Nanoseconds { now > start ? now &- start : 0 }
 
     @inline(__always)
-    private func takeAlone(_ rule: some LimitArithmetic, _ cost: UInt64, _ time: UInt64) -> LimitDecision {
+    private func chargeAlone(_ rule: some LimitArithmetic, _ cost: UInt64, _ time: UInt64) -> LimitCharge {
         var word = lone.load()
         while let charged = rule.charge(word, cost: cost, time: time) {
-            if cost == 0 { return rule.allowance(word, time: time) }
+            if cost == 0 { return LimitCharge(isAllowed: true, cost: cost, word: word, time: time) }
             let (isDone, found) = lone.replace(word, by: charged)
-            if isDone { return rule.allowance(charged, time: time) }
+            if isDone { return LimitCharge(isAllowed: true, cost: cost, word: charged, time: time) }
             word = found
         }
-        return rule.refusal(word, cost: cost, time: time)
+        return LimitCharge(isAllowed: false, cost: cost, word: word, time: time)
     }
 }

@@ -25,20 +25,25 @@ package struct LimiterSet: Sendable {
     ///
     /// - Parameters:
     ///   - keys: One for each limiter.
+    ///   - tellsAllowed: Whether the decisions are wanted where all limiters allow the request. Else they are filled in
+    ///     for a refusal only, which spares their figures.
     ///   - decisions: One for each limiter, filled in; after a refusal none is charged.
     /// - Returns: The first limiter that refused, or nil.
     package func takeAll(
         keys: Span<UInt64>,
         cost: UInt64 = 1,
         now: Nanoseconds,
+        tellsAllowed: Bool = true,
         decisions: inout MutableSpan<LimitDecision>
     ) -> Int? {
         precondition(keys.count >= count, "a key for each limiter")
         precondition(decisions.count >= count, "room for each limiter's decision")
         if count > 1, let refused = peekAll(keys: keys, cost: cost, now: now, decisions: &decisions) { return refused }
         for index in 0..<count {
-            decisions[index] = limiter(index) { $0.take(key: keys[index], cost: cost, now: now) }
-            if decisions[index].isAllowed { continue }
+            let charge = limiter(index) { $0.charge(key: keys[index], cost: cost, now: now) }
+            if charge.isAllowed && !tellsAllowed { continue }
+            decisions[index] = limiter(index) { $0.decision(charge) }
+            if charge.isAllowed { continue }
             for taken in 0..<index {
                 limiter(taken) { $0.giveBack(key: keys[taken], cost: cost, now: now) }
                 decisions[taken] = limiter(taken) { $0.peek(key: keys[taken], cost: cost, now: now) }

@@ -42,7 +42,10 @@ struct SlidingWindow: LimitArithmetic, Sendable {
 
     func charge(_ word: UInt64, cost: UInt64, time: UInt64) -> UInt64? {
         guard cost <= quota else { return nil }
-        var counts = counts(word, time)
+        let index = time &>> scale.shift
+        // With many keys the most frequent case, and then the shortest: both windows of the word have passed.
+        if word &>> (2 &* countBits) &+ 1 < index { return pack(Counts(index: index, current: cost, previous: 0)) }
+        var counts = advance(unpack(word), to: index)
         let taken = counts.current &+ cost
         // The weighted count must leave room: previous × weight ≤ (quota − taken) × 2^weightBits.
         guard taken <= quota else { return nil }

@@ -33,6 +33,22 @@ import WeirFlow
         }
     }
 
+    @Test("Where nothing is told of what is allowed, a refusal is told all the same", arguments: 1...2)
+    func refusalsOnly(count: Int) {
+        let limit = RateLimit(name: "a", rate: .perHour(2))
+        let set = LimiterSet((0..<count).map { _ in Limiter(limit, tableBytes: 0, now: 0) })
+        let keys = [UInt64](repeating: 0, count: count)
+        var decisions = [LimitDecision](repeating: LimitDecision(limit: 77), count: count)
+        func take() -> Int? {
+            var buffer = decisions.mutableSpan
+            return set.takeAll(keys: keys.span, now: 7, tellsAllowed: false, decisions: &buffer)
+        }
+        #expect(take() == nil)
+        #expect(take() == nil)
+        #expect(take() == 0)
+        #expect(decisions.allSatisfy { !$0.isAllowed && $0.limit == 2 && $0.remaining == 0 && $0.retryAfter > 0 })
+    }
+
     @Test("A take that is given back leaves the limit as it was", arguments: sampleLimits())
     func giveBack(limit: RateLimit) {
         let limiter = Limiter(limit, tableBytes: 0, now: 0)
