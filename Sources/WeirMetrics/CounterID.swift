@@ -36,6 +36,7 @@ package enum CounterID: UInt8, CaseIterable, Sendable {
     case rejectedDeadlineExceeded
     case rejectedNoEndpoint
     case rejectedTunnels
+    case rejectedDegraded
     case streamsCut
     case upstreamRetries
     case redisChecks

@@ -88,6 +88,7 @@ extension CounterID {
         case .rejectedDeadlineExceeded: rejected("deadline_exceeded")
         case .rejectedNoEndpoint: rejected("no_endpoint")
         case .rejectedTunnels: rejected("tunnels")
+        case .rejectedDegraded: rejected("degraded")
         case .streamsCut:
             MetricDescriptor(
                 "weir_streams_cut_total",

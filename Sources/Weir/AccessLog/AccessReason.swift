@@ -14,6 +14,8 @@ package enum AccessReason: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     case draining
     case memory
     case noEndpoint
+    /// Its route's guard turns `sheddable` requests away.
+    case degraded
     /// The connection ended before the response was whole.
     case aborted
     case tunnels
@@ -35,6 +37,7 @@ package enum AccessReason: UInt8, Sendable, BitwiseCopyable, CaseIterable {
         case .draining: "draining"
         case .memory: "memory"
         case .noEndpoint: "no_endpoint"
+        case .degraded: "degraded"
         case .aborted: "aborted"
         case .tunnels: "tunnels"
         case .upstreamConnect: "upstream_connect"

@@ -100,6 +100,13 @@ struct AdminRoutes {
                 }
             ),
             Page(
+                path: "/guard",
+                summary: "the routes with a live guard, their baselines, and whether they are degraded",
+                handler: .loop { [server] _, _ in
+                    .bytes(GuardPage.json(server.shared.flow?.guards ?? []), contentType: "application/json")
+                }
+            ),
+            Page(
                 path: "/upstreams",
                 summary: "the endpoints that requests are passed on to",
                 handler: .loop { [server] _, _ in

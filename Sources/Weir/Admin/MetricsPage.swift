@@ -28,6 +28,7 @@ struct MetricsPage {
         )
         if let flow = server.shared.flow {
             text.write(samples: FlowSamples.all(of: flow, server, now: LoopClock.monotonic.now))
+            text.write(samples: GuardSamples.all(of: flow.guards))
         }
         let shared =
             server.shared.background.samples + EndpointSamples.all(of: snapshot.upstreams)

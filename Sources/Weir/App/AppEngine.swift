@@ -6,6 +6,7 @@ import Logging
 import ServiceLifecycle
 import Synchronization
 import WeirEventLoop
+import WeirFlow
 import WeirHost
 import WeirMetrics
 import WeirUpstream
@@ -82,7 +83,12 @@ final class AppEngine: Service {
             idle: settings.workersIdle.nanosecondsClamped
         )
         let descriptors = DescriptorLimit.raiseSoftLimitToHard().soft
-        let flow = FlowControl(settings, cpus: cpus, loops: loopCount)
+        let flow = FlowControl(
+            settings,
+            cpus: cpus,
+            loops: loopCount,
+            baseline: Baseline.start(settings, logger)
+        )
         let (live, snapshot) = try LiveConfiguration.start(hold, app.configuration, settings, flow)
         control = try Self.control(settings, hold.nameResolution, logger)
         control.follow(live.present.followed)

@@ -233,6 +233,15 @@ struct DeclaredRoutes {
                 split: route.split(upstreams),
                 retry: route.configuration.map { RetryPolicy($0.retry) } ?? RetryPolicy(),
                 retryBudget: route.configuration.map { RetryBudget.Policy($0.retry) } ?? RetryBudget.Policy(),
+                watch: route.configuration?.liveGuard.flatMap { configuration in
+                    flow.map { flow in
+                        RouteWatch(
+                            flow.routeGuard(of: route.storeName, GuardPolicy(configuration)),
+                            configuration,
+                            upstreams
+                        )
+                    }
+                },
                 chain: chain(index)
             )
         }

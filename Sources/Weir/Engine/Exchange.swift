@@ -69,6 +69,11 @@ final class Exchange: @unchecked Sendable {
     /// When the client stops waiting, as its fields said; `.max` without one. Whatever moves `deadline` stays before it.
     var callerDeadline: Nanoseconds = .max
 
+    /// When an endpoint's head was passed on, and whether the request has less than its route's others; set for routes with a
+    /// guard.
+    var answeredAt: Nanoseconds = 0
+    var isDegraded = false
+
     // Limits and admission
     /// Its place in a pool's queue.
     let ticket = AdmissionTicket()
@@ -247,6 +252,14 @@ final class Exchange: @unchecked Sendable {
     @inline(__always)
     func withTicket<Result>(_ body: (AdmissionTicket) -> Result) -> Result {
         ticketReference._withUnsafeGuaranteedRef(body)
+    }
+
+    /// Calls `body` with the route and its guard, if it has one; counts no reference, as reading the properties would.
+    @inline(__always)
+    func withWatch(_ body: (Route, RouteWatch) -> Void) {
+        routeReference?._withUnsafeGuaranteedRef { route in
+            if let watch = route.watch { body(route, watch) }
+        }
     }
 
     /// Whether a handler runs, whoever takes its answer.

@@ -121,6 +121,7 @@ extension CounterID {
     fileprivate static func rejected(_ reason: AccessReason) -> CounterID {
         switch reason {
         case .memory: .rejectedMemory
+        case .degraded: .rejectedDegraded
         case .deadlineUnmeetable: .rejectedDeadlineUnmeetable
         case .deadlineExceeded: .rejectedDeadlineExceeded
         default: .rejectedQueueFull

@@ -78,6 +78,7 @@ extension HTTP1Connection {
         precondition(!writer.overflowed, "the head's size was estimated too low")
         loop.commitOutput(channel, writer.count)
         exchange.status = UInt16(head.status)
+        exchange.answeredAt = loop.now
         exchange.output = output
     }
 

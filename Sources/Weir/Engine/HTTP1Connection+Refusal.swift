@@ -27,6 +27,12 @@ extension HTTP1Connection {
                     {"type":"about:blank","title":"Service Unavailable","status":503,\
                     "detail":"memory is short","reason":"memory","request_id":"
                     """
+            case .degraded:
+                status = 503
+                text = """
+                    {"type":"about:blank","title":"Service Unavailable","status":503,\
+                    "detail":"the route is slower than usual","reason":"degraded","request_id":"
+                    """
             case .deadlineUnmeetable:
                 status = 503
                 text = """

@@ -132,6 +132,7 @@ extension HTTP1Connection {
         exchange.peer = peer
         if isPeerTrusted { resolveClient(exchange) }
         exchange.beginDeadline(of: route)
+        if let watch = route.watch, !passesGuard(exchange, route, watch) { return }
         if exchange.budget == 0 { return refuseExpired(exchange) }
         if let limits = route.limits, !passesLimits(exchange, limits) { return }
         proceed(exchange, route)

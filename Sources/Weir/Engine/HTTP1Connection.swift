@@ -345,6 +345,7 @@ final class HTTP1Connection: @unchecked Sendable {
             // An exchange whose head was not complete has not begun.
             if exchange.connection != nil {
                 owner.recordCut(exchange)
+                exchange.withWatch { owner.measure(exchange, of: $0, $1, now: loop.now) }
                 leaveStream(exchange)
                 if reason == .failed { noteCancelled(exchange) }
             }

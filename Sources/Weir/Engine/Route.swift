@@ -51,6 +51,8 @@ final class Route: Sendable {
     /// When a request that an endpoint has failed is sent again.
     let retry: RetryPolicy
     let retryBudget: RetryBudget.Policy
+    /// Its live guard; nil for none.
+    let watch: RouteWatch?
     /// The routes among which header conditions choose where the table has found this one; nil for this alone.
     let chain: RouteChain?
     /// Whether the handler has the body whole or not at all.
@@ -77,6 +79,7 @@ final class Route: Sendable {
         split: RouteSplit? = nil,
         retry: RetryPolicy = RetryPolicy(),
         retryBudget: RetryBudget.Policy = RetryBudget.Policy(),
+        watch: RouteWatch? = nil,
         chain: RouteChain? = nil
     ) {
         self.index = Int32(index)
@@ -96,6 +99,7 @@ final class Route: Sendable {
         self.split = split
         self.retry = retry
         self.retryBudget = retryBudget
+        self.watch = watch
         self.chain = chain
         collectsBody =
             switch handler {

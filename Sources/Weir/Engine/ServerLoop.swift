@@ -383,6 +383,7 @@ final class ServerLoop: @unchecked Sendable {
             status: exchange.status,
             nanoseconds: now &- exchange.startedAt
         )
+        exchange.withWatch { measure(exchange, of: $0, $1, now: now) }
         // A handler that goes on holds its place until it ends.
         if exchange.slot == .held, !exchange.isHandlerRunning { leave(exchange, now: now) }
     }

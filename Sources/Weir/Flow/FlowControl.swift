@@ -53,6 +53,8 @@ final class FlowControl: Sendable {
 
     /// Those of the start, for what does not change while it runs.
     let settings: Settings
+    /// What was usual for the version that runs when it ran before; empty where that is not known.
+    let baseline: Baseline
     /// What no limit may be below: one for each CPU.
     let least: Int
     private let loopCount: Int
@@ -73,14 +75,22 @@ final class FlowControl: Sendable {
         /// The pod's first, those of no present route last.
         var pools: [NamedPool]
         var limits = MadeLimits()
+        var guards: [RouteGuard] = []
         /// What the store counts, that of the next snapshot among it.
         var stored: [StoreLimit] = []
         /// By how many replicas the limits of the cluster are divided.
         var divisor: Int
     }
 
-    init(_ settings: Settings, cpus: Int, loops: Int, now: Nanoseconds = LoopClock.monotonic.now) {
+    init(
+        _ settings: Settings,
+        cpus: Int,
+        loops: Int,
+        baseline: Baseline? = nil,
+        now: Nanoseconds = LoopClock.monotonic.now
+    ) {
         self.settings = settings
+        self.baseline = baseline ?? Baseline(version: settings.baselineVersion)
         loopCount = loops
         least = max(cpus, 1)
         let bounds = PodBounds(settings.admission, cpus: least)
@@ -118,6 +128,8 @@ final class FlowControl: Sendable {
                 loopCount: loopCount,
                 pod: NamedPool(name: Self.podName, pool: pod, limit: bounds.limit, queueMax: bounds.queueMax),
                 former: present.pools,
+                formerGuards: present.guards,
+                baseline: baseline,
                 limits: present.limits,
                 divisor: divisor
             )
@@ -144,10 +156,12 @@ final class FlowControl: Sendable {
             }
             present.pools = pools + leaving
             present.limits = draft.madeLimits
+            present.guards = draft.guards.map(\.routeGuard)
             present.stored = draft.madeLimits.stored
             present.divisor = draft.divisor
             return former
         }
+        for (routeGuard, policy) in draft.guards { routeGuard.follow(policy) }
         let bounds = Dictionary(former.map { ($0.name, $0) }) { first, _ in first }
         for pool in pools {
             guard let before = bounds[pool.name] else { continue }
@@ -185,6 +199,9 @@ final class FlowControl: Sendable {
 
     /// One more than the highest number of a limit.
     var limitNumberCount: Int { present.withLock { $0.limits.all.count } }
+
+    /// Those of the present routes.
+    var guards: [RouteGuard] { present.withLock { $0.guards } }
 
     var limits: [AppliedLimit] { present.withLock { $0.limits.present } }
 

@@ -34,6 +34,11 @@ final class FlowDraft {
     /// The pod's first.
     private(set) var pools: [NamedPool]
     private var names: Set<String>
+    private let formerGuards: [String: RouteGuard]
+    private let baseline: Baseline
+    /// The guards of routes, each with what it is to go by.
+    private(set) var guards: [(routeGuard: RouteGuard, policy: GuardPolicy)] = []
+    private var guardNames: Set<String> = []
     /// As `LimitsDraft.known`.
     private var known: [ObjectIdentifier: (declared: DeclaredPool, pool: AdmissionPool)] = [:]
     /// By how many replicas the limits of the cluster are divided.
@@ -46,6 +51,8 @@ final class FlowDraft {
         loopCount: Int,
         pod: NamedPool,
         former: [NamedPool],
+        formerGuards: [RouteGuard],
+        baseline: Baseline,
         limits: MadeLimits,
         divisor: Int
     ) {
@@ -55,6 +62,8 @@ final class FlowDraft {
         self.loopCount = loopCount
         self.divisor = divisor
         self.former = Dictionary(former.map { ($0.name, $0) }) { first, _ in first }
+        self.formerGuards = Dictionary(formerGuards.map { ($0.name, $0) }) { first, _ in first }
+        self.baseline = baseline
         global = settings.rateLimiting.limits.map { DeclaredLimit($0) }
         self.limits = LimitsDraft(settings.rateLimiting, divisor: divisor, succeeding: limits)
         pools = [pod]
@@ -75,7 +84,7 @@ final class FlowDraft {
     func pool(of declared: DeclaredPool?, pattern: String, now: Nanoseconds) -> AdmissionPool {
         guard let declared else { return pools[0].pool }
         if let known = known[ObjectIdentifier(declared)] { return known.pool }
-        let name = freeName(declared.name ?? pattern)
+        let name = Self.freeName(declared.name ?? pattern, &names)
         let (limit, queueMax) = (declared.limit(cpus: cpus), declared.queueMax(cpus: cpus))
         let pool =
             former[name]?.pool
@@ -91,8 +100,24 @@ final class FlowDraft {
         return pool
     }
 
-    /// The name, with a number where routes of one pattern have pools of their own: two samples are never one series.
-    private func freeName(_ name: String) -> String {
+    /// The guard of a route: that which there was by this name, with what it has learnt.
+    func routeGuard(of name: String, _ policy: GuardPolicy) -> RouteGuard {
+        let name = Self.freeName(name, &guardNames)
+        let routeGuard =
+            formerGuards[name]
+            ?? RouteGuard(
+                name: name,
+                policy: policy,
+                loopCount: loopCount,
+                given: baseline.guardValues(route: name)
+            )
+        guards.append((routeGuard, policy))
+        return routeGuard
+    }
+
+    /// The name, with a number where routes of one pattern have pools or guards of their own: two samples are never one
+    /// series.
+    private static func freeName(_ name: String, _ names: inout Set<String>) -> String {
         var free = name
         var count = 1
         while !names.insert(free).inserted {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The thread that looks at a server from outside its loops: it finds the concurrency limit, the utilization, and how
-// near the pod is to its memory limit.
+// The thread that looks at a server from outside its loops: it finds the concurrency limit, the utilization, how near the
+// pod is to its memory limit, and which routes are to be degraded.
 
 import CWeirSystem
 import WeirEventLoop
@@ -65,13 +65,16 @@ final class FlowMonitor: Sendable {
     private func run() {
         weir_thread_name("weir-flow")
         var looks = FlowLooks(flow, server, memoryUsage: memoryUsage)
+        var guards = GuardLooks(flow, server)
         while stop.wait(timeout: .nanoseconds(Int64(AutoConcurrency.updateInterval)), for: { $0.isAsked ? true : nil })
             == nil
         {
             let now = LoopClock.monotonic.now
             looks.look(now: now)
+            guards.look(now: now)
             if flow.isToBeDivided(now: now) { republish() }
         }
+        guards.end()
         stop.change { stop in
             stop.hasEnded = true
             return true

@@ -14,6 +14,9 @@ extension ServerLoop {
     /// Passes a request on to its route's upstream, which has the same place in the route's snapshot as its pool has in
     /// the present one, unless that is another.
     func forward(_ exchange: Exchange, by route: Route) {
+        if let other = route.otherUpstream(for: exchange) {
+            return exchange.withProxyHalf { $0.begin(pool(of: other)) }
+        }
         let index = route.upstreamIndex
         if let split = route.split {
             let upstream = split.upstream(random())
@@ -57,7 +60,9 @@ extension ServerLoop {
 
     /// Passes a request on that middleware let through; its fields are added to the response.
     func forward(_ exchange: Exchange, to reference: UpstreamReference, adding fields: Headers? = nil) {
-        let known = exchange.route?.upstream ?? pools.first { $0.upstream.name == reference.name }?.upstream
+        let known =
+            exchange.route.flatMap { $0.otherUpstream(for: exchange) ?? $0.upstream }
+            ?? pools.first { $0.upstream.name == reference.name }?.upstream
         guard let upstream = known else {
             // The start has checked that each route's upstream is there.
             fail(exchange, HTTPError(.badGateway, "there is no such upstream"))

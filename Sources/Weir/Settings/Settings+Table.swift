@@ -4,7 +4,7 @@
 extension Settings {
     /// All settings, in the order in which they are documented and checked.
     package static let table: [Setting] =
-        fileRows + addressRows + upstreamRows + clientRows + rateLimitRows + admissionRows + threadRows + timeRows
+        fileRows + addressRows + upstreamRows + guardRows + clientRows + rateLimitRows + admissionRows + threadRows + timeRows
         + limitRows
         + timeoutRows + connectionRows
         + logRows
@@ -16,6 +16,23 @@ extension Settings {
             .path,
             "The gateway's [configuration file](#the-file), with routes and upstreams; a variable overrides its settings"
         )
+    ]
+
+    private static let guardRows = [
+        Setting(
+            "WEIR_BASELINE",
+            \.baselineFolder,
+            .path,
+            "The folder in which [baselines](guard.md) are kept, a file for each version",
+            seenIn: "`weir_guard_learning`"
+        ),
+        Setting(
+            "WEIR_BASELINE_VERSION",
+            \.baselineVersion,
+            .version,
+            "The version of the service whose baseline is learnt and compared with",
+            seenIn: "`weir_guard_ratio`"
+        ),
     ]
 
     private static let addressRows = [

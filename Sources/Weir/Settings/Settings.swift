@@ -136,6 +136,14 @@ public struct Settings: Sendable, Equatable {
     /// How long one phase of a connection may take.
     public var timeouts = Timeouts()
 
+    /// The folder in which baselines are kept, a file for each version. `WEIR_BASELINE`, default none: guards of routes learn
+    /// anew at each start.
+    public var baselineFolder = ""
+
+    /// The version of the service whose baseline is learnt and compared with: 1 to 64 letters, digits and `.`, `_`, `+`,
+    /// `-`, not a dot first. `WEIR_BASELINE_VERSION`, default `current`.
+    public var baselineVersion = "current"
+
     /// The YAML file with routes, upstreams and settings that the gateway reads. `WEIR_CONFIG`, default none. A program
     /// that reads none refuses to start with it.
     public var configurationFile = ""

@@ -70,12 +70,12 @@ package struct Baseline: Codable, Equatable, Sendable {
         case upstreams
     }
 
-    /// What the guard of a route compares with.
+    /// What the guard of a route compares with: nothing for a route that is not known, which is learnt first.
     package func guardValues(route: String) -> GuardValues {
-        let route = routes[route]
+        guard let route = routes[route] else { return GuardValues() }
         return GuardValues(
-            latencyP95: route.map { Nanoseconds($0.latencyP95Seconds * 1e9) },
-            queueP95: route.map { Nanoseconds($0.queueP95Seconds * 1e9) },
+            latencyP95: Nanoseconds(route.latencyP95Seconds * 1e9),
+            queueP95: Nanoseconds(route.queueP95Seconds * 1e9),
             memoryGrowth: memoryGrowth
         )
     }

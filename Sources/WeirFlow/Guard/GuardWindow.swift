@@ -36,6 +36,15 @@ package struct GuardValues: Equatable, Sendable {
         self.memoryGrowth = memoryGrowth
     }
 
+    /// These, and those of `other` where there are none.
+    package func filled(by other: GuardValues) -> GuardValues {
+        GuardValues(
+            latencyP95: latencyP95 ?? other.latencyP95,
+            queueP95: queueP95 ?? other.queueP95,
+            memoryGrowth: memoryGrowth ?? other.memoryGrowth
+        )
+    }
+
     /// Nanoseconds, or bytes a second.
     package subscript(_ signal: GuardSignal) -> Double? {
         switch signal {

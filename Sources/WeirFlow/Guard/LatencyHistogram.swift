@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Times counted in buckets of fixed memory, from which percentiles come. Any thread records; whoever judges reads.
+// Times counted in buckets of fixed memory, from which percentiles come. One thread records; whoever judges reads.
 
 internal import Synchronization
 
@@ -9,14 +9,15 @@ internal import Synchronization
 /// A percentile is at most 6.25 % off (half a bucket), or 0.6 µs for those below 8 µs. The exposed histograms' bounds lie
 /// up to 2.5 times apart, which is no use for seeing that something takes 2.5 times as long. It takes 800 bytes.
 package struct LatencyHistogram: ~Copyable {
-    // Relaxed: a count publishes nothing else.
+    // Relaxed: a count publishes nothing else. A load and a store: it has one writer.
     private let counts = InlineArray<200, Atomic<UInt32>> { _ in Atomic(0) }
 
     package init() {}
 
-    /// Counts one time; what is longer than the last bucket counts there.
+    /// Counts one time; what is longer than the last bucket counts there. The writer's thread only.
     package func record(_ time: Nanoseconds) {
-        counts[LatencyBuckets.index(time)].wrappingAdd(1, ordering: .relaxed)
+        let index = LatencyBuckets.index(time)
+        counts[index].store(counts[index].load(ordering: .relaxed) &+ 1, ordering: .relaxed)
     }
 
     /// What has been counted since the start. Any thread.

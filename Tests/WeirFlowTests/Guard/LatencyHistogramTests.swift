@@ -62,19 +62,6 @@ import WeirTestSupport
         #expect((before - before).percentile(0.95) == nil)
     }
 
-    private final class Shared: Sendable {
-        let histogram = LatencyHistogram()
-    }
-
-    @Test("Nothing that several threads record is lost")
-    func threads() {
-        let shared = Shared()
-        inThreads(4) { thread in
-            for number in 0..<10_000 { shared.histogram.record(UInt64(thread * 10_000 + number) * 100) }
-        }
-        #expect(shared.histogram.snapshot.total == 40_000)
-    }
-
     @Test("It takes 800 bytes")
     func size() {
         #expect(MemoryLayout<LatencyHistogram>.size == 800)

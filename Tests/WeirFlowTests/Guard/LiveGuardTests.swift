@@ -62,6 +62,47 @@ import WeirTestSupport
         #expect(String(said) == expected)
     }
 
+    /// Windows as above, and the eighths of the requests that are served as ever after each.
+    static let shares: [(String, [Int])] = [
+        ("bbbggg", [8, 8, 1, 2, 5, 8]),
+        ("bbbggbgm", [8, 8, 1, 2, 5, 1, 2, 1]),
+        // Degraded again soon after it was back: twice as many good ones are needed.
+        ("bbbggg" + "bbb" + "gggggg", [8, 8, 1, 2, 5, 8, 8, 8, 1, 1, 2, 4, 5, 6, 8]),
+    ]
+
+    @Test("The way back goes in steps, and a relapse makes it longer", arguments: shares)
+    func steps(windows: String, expected: [Int]) {
+        var live = LiveGuard(baseline: Self.baseline)
+        let ratios: [Character: Double] = ["b": 3, "m": 2.2, "g": 1]
+        let eighths = windows.map { window in
+            _ = live.judge(Self.window(ratios[window] ?? 0))
+            return Int(live.share * 8)
+        }
+        #expect(eighths == expected)
+    }
+
+    @Test("Relapses need at most eight times as many good windows, and one long after is none")
+    func growth() {
+        var live = LiveGuard(baseline: Self.baseline)
+        func windowsBack() -> Int {
+            for _ in 0..<3 { _ = live.judge(Self.window(3)) }
+            var count = 0
+            while live.isDegraded {
+                _ = live.judge(Self.window(1))
+                count += 1
+            }
+            return count
+        }
+        #expect((0..<6).map { _ in windowsBack() } == [3, 6, 12, 24, 24, 24])
+        for _ in 0..<100 { _ = live.judge(Self.window(1)) }
+        #expect(windowsBack() == 3)
+    }
+
+    @Test("What is good lies two thirds of the way to what is bad", arguments: [(2.5, 2.0), (4, 3), (1.1, 1.0666)])
+    func release(ratio: Double, release: Double) {
+        #expect(abs(GuardPolicy(ratio: ratio).releaseRatio - release) < 1e-3)
+    }
+
     /// Latency and queue in milliseconds, growth in MB/s; the signal that is highest above its baseline, and its ratio.
     static let worstSignals: [(Double, Double, Double, GuardSignal, Double)] = [
         (300, 10, 2, .latency, 3), (100, 40, 2, .queue, 4), (100, 10, 10, .memory, 5), (300, 31, 2, .queue, 3.1),

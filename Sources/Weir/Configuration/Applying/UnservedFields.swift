@@ -8,7 +8,6 @@ extension RouteConfiguration {
         if rewrite != Rewrite() { return "rewrite" }
         if headers != HeaderEdits() { return "headers" }
         if tags != nil { return "tags" }
-        if liveGuard != nil { return "guard" }
         if case .redirect(let redirect) = action, redirect.keepsPath { return "redirect to a URL without a path" }
         let statuses = retry.conditions.filter { $0 != .connect && $0 != .reset }
         return statuses.isEmpty ? nil : "retry on \(statuses[0].rawValue)"

@@ -37,7 +37,7 @@ extension GuardConfiguration: ConfigurationObject {
         ConfigurationField(
             "window",
             \.window,
-            .value(.duration(.seconds(1) ... .seconds(600))),
+            .value(.duration(.milliseconds(250) ... .seconds(600))),
             "Over what time each value is taken"
         ),
         ConfigurationField("windows", \.windows, .value(.number(1...100)), "So many windows in a row"),

@@ -104,6 +104,28 @@ extension ValueForm where Value == String {
         )
     }
 
+    /// The version of a service, which is also the name of a file.
+    static var version: Self {
+        let lengths = 1...64
+        return Self(
+            unit: "version",
+            range: "\(lengths.lowerBound) to \(lengths.upperBound) characters",
+            expected: "\(lengths.lowerBound) to \(lengths.upperBound) letters, digits and . _ + -, not a dot first",
+            parse: { text in
+                let isName = text.utf8.allSatisfy { byte in
+                    switch byte {
+                    case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+                        UInt8(ascii: "A")...UInt8(ascii: "Z"):
+                        true
+                    default: ".-_+".utf8.contains(byte)
+                    }
+                }
+                return lengths.contains(text.utf8.count) && isName && !text.hasPrefix(".") ? text : nil
+            },
+            format: { $0 }
+        )
+    }
+
     /// Visible ASCII that nobody guesses.
     static var secret: Self {
         let lengths = 16...512

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// A request of a route with a guard: what it has less while the route is degraded, and how long it took. On the loop's
+// thread.
+
+import WeirEventLoop
+import WeirFlow
+import WeirUpstream
+
+extension HTTP1Connection {
+    /// Has a request of a degraded route have less; false if it was turned away, and then it has its answer.
+    func passesGuard(_ exchange: Exchange, _ route: Route, _ watch: RouteWatch) -> Bool {
+        exchange.isDegraded = false
+        exchange.waitsSince = 0
+        exchange.answeredAt = 0
+        guard watch.routeGuard.degrades({ owner.random() }) else { return true }
+        let priority = owner.readsPriority ? exchange.priority(of: route, isTrusted: isPeerTrusted) : route.priority
+        if let refusal = watch.refusal(priority) {
+            refuse(exchange, refusal)
+            return false
+        }
+        exchange.isDegraded = watch.lessen(exchange)
+        return true
+    }
+}
+
+extension Route {
+    /// The other upstream of a request while the route is degraded; nil for the route's own.
+    @inline(__always)
+    func otherUpstream(for exchange: Exchange) -> Upstream? {
+        guard let watch, exchange.isDegraded else { return nil }
+        return watch.upstream
+    }
+}
+
+extension ServerLoop {
+    /// Counts a request of a route with a guard that is over.
+    ///
+    /// Only what was served as ever tells whether the route would be well without the degradation: a request with less is
+    /// not counted.
+    func measure(_ exchange: Exchange, of route: Route, _ watch: RouteWatch, now: Nanoseconds) {
+        guard !exchange.isDegraded, let latency = latency(of: exchange, route, now: now) else { return }
+        watch.routeGuard.record(loop: loop.index, latency: latency, queue: waited(exchange, now: now))
+    }
+
+    /// From a request's arrival to its answer, at most the route's deadline; nil where it was turned away here, which says
+    /// nothing of how fast the route is.
+    private func latency(of exchange: Exchange, _ route: Route, now: Nanoseconds) -> Nanoseconds? {
+        switch exchange.reason {
+        case .rateLimited, .queueFull, .deadlineUnmeetable, .draining, .memory, .degraded, .tunnels:
+            return nil
+        case .deadlineExceeded where exchange.budget == 0:
+            return nil
+        case .noEndpoint, .upstreamConnect, .upstreamConnectTimeout, .upstreamReset, .upstreamClosed,
+            .upstreamMalformed, .upstreamTimeout:
+            // Endpoints that fail fast are not well.
+            return route.deadlineNanoseconds
+        case .none where exchange.status == 101:
+            return nil
+        case .none where (502...504).contains(exchange.status):
+            return route.deadlineNanoseconds
+        case .none, .aborted, .deadlineExceeded:
+            let answeredAt = exchange.answeredAt == 0 ? now : exchange.answeredAt
+            return min(answeredAt &- exchange.startedAt, route.deadlineNanoseconds)
+        }
+    }
+
+    /// How long it was in the queue.
+    private func waited(_ exchange: Exchange, now: Nanoseconds) -> Nanoseconds {
+        let since = exchange.waitsSince
+        if since == 0 { return 0 }
+        // What executed before it waited was another request.
+        return (exchange.executesSince >= since ? exchange.executesSince : now) &- since
+    }
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Testing
+import Weir
+import WeirFlow
+
+@Suite(.timeLimit(.minutes(2))) struct RouteDegradationTests {
+    /// Enough that some have less, and others are served as ever.
+    private static let requestCount = 64
+
+    private static func routes(_ then: String, _ route: String = "") -> String {
+        """
+        routes:
+          - match: {path: "/*path"}
+            upstream: a
+            guard: {window: 600s, then: {\(then)}}
+            \(route)
+        """
+    }
+
+    private static func answers(_ client: TestClient) async throws -> [TestResponse] {
+        var answers: [TestResponse] = []
+        for _ in 0..<requestCount { answers.append(try await client.get("/x")) }
+        return answers
+    }
+
+    @Test func `sheddable requests of a degraded route are turned away, until it is well again`() async throws {
+        try await withConfiguredGateway(Self.routes("shed: true", "priority: sheddable")) { client async throws in
+            var inHand = GuardInHand(client.guards[0])
+            #expect(try await Self.answers(client).allSatisfy { $0.status == 200 })
+            inHand.degrade()
+            let answers = try await Self.answers(client)
+            let refused = answers.filter { $0.status == 503 }
+            #expect(!refused.isEmpty && refused.count < answers.count)
+            #expect(answers.allSatisfy { $0.status == 200 || $0.status == 503 })
+            #expect(refused.allSatisfy { $0.text.contains(#""reason":"degraded""#) })
+            #expect(refused.first?.headers["Retry-After"] == "1801")
+            #expect(client.count(.rejectedDegraded) == UInt64(refused.count))
+            inHand.recover()
+            #expect(try await Self.answers(client).allSatisfy { $0.status == 200 })
+        }
+    }
+
+    @Test func `requests of another class than sheddable are not turned away`() async throws {
+        try await withConfiguredGateway(Self.routes("shed: true")) { client async throws in
+            var inHand = GuardInHand(client.guards[0])
+            inHand.degrade()
+            #expect(try await Self.answers(client).allSatisfy { $0.status == 200 })
+            #expect(client.count(.rejectedDegraded) == 0)
+        }
+    }
+
+    @Test func `requests of a degraded route have less time, but for some`() async throws {
+        let settings = ["WEIR_DEADLINE_HEADER": "x-left"]
+        try await withConfiguredGateway(Self.routes("deadline: 2s"), settings: settings) { client async throws in
+            var inHand = GuardInHand(client.guards[0])
+            func isShort(_ answer: TestResponse) -> Bool {
+                guard let text = answer.headers["Saw-x-left"], let left = DeadlineForm.duration.read(text.utf8.span)
+                else { return false }
+                return left <= 2_000_000_000
+            }
+            #expect(!(try await Self.answers(client)).contains(where: isShort))
+            inHand.degrade()
+            let answers = try await Self.answers(client)
+            #expect(answers.contains(where: isShort))
+            #expect(answers.contains { !isShort($0) })
+        }
+    }
+
+    @Test func `requests of a degraded route go to the other upstream, but for some`() async throws {
+        try await withConfiguredGateway(["a", "b"], Self.routes("upstream: b")) { client async throws in
+            var inHand = GuardInHand(client.guards[0])
+            func services(_ answers: [TestResponse]) -> Set<String?> { Set(answers.map { $0.headers["X-Service"] }) }
+            #expect(services(try await Self.answers(client)) == ["a"])
+            inHand.degrade()
+            #expect(services(try await Self.answers(client)) == ["a", "b"])
+            inHand.recover()
+            #expect(services(try await Self.answers(client)) == ["a"])
+        }
+    }
+
+    @Test func `what was served as ever is measured, and nothing else`() async throws {
+        try await withConfiguredGateway(["a", "b"], Self.routes("upstream: b")) { client async throws in
+            var inHand = GuardInHand(client.guards[0])
+            inHand.degrade()
+            inHand.endWindow()
+            let answers = try await Self.answers(client)
+            let served = answers.filter { $0.headers["X-Service"] == "a" }.count
+            inHand.endWindow()
+            #expect(inHand.routeGuard.report.requests == UInt64(served))
+        }
+    }
+
+    @Test func `a request that no endpoint takes counts as one that took its whole deadline`() async throws {
+        let configuration = try GatewayConfiguration.onNoEndpoint(Self.routes("shed: true", "deadline: 7s"))
+        try await App(configuration).test { client async throws in
+            var inHand = GuardInHand(client.guards[0])
+            inHand.windows(22, milliseconds: 10)
+            for _ in 0..<40 { _ = try await client.get("/x") }
+            inHand.endWindow()
+            let latency = try #require(inHand.routeGuard.report.findings.first { $0.signal == .latency })
+            #expect((6.5e9...7.5e9).contains(latency.value))
+        }
+    }
+
+    @Test func `a guard keeps what it has learnt over a reload, as long as its route is there`() async throws {
+        func configuration(_ route: String) throws(SettingsError) -> GatewayConfiguration {
+            try .onNoEndpoint(Self.routes("shed: true", route))
+        }
+        try await App(configuration("priority: sheddable")).test { client async throws in
+            let first = client.guards[0]
+            var inHand = GuardInHand(first)
+            inHand.degrade()
+            _ = client.reload { () throws(SettingsError) in try configuration("priority: critical") }
+            #expect(client.version == 2)
+            #expect(client.guards.count == 1 && client.guards[0] === first)
+            #expect(first.report.isDegraded)
+            _ = client.reload { () throws(SettingsError) in
+                try .onNoEndpoint("routes: [{match: {path: /}, upstream: a}]")
+            }
+            #expect(client.guards.isEmpty)
+        }
+    }
+
+    @Test func `routes of the same name have guards of their own`() async throws {
+        let yaml = """
+            routes:
+              - {match: {path: /x, headers: {x-a: {exact: b}}}, upstream: a, guard: {then: {shed: true}}}
+              - {match: {path: /x}, upstream: a, guard: {then: {shed: true}}}
+              - {match: {path: /y}, upstream: a}
+            """
+        try await withConfiguredGateway(yaml) { client async throws in
+            #expect(client.guards.map(\.name) == ["* /x", "* /x 2"])
+        }
+    }
+}
+
+extension GatewayConfiguration {
+    /// These routes, to an upstream `a` that nobody answers for.
+    fileprivate static func onNoEndpoint(_ routes: String) throws(SettingsError) -> GatewayConfiguration {
+        let yaml = "upstreams: {a: {endpoints: [\"unix:/nonexistent/a\"]}}\n\(routes)"
+        do {
+            return try GatewayConfiguration(yaml, ["WEIR_LOOPS": "1", "WEIR_LOG_LEVEL": "critical"])
+        } catch let error as SettingsError {
+            throw error
+        } catch {
+            preconditionFailure("\(error)")
+        }
+    }
+}
