@@ -50,7 +50,8 @@ struct BaselineCommand: ParsableCommand {
             return json ? BaselineReport.json(of: known) : known.map { "\($0)\n" }.joined()
         }
         guard versions.count == 2 else {
-            return json ? BaselineReport.json(of: try folder.known(first)) : BaselineReport.text(of: try folder.known(first))
+            let baseline = try folder.known(first)
+            return json ? BaselineReport.json(of: baseline) : BaselineReport.text(of: baseline)
         }
         let (old, new) = (try folder.known(first), try folder.known(versions[1]))
         return json ? BaselineReport.json(comparing: old, to: new) : BaselineReport.text(comparing: old, to: new)

@@ -21,7 +21,9 @@ import Weir
             line on standard error.
             """,
         version: "weir \(WeirVersion.text)",
-        subcommands: [ServeCommand.self, CheckCommand.self, SchemaCommand.self, BaselineCommand.self, DemoCommand.self],
+        subcommands: [
+            ServeCommand.self, CheckCommand.self, SchemaCommand.self, BaselineCommand.self, DemoCommand.self,
+        ],
         defaultSubcommand: ServeCommand.self
     )
 

@@ -21,9 +21,12 @@ enum GuardPage {
         json.append(string: route)
         json.append(",\"state\":\"\(state(report))\",\"served_as_ever\":\(report.share)")
         json.append(",\"degradations\":\(report.degradations),\"baseline\":{")
-        append(GuardSignal.allCases.compactMap { signal in
-            report.baseline[signal].map { (signal, GuardFinding(signal: signal, value: $0, baseline: $0)) }
-        }, to: &json) { $0.append("\($1.shown($1.value))") }
+        append(
+            GuardSignal.allCases.compactMap { signal in
+                report.baseline[signal].map { (signal, GuardFinding(signal: signal, value: $0, baseline: $0)) }
+            },
+            to: &json
+        ) { $0.append("\($1.shown($1.value))") }
         json.append("},\"requests\":\(report.requests),\"window\":{")
         append(report.findings.map { ($0.signal, $0) }, to: &json) { json, finding in
             json.append("{\"value\":\(finding.shown(finding.value)),\"ratio\":\(finding.ratio)}")

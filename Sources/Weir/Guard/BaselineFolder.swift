@@ -45,9 +45,8 @@ package struct BaselineFolder: Sendable {
         defer { closedir(directory) }
         var versions: [String] = []
         while let entry = readdir(directory), versions.count < Self.versionsMax {
-            // The kernel ends the name with a zero.
-            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
             let version = String(name.dropLast(Self.suffix.count))
             if name.hasSuffix(Self.suffix), ValueForm.version.parse(version) != nil { versions.append(version) }

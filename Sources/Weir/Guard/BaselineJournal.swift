@@ -72,7 +72,10 @@ extension Baseline {
         do throws(BaselineFolder.Failure) {
             guard let baseline = try folder.read(settings.baselineVersion) else { return empty }
             guard baseline.version == settings.baselineVersion else {
-                throw BaselineFolder.Failure(path: folder.path, reason: "version is \"\(baseline.version)\" in the file")
+                throw BaselineFolder.Failure(
+                    path: folder.path,
+                    reason: "version is \(baseline.version.debugDescription) in the file of this version"
+                )
             }
             return baseline
         } catch {

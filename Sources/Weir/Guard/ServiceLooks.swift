@@ -40,7 +40,9 @@ struct ServiceLooks {
     private func read(_ upstreams: [Upstream], now: Nanoseconds) -> Readings {
         let schedules = server.loops.compactMap { ThreadSchedule.read(thread: $0.threadID) }
         var outcomes: [ObjectIdentifier: OutcomeCounts] = [:]
-        for endpoint in upstreams.flatMap(\.endpoints) { outcomes[ObjectIdentifier(endpoint)] = endpoint.outcomes.counts }
+        for endpoint in upstreams.flatMap(\.endpoints) {
+            outcomes[ObjectIdentifier(endpoint)] = endpoint.outcomes.counts
+        }
         return Readings(
             instant: now,
             memoryBytes: ProcessUsage.read().residentBytes,

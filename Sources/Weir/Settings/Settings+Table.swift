@@ -4,7 +4,8 @@
 extension Settings {
     /// All settings, in the order in which they are documented and checked.
     package static let table: [Setting] =
-        fileRows + addressRows + upstreamRows + guardRows + clientRows + rateLimitRows + admissionRows + threadRows + timeRows
+        fileRows + addressRows + upstreamRows + guardRows + clientRows + rateLimitRows + admissionRows + threadRows
+        + timeRows
         + limitRows
         + timeoutRows + connectionRows
         + logRows

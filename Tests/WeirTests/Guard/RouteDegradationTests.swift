@@ -3,6 +3,7 @@
 import Testing
 import Weir
 import WeirFlow
+import WeirMetrics
 
 @Suite(.timeLimit(.minutes(2))) struct RouteDegradationTests {
     /// Enough that some have less, and others are served as ever.
@@ -25,7 +26,8 @@ import WeirFlow
     }
 
     @Test func `sheddable requests of a degraded route are turned away, until it is well again`() async throws {
-        try await withConfiguredGateway(Self.routes("shed: true", "priority: sheddable")) { client async throws in
+        let routes = Self.routes("shed: true", "priority: sheddable")
+        try await withConfiguredGateway(["a"], routes) { client async throws in
             var inHand = GuardInHand(client.guards[0])
             #expect(try await Self.answers(client).allSatisfy { $0.status == 200 })
             inHand.degrade()
@@ -42,7 +44,7 @@ import WeirFlow
     }
 
     @Test func `requests of another class than sheddable are not turned away`() async throws {
-        try await withConfiguredGateway(Self.routes("shed: true")) { client async throws in
+        try await withConfiguredGateway(["a"], Self.routes("shed: true")) { client async throws in
             var inHand = GuardInHand(client.guards[0])
             inHand.degrade()
             #expect(try await Self.answers(client).allSatisfy { $0.status == 200 })
@@ -52,7 +54,7 @@ import WeirFlow
 
     @Test func `requests of a degraded route have less time, but for some`() async throws {
         let settings = ["WEIR_DEADLINE_HEADER": "x-left"]
-        try await withConfiguredGateway(Self.routes("deadline: 2s"), settings: settings) { client async throws in
+        try await withConfiguredGateway(["a"], Self.routes("deadline: 2s"), settings: settings) { client async throws in
             var inHand = GuardInHand(client.guards[0])
             func isShort(_ answer: TestResponse) -> Bool {
                 guard let text = answer.headers["Saw-x-left"], let left = DeadlineForm.duration.read(text.utf8.span)
@@ -129,7 +131,7 @@ import WeirFlow
               - {match: {path: /x}, upstream: a, guard: {then: {shed: true}}}
               - {match: {path: /y}, upstream: a}
             """
-        try await withConfiguredGateway(yaml) { client async throws in
+        try await withConfiguredGateway(["a"], yaml) { client async throws in
             #expect(client.guards.map(\.name) == ["* /x", "* /x 2"])
         }
     }

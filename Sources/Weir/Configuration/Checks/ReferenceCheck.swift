@@ -84,9 +84,6 @@ struct ReferenceCheck {
             let most = ValueForm<Duration>.duration(.zero ... .seconds(3600)).format(settings.deadline)
             throw document.fault(path.key("deadline"), "expected a duration not above WEIR_DEADLINE, which is \(most)")
         }
-        if route.liveGuard != nil, case .redirect = route.action {
-            throw document.fault(path.key("guard"), "a redirect is answered here, as fast as ever; remove it")
-        }
         if let deadline = route.liveGuard?.degradation.deadline, deadline >= route.deadline {
             throw document.fault(
                 path.key("guard").key("then").key("deadline"),
