@@ -80,6 +80,19 @@ def gateway(upstream, upstream_process):
     close_all(gateways, Server.stop)
 
 
+@pytest.fixture
+def routed(gateway, tmp_path):
+    """Starts a gateway with routes, in YAML, and the upstreams that they name."""
+
+    def start(routes, upstreams, **settings):
+        lines = [f"  {name}: {{endpoints: [{one.url}]}}" for name, one in upstreams.items()]
+        file = tmp_path / "weir.yaml"
+        file.write_text("\n".join(["upstreams:", *lines, "routes:", *routes]) + "\n")
+        return gateway(WEIR_CONFIG=file, **settings)
+
+    return start
+
+
 def close_all(things, close=lambda thing: thing.close()):
     """Closes all, whatever becomes of one; then fails as the first did."""
     failures = []

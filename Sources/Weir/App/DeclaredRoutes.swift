@@ -242,6 +242,7 @@ struct DeclaredRoutes {
                         )
                     }
                 },
+                rewrites: route.configuration.flatMap { RouteRewrites($0) },
                 chain: chain(index)
             )
         }

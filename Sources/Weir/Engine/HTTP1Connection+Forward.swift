@@ -59,6 +59,7 @@ extension HTTP1Connection {
         }
         var room = bytes.count + Self.ownBytesMax + byteCount(added)
         withLimitFields(of: exchange) { room += $0.fields.byteCountMax }
+        exchange.withRewrites { room += $0.response.addedByteCount }
         var writer = HeadWriter(loop.reserveOutput(channel, room))
         writer.status(of: head, bytes)
         if !upstream.parser.pointee.fields.seen.contains(.date) { owner.writeDate(into: &writer) }
@@ -74,6 +75,7 @@ extension HTTP1Connection {
         } else if isOld {
             writer.raw("Connection: keep-alive\r\n")
         }
+        exchange.withRewrites { writer.edit($0.response) }
         writer.end()
         precondition(!writer.overflowed, "the head's size was estimated too low")
         loop.commitOutput(channel, writer.count)
@@ -157,8 +159,10 @@ extension HTTP1Connection {
         adding added: Headers
     ) {
         let head = upstream.parser.pointee.head
+        var room = 2 * bytes.count + Self.ownBytesMax + byteCount(added)
+        exchange.withRewrites { room += $0.response.addedByteCount }
         // Upgrade is a field for one connection, so it is written anew for the client's.
-        var writer = HeadWriter(loop.reserveOutput(channel, 2 * bytes.count + Self.ownBytesMax + byteCount(added)))
+        var writer = HeadWriter(loop.reserveOutput(channel, room))
         writer.status(of: head, bytes)
         writer.forward(upstream.parser.pointee.fields, in: Span<UInt8>(_unsafeBytes: bytes))
         if !added.isEmpty { _ = writeFields(added, into: &writer) }
@@ -170,6 +174,7 @@ extension HTTP1Connection {
             writer.raw(UnsafeRawBufferPointer(rebasing: bytes[field.value.bounds]))
             writer.raw("\r\n")
         }
+        exchange.withRewrites { writer.edit($0.response) }
         writer.end()
         precondition(!writer.overflowed, "the head's size was estimated too low")
         loop.commitOutput(channel, writer.count)

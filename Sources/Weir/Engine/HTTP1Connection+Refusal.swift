@@ -92,7 +92,9 @@ extension HTTP1Connection {
         let id = exchange.plainRequestID
         let end: StaticString = "\"}\n"
         let count = byteCount + (id?.count ?? 16) + end.utf8CodeUnitCount
-        var writer = HeadWriter(loop.reserveOutput(channel, Self.refusalHeadBytesMax + extra + count))
+        var room = Self.refusalHeadBytesMax + extra + count
+        exchange.withRewrites { room += $0.response.addedByteCount }
+        var writer = HeadWriter(loop.reserveOutput(channel, room))
         owner.beginHead(status, into: &writer)
         writer.raw("Content-Type: application/problem+json\r\n")
         writer.contentLength(UInt64(count))
@@ -102,6 +104,7 @@ extension HTTP1Connection {
         } else if exchange.parser.pointee.head.minorVersion == 0 {
             writer.raw("Connection: keep-alive\r\n")
         }
+        exchange.withRewrites { writer.edit($0.response) }
         writer.end()
         if !exchange.isHead {
             body(&writer)

@@ -107,6 +107,7 @@ extension HTTP1Connection {
         if !exchange.input.isDone { giveUpBody(exchange) }
         let framing: Framing = hasNoContent ? .none : .length(body.count)
         if isInline, code == 200, response.headers.isEmpty, !isLast, exchange.parser.pointee.head.minorVersion > 0,
+            !exchange.hasRewrites,
             let prefix = owner.prefix(of: response.contentType)
         {
             var room = prefix.count + body.count + 32
@@ -174,6 +175,7 @@ extension HTTP1Connection {
         }
         if case .other(let type) = response.contentType { estimate += type.utf8.count + 20 }
         withLimitFields(of: exchange) { estimate += $0.fields.byteCountMax }
+        exchange.withRewrites { estimate += $0.response.addedByteCount }
         if case .untilClose = framing { isLast = true }
         let room = loop.reserveOutput(channel, estimate)
         var writer = HeadWriter(room)
@@ -197,6 +199,7 @@ extension HTTP1Connection {
         } else if exchange.parser.pointee.head.minorVersion == 0 {
             writer.raw("Connection: keep-alive\r\n")
         }
+        exchange.withRewrites { writer.edit($0.response) }
         writer.end()
         writer.raw(body)
         precondition(!writer.overflowed, "the head's size was estimated too low")

@@ -53,6 +53,10 @@ final class Route: Sendable {
     let retryBudget: RetryBudget.Policy
     /// Its live guard; nil for none.
     let watch: RouteWatch?
+    /// What is changed of the messages that pass; nil for nothing.
+    let rewrites: RouteRewrites?
+    /// `rewrites` again, for where counting its references would have all loops write one word.
+    let rewritesReference: Unmanaged<RouteRewrites>?
     /// The routes among which header conditions choose where the table has found this one; nil for this alone.
     let chain: RouteChain?
     /// Whether the handler has the body whole or not at all.
@@ -80,6 +84,7 @@ final class Route: Sendable {
         retry: RetryPolicy = RetryPolicy(),
         retryBudget: RetryBudget.Policy = RetryBudget.Policy(),
         watch: RouteWatch? = nil,
+        rewrites: RouteRewrites? = nil,
         chain: RouteChain? = nil
     ) {
         self.index = Int32(index)
@@ -100,6 +105,8 @@ final class Route: Sendable {
         self.retry = retry
         self.retryBudget = retryBudget
         self.watch = watch
+        self.rewrites = rewrites
+        rewritesReference = rewrites.map(Unmanaged.passUnretained)
         self.chain = chain
         collectsBody =
             switch handler {

@@ -43,12 +43,11 @@ extension ProxyExchange {
         let head = exchange.parser.pointee.head
         let authority = exchange.authority(else: connection.endpoint)
         let path = exchange.match.pointee.usesScratch ? RequestTarget.withoutDotSegments(exchange.bytes(head.path)) : []
-        let room = loop.reserveOutput(
-            connection.channel,
+        var room =
             Int(head.byteCount) + exchange.parser.pointee.fieldCount + 2 * authority.count + ClientFields.bytesMax
-                + HeadWriter.deadlineBytesMax + Self.fixedBytesMax
-        )
-        var writer = HeadWriter(room)
+            + HeadWriter.deadlineBytesMax + Self.fixedBytesMax
+        exchange.withRewrites { room += $0.request.addedByteCount }
+        var writer = HeadWriter(loop.reserveOutput(connection.channel, room))
         writer.raw(exchange.bytes(head.methodRange))
         writer.raw(" ")
         if !path.isEmpty {
@@ -74,6 +73,7 @@ extension ProxyExchange {
         } else if connection.pool.upstream.policy.proxyProtocol != nil {
             writer.raw("Connection: close\r\n")
         }
+        exchange.withRewrites { writer.edit($0.request) }
         writer.end()
         precondition(!writer.overflowed, "the head's size was estimated too low")
         loop.commitOutput(connection.channel, writer.count)

@@ -119,6 +119,12 @@ package enum HeaderName: UInt8, Sendable, CaseIterable {
         }
     }
 
+    /// The name that `text` is, in any case; `.other` for what is no token.
+    package init(_ text: String) {
+        let bytes = Array(text.utf8)
+        self = FieldSyntax.isToken(bytes.span) ? Self.recognise(bytes.span, 0, bytes.count) : .other
+    }
+
     /// The name of the valid token at `start`, in any case.
     ///
     /// By length first: at most seven comparisons of one to three words follow.

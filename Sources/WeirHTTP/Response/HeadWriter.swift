@@ -8,11 +8,11 @@
 @safe
 package struct HeadWriter: ~Copyable {
     /// Bytes written so far.
-    package private(set) var count = 0
+    package internal(set) var count = 0
     /// Whether something did not fit.
     package private(set) var overflowed = false
 
-    private let memory: UnsafeMutableRawBufferPointer
+    let memory: UnsafeMutableRawBufferPointer
 
     /// - Safety: `memory` must be writable, and nobody else's, as long as the writer lives.
     @unsafe

@@ -254,7 +254,17 @@ import Weir
         (
             "- {upstream: a, headers: {response: {remove: [Content-Length]}}}",
             #"3:47: routes[0].headers.response.remove[0]: "Content-Length": "#
-                + "the gateway writes this field itself; expected another"
+                + "this field is the gateway's own; expected another"
+        ),
+        (
+            "- {upstream: a, headers: {request: {add: {Proxy-Authorization: b}}}}",
+            #"3:43: routes[0].headers.request.add.Proxy-Authorization: "Proxy-Authorization": "#
+                + "this field is the gateway's own; expected another"
+        ),
+        (
+            "- {upstream: a, headers: {request: {set: {transfer_encoding: chunked}}}}",
+            #"3:43: routes[0].headers.request.set.transfer_encoding: "transfer_encoding": "#
+                + "this field is the gateway's own; expected another"
         ),
         (
             "- {upstream: a, headers: {response: {set: {x-a: \"b\\nc\"}}}}",

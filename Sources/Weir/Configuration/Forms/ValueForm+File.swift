@@ -110,28 +110,24 @@ extension ValueForm where Value == String {
         )
     }
 
-    /// The name of a header field that is written or taken away; in lower case. Framing, and what is meant for one
-    /// connection, is the gateway's own.
+    /// The name of a header field that is written or taken away; in lower case. What frames a message, is meant for one
+    /// connection, or could be taken for that, is the gateway's own.
     static var editedField: Self {
         let form = token
-        let own = [
-            "connection", "content-length", "host", "keep-alive", "proxy-connection", "te", "trailer",
-            "transfer-encoding",
-            "upgrade",
-        ]
+        let own = HeaderNameSet.hopByHop.union(HeaderNameSet(.contentLength, .expect, .host, .lookalike, .trailer))
         return Self(
             unit: form.unit,
             range: form.range,
             expected: form.expected,
             parse: { text in
                 guard let name = form.parse(text) else { return nil }
-                return own.contains(name) ? nil : name
+                return own.contains(HeaderName(name)) ? nil : name
             },
             format: form.format,
             reason: { text in
                 guard form.parse(text) != nil else { return nil }
-                return text.lowercased() == "host"
-                    ? "the Host field is set by rewrite.host" : "the gateway writes this field itself; expected another"
+                return HeaderName(text) == .host
+                    ? "the Host field is set by rewrite.host" : "this field is the gateway's own; expected another"
             },
             schema: form.schema
         )

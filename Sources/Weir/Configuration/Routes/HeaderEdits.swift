@@ -44,7 +44,7 @@ extension HeaderEdits: ConfigurationObject {
 extension HeaderEdits.Edits: ConfigurationObject {
     static let name = "header-edits"
     static let summary =
-        "Removed first, then set, then added. "
+        "Removed first, then set, then added, also of what the gateway itself writes. "
         + "Host, and what frames a message or is meant for one connection, stays the gateway's."
 
     /// The most fields of each kind.

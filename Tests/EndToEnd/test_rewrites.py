@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+# What routes of the file change of the messages that pass: header fields.
+
+import pytest
+
+from upstream import answer, repeating
+from wire import request
+
+
+# Header fields
+
+REQUEST_EDITS = "{set: {x-team: shop, X-Forwarded-Proto: https}, add: {x-hop: weir}, remove: [Cookie, x-debug, via]}"
+RESPONSE_EDITS = (
+    "{set: {strict-transport-security: max-age=60, cache-control: no-store}, add: {vary: x-team}, remove: [Server, x-inner]}"
+)
+
+
+@pytest.fixture
+def edited(routed, upstream):
+    """A gateway that edits both ways, and the endpoint behind it."""
+
+    def start(script=None, fields="", **settings):
+        endpoint = upstream(script or repeating(answer(headers=["Server: theirs", "X-Inner: 1", "x-inner: 2", "Vary: a"])))
+        routes = [f"  - {{upstream: a, headers: {{request: {REQUEST_EDITS}, response: {RESPONSE_EDITS}}}{fields}}}"]
+        return routed(routes, {"a": endpoint}, **settings), endpoint
+
+    return start
+
+
+def has_the_edits(reply):
+    assert reply.header("strict-transport-security") == "max-age=60"
+    assert reply.header("cache-control") == "no-store"
+    assert reply.values("vary")[-1] == "x-team"
+    return reply.header("server") is None and reply.header("x-inner") is None
+
+
+def test_request_fields_are_removed_set_and_added(edited):
+    server, endpoint = edited()
+    lines = ["Cookie: a=b", "x-Debug: 1", "X-DEBUG: 2", "X-Team: mine", "x-hop: theirs", "X-Other: kept"]
+    with server.connect() as wire:
+        assert wire.get("/", headers=lines).status == 200
+    (seen,) = endpoint.requests
+    assert (seen.header("cookie"), seen.header("x-debug"), seen.header("via")) == (None, None, None)
+    assert (seen.header("x-team"), seen.header("x-other"), seen.header("x-forwarded-proto")) == ("shop", "kept", "https")
+    assert seen.values("x-hop") == ["theirs", "weir"]
+    assert seen.header("host") == "test" and seen.header("x-request-id")
+
+
+def test_response_fields_are_removed_set_and_added(edited):
+    server, _ = edited()
+    with server.connect() as wire:
+        for _ in range(2):
+            reply = wire.get("/")
+            assert (reply.status, reply.body, has_the_edits(reply)) == (200, b"ok", True)
+            assert reply.values("vary") == ["a", "x-team"]
+
+
+@pytest.mark.parametrize("body", [b"", b"5\r\nhello\r\n0\r\n\r\n"])
+def test_framing_stays_as_it_is(edited, body):
+    chunked = answer(b"3\r\nabc\r\n0\r\n\r\n", headers=["Transfer-Encoding: chunked"], length=False)
+    server, endpoint = edited(repeating(chunked if body else answer(b"abc")))
+    lines = ["Transfer-Encoding: chunked"] if body else ["Content-Length: 0"]
+    with server.connect() as wire:
+        wire.send(request("/", "POST", lines, body) * 2)
+        assert [wire.reply().body for _ in range(2)] == [b"abc"] * 2
+    assert [seen.body for seen in endpoint.requests] == [b"hello" if body else b""] * 2
+
+
+def test_refusals_of_the_route_have_the_response_s_fields(edited):
+    server, _ = edited(fields=", limit: 1/h", WEIR_RATE_LIMIT_FIELDS="on")
+    with server.connect() as wire:
+        assert wire.get("/").status == 200
+        reply = wire.get("/")
+    assert (reply.status, has_the_edits(reply)) == (429, True)
+    assert int(reply.header("retry-after")) > 0
+
+
+def test_answers_for_an_endpoint_that_fails_have_them_too(edited):
+    server, _ = edited(lambda peer: peer.head())
+    with server.connect() as wire:
+        wire.send(request("/", "POST", ["Content-Length: 0"]))
+        reply = wire.reply()
+    assert (reply.status, has_the_edits(reply)) == (502, True)
+
+
+def test_a_tunnel_s_head_has_them(edited):
+    def script(peer):
+        peer.request()
+        peer.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: test\r\nServer: x\r\n\r\n")
+        assert peer.take(3) == b"abc"
+        peer.send(b"def")
+        peer.end()
+
+    server, _ = edited(script)
+    with server.connect() as wire:
+        wire.send(request("/", headers=["Connection: upgrade", "Upgrade: test"]))
+        head = wire.read_until(b"\r\n\r\n").lower()
+        assert b"strict-transport-security: max-age=60\r\n" in head and b"server:" not in head
+        assert b"connection: upgrade\r\n" in head and b"upgrade: test\r\n" in head
+        wire.send(b"abc")
+        assert wire.read_to_end().endswith(b"def")
+
+
+def test_a_redirect_has_them_and_other_routes_do_not(routed, upstream):
+    routes = [
+        "  - {match: {path: /old}, redirect: {to: /new}, headers: {response: {set: {cache-control: max-age=60}}}}",
+        "  - {upstream: a}",
+    ]
+    with routed(routes, {"a": upstream()}).connect() as wire:
+        reply = wire.get("/old")
+        assert (reply.status, reply.header("location"), reply.header("cache-control")) == (308, "/new", "max-age=60")
+        assert wire.get("/").header("cache-control") is None
