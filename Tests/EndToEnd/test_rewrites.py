@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What routes of the file change of the messages that pass: header fields.
+# What routes of the file change of the messages that pass: header fields, path and host.
 
 import pytest
 
@@ -110,3 +110,56 @@ def test_a_redirect_has_them_and_other_routes_do_not(routed, upstream):
         reply = wire.get("/old")
         assert (reply.status, reply.header("location"), reply.header("cache-control")) == (308, "/new", "max-age=60")
         assert wire.get("/").header("cache-control") is None
+
+
+# Path and host
+
+@pytest.mark.parametrize("path, rewrite, target, seen", [
+    ("/v1/*rest", "{prefix: /}", "/v1/orders/7?a=/v1/", "/orders/7?a=/v1/"),
+    ("/v1/*rest", "{prefix: /}", "/v1/", "/"),
+    ("/v1/*rest", "{prefix: /api/v2/}", "/v1/a%2Cb/%C3%A9?x=%20", "/api/v2/a%2Cb/%C3%A9?x=%20"),
+    # The route is that of the path without dot segments, and so is what goes on.
+    ("/v1/*rest", "{prefix: /}", "/x/../v1/./a/../%2e/b", "/b"),
+    ("/v1/*rest", "{prefix: /in/}", "/%761/%2e%2e%2fa", None),
+    ("/v1/*rest", "{prefix: /in/}", "/v1/../../secret", None),
+    ("/users/:id/orders/:order", "{path: /orders/:order/of/:id}", "/users/a%20b/orders/7?", "/orders/7/of/a%20b?"),
+    ("/old", "{path: /new}", "/old?a=b&a=c", "/new?a=b&a=c"),
+    ("/*path", "{path: /fixed}", "http://test", "/fixed"),
+])
+def test_the_path_is_another_and_the_query_the_same(routed, upstream, path, rewrite, target, seen):
+    endpoint = upstream()
+    with routed([f"  - {{match: {{path: {path}}}, upstream: a, rewrite: {rewrite}}}"], {"a": endpoint}).connect() as wire:
+        assert [wire.get(target).status for _ in range(2)] == ([200, 200] if seen else [400, 400])
+    assert endpoint.targets == ([seen] * 2 if seen else [])
+
+
+def test_each_path_of_a_route_has_its_own_segments(routed, upstream):
+    endpoint = upstream()
+    routes = ["  - {match: {path: [/a/:id, '/b/c/:id']}, upstream: a, rewrite: {path: '/x/:id'}}"]
+    with routed(routes, {"a": endpoint}).connect() as wire:
+        assert (wire.get("/a/1").status, wire.get("/b/c/2").status) == (200, 200)
+    assert endpoint.targets == ["/x/1", "/x/2"]
+
+
+@pytest.mark.parametrize("target", ["/", "http://shop.test/"])
+def test_the_host_is_another_and_the_client_s_is_still_said(routed, upstream, target):
+    endpoint = upstream()
+    with routed(["  - {upstream: a, rewrite: {host: orders.svc:8080}}"], {"a": endpoint}).connect() as wire:
+        assert wire.get(target, host="shop.test").status == 200
+    (seen,) = endpoint.requests
+    assert (seen.header("host"), seen.header("x-forwarded-host")) == ("orders.svc:8080", "shop.test")
+
+
+def test_a_retry_gets_the_same_path(routed, upstream):
+    def first_fails(peer):
+        if peer.number:
+            peer.request()
+            peer.send(answer())
+        else:
+            peer.head()
+
+    endpoint = upstream(first_fails)
+    routes = ["  - {match: {path: '/v1/*rest'}, upstream: a, rewrite: {prefix: /}, headers: {request: {set: {x-a: b}}}}"]
+    with routed(routes, {"a": endpoint}).connect() as wire:
+        assert wire.get("/v1/%61").status == 200
+    assert [(seen.target, seen.header("x-a")) for seen in endpoint.requests] == [("/%61", "b")] * 2

@@ -242,7 +242,7 @@ struct DeclaredRoutes {
                         )
                     }
                 },
-                rewrites: route.configuration.flatMap { RouteRewrites($0) },
+                rewrites: route.configuration.flatMap { RouteRewrites($0, pattern: route.pattern) },
                 chain: chain(index)
             )
         }

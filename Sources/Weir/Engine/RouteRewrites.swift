@@ -9,21 +9,36 @@ final class RouteRewrites: Sendable {
     let request: FieldEdits
     /// Of the response's fields, as the client gets them: whoever answers, the endpoint or the gateway.
     let response: FieldEdits
+    /// The path, as the endpoint gets it.
+    let path: PathTemplate
 
     /// Nil where nothing is changed: then nothing is asked of a message.
-    init?(_ route: RouteConfiguration) {
-        request = FieldEdits(route.headers.request)
+    ///
+    /// - Parameter pattern: the path that the route is for, one of `match.paths`.
+    init?(_ route: RouteConfiguration, pattern: String) {
+        request = FieldEdits(route.headers.request, host: route.rewrite.host)
         response = FieldEdits(route.headers.response)
-        if request.isEmpty, response.isEmpty { return nil }
+        path =
+            if let path = route.rewrite.path {
+                PathTemplate(path: path, pattern: pattern)
+            } else if let prefix = route.rewrite.prefix {
+                PathTemplate(prefix: prefix, pattern: pattern)
+            } else {
+                PathTemplate()
+            }
+        if request.isEmpty, response.isEmpty, route.rewrite == Rewrite() { return nil }
     }
 }
 
 extension FieldEdits {
     /// What is set stands instead of all fields of its name, so those are taken away too.
-    fileprivate init(_ edits: HeaderEdits.Edits) {
+    ///
+    /// - Parameter host: what the Host field says instead of the client's; nil for that.
+    fileprivate init(_ edits: HeaderEdits.Edits, host: String? = nil) {
+        let hosts = host.map { [(name: "Host", value: $0)] } ?? []
         self.init(
-            removing: edits.removed + edits.replaced.map(\.name),
-            adding: (edits.replaced + edits.added).map { (name: $0.name, value: $0.value) }
+            removing: edits.removed + edits.replaced.map(\.name) + hosts.map(\.name),
+            adding: hosts + (edits.replaced + edits.added).map { (name: $0.name, value: $0.value) }
         )
     }
 }

@@ -42,20 +42,18 @@ extension ProxyExchange {
         }
         let head = exchange.parser.pointee.head
         let authority = exchange.authority(else: connection.endpoint)
-        let path = exchange.match.pointee.usesScratch ? RequestTarget.withoutDotSegments(exchange.bytes(head.path)) : []
+        let path = exchange.forwardedPath
         var room =
             Int(head.byteCount) + exchange.parser.pointee.fieldCount + 2 * authority.count + ClientFields.bytesMax
             + HeadWriter.deadlineBytesMax + Self.fixedBytesMax
-        exchange.withRewrites { room += $0.request.addedByteCount }
+        exchange.withRewrites { room += $0.request.addedByteCount + $0.path.byteCount(path) }
         var writer = HeadWriter(loop.reserveOutput(connection.channel, room))
         writer.raw(exchange.bytes(head.methodRange))
         writer.raw(" ")
-        if !path.isEmpty {
-            path.withUnsafeBytes { writer.raw($0) }
-        } else if head.path.isEmpty {
-            writer.raw("/")
+        if exchange.hasRewrites {
+            exchange.withRewrites { $0.path.write(path, into: &writer) }
         } else {
-            writer.raw(exchange.bytes(head.path))
+            writer.raw(path)
         }
         if let query = head.query {
             writer.raw("?")

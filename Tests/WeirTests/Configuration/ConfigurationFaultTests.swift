@@ -231,6 +231,10 @@ import Weir
             #"3:35: routes[0].rewrite.prefix: "/b": expected a path that ends with /"#
         ),
         (
+            "- {upstream: a, rewrite: {prefix: /b/%2E./}}",
+            #"3:35: routes[0].rewrite.prefix: "/b/%2E./": expected a path without dot segments"#
+        ),
+        (
             "- {upstream: a, match: {path: /a}, rewrite: {prefix: /}}",
             #"3:54: routes[0].rewrite.prefix: match.path "/a" does not end in *; expected rewrite.path"#
         ),

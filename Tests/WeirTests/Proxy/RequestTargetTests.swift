@@ -53,7 +53,11 @@ import WeirTestSupport
     }
 
     private static func withoutDotSegments(_ path: String) -> String {
-        Array(path.utf8).withUnsafeBytes { String(decoding: RequestTarget.withoutDotSegments($0), as: UTF8.self) }
+        var memory = [UInt8](repeating: 0xAA, count: path.utf8.count)
+        let count = Array(path.utf8).withUnsafeBytes { path in
+            memory.withUnsafeMutableBytes { RequestTarget.withoutDotSegments(path, into: $0) }
+        }
+        return String(decoding: memory[..<count], as: UTF8.self)
     }
 
     /// The path as routes are compared with it; nil where it is refused.

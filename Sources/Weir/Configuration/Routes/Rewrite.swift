@@ -42,6 +42,10 @@ extension Rewrite: ConfigurationObject {
         if let prefix, prefix.contains("?") || !prefix.hasSuffix("/") {
             throw context.document.fault(path.key("prefix"), "\"\(prefix)\": expected a path that ends with /")
         }
+        for (name, text) in [("path", self.path), ("prefix", prefix)] {
+            guard let text, RequestTarget.hasDotSegments(text) else { continue }
+            throw context.document.fault(path.key(name), "\"\(text)\": expected a path without dot segments")
+        }
     }
 }
 

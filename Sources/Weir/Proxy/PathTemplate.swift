@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// The path that an endpoint gets instead of the one that came. Compiled from a route; pure, any loop.
+
+package import WeirHTTP
+
+/// Text, and segments of the path that came.
+///
+/// Segments are taken from the path as it came, without its dot segments, and not from decoded parameters: `%2C` stays
+/// `%2C`, and nothing has to be escaped again. They are those that the route was chosen by, because an escaped slash is
+/// refused and no other escape makes a segment of one.
+package struct PathTemplate: ~Copyable, Sendable {
+    private enum Piece {
+        /// To this offset of `text`, from where the last one ended.
+        case text(to: Int)
+        /// One segment, by its number from 0.
+        case segment(Int)
+        /// All from this segment on.
+        case rest(Int)
+    }
+
+    private let text: [UInt8]
+    private let pieces: [Piece]
+
+    /// The path as it came.
+    init() {
+        text = [UInt8(ascii: "/")]
+        pieces = [.text(to: 1), .rest(0)]
+    }
+
+    /// - Parameters:
+    ///   - path: a path whose segments may be parameters of `pattern`, with their marks.
+    ///   - pattern: the route's.
+    package init(path: String, pattern: String) {
+        let known = Self.segments(of: pattern)
+        var text: [UInt8] = []
+        var pieces: [Piece] = []
+        for segment in Self.segments(of: path) {
+            text.append(UInt8(ascii: "/"))
+            guard segment.hasPrefix(":") || segment.hasPrefix("*"), let number = known.firstIndex(of: segment) else {
+                text += segment.utf8
+                continue
+            }
+            pieces.append(.text(to: text.count))
+            pieces.append(segment.hasPrefix(":") ? .segment(number) : .rest(number))
+        }
+        pieces.append(.text(to: text.count))
+        self.text = text
+        self.pieces = pieces
+    }
+
+    /// - Parameters:
+    ///   - prefix: what stands in front of what the pattern's catch-all has matched.
+    ///   - pattern: the route's.
+    package init(prefix: String, pattern: String) {
+        text = Array(prefix.utf8)
+        pieces = [.text(to: text.count), .rest(Self.segments(of: pattern).count - 1)]
+    }
+
+    /// How many bytes `write` writes for this path. Does not allocate.
+    package func byteCount(_ path: UnsafeRawBufferPointer) -> Int {
+        var count = text.count
+        for index in pieces.indices {
+            switch pieces[index] {
+            case .text: break
+            case .segment(let number): count += Self.segment(number, of: path).count
+            case .rest(let number): count += Self.rest(number, of: path).count
+            }
+        }
+        return count
+    }
+
+    /// Writes what becomes of a path without dot segments. Does not allocate.
+    package func write(_ path: UnsafeRawBufferPointer, into writer: inout HeadWriter) {
+        var written = 0
+        for index in pieces.indices {
+            switch pieces[index] {
+            case .text(let end):
+                writer.raw(text.span.extracting(written..<end))
+                written = end
+            case .segment(let number):
+                writer.raw(Self.segment(number, of: path))
+            case .rest(let number):
+                writer.raw(Self.rest(number, of: path))
+            }
+        }
+    }
+
+    private static func segments(of path: String) -> [Substring] {
+        path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+    }
+
+    private static func segment(_ number: Int, of path: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        let rest = rest(number, of: path)
+        let end = rest.firstIndex(of: UInt8(ascii: "/")) ?? rest.count
+        return UnsafeRawBufferPointer(rebasing: rest[..<end])
+    }
+
+    /// What is behind the slash in front of a segment; empty where there are fewer.
+    private static func rest(_ number: Int, of path: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        var left = number
+        for index in path.indices where path[index] == UInt8(ascii: "/") {
+            if left == 0 { return UnsafeRawBufferPointer(rebasing: path[(index + 1)...]) }
+            left -= 1
+        }
+        return UnsafeRawBufferPointer(rebasing: path[path.count...])
+    }
+}
