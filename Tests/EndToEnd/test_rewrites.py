@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-# What routes of the file change of the messages that pass: header fields, path and host.
+# What routes of the file change of the messages that pass: header fields, path and host; and redirects.
+
+import types
+import urllib.parse
 
 import pytest
 
 from upstream import answer, repeating
 from wire import request
+
+# An endpoint that nobody asks.
+FREE = types.SimpleNamespace(url="http://127.0.0.1:9")
 
 
 # Header fields
@@ -163,3 +169,52 @@ def test_a_retry_gets_the_same_path(routed, upstream):
     with routed(routes, {"a": endpoint}).connect() as wire:
         assert wire.get("/v1/%61").status == 200
     assert [(seen.target, seen.header("x-a")) for seen in endpoint.requests] == [("/%61", "b")] * 2
+
+
+# Redirects
+
+KEEPS = 'redirect: {to: "https://shop.test:8443"'
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_a_redirect_keeps_path_and_query(routed, status, method):
+    with routed([f"  - {{{KEEPS}, status: {status}}}}}"], {"a": FREE}).connect() as wire:
+        lines = ["Content-Length: 0"] if method == "POST" else []
+        reply = wire.get("/a/b%2Cc?d=e&f=/?", method=method, headers=lines)
+    assert (reply.status, reply.header("location")) == (status, "https://shop.test:8443/a/b%2Cc?d=e&f=/?")
+    assert (reply.body, reply.header("content-length")) == (b"", "0")
+
+
+@pytest.mark.parametrize("target, location", [
+    ("/", "/"), ("//evil.test/", "//evil.test/"), ("/%0d%0aSet-Cookie:%20a=b", None), ("/\\evil.test", None),
+    ("/x/../../evil", None), ("/x/%2e%2e/y", "/y"), ("/@evil.test", "/@evil.test"), ("/.evil.test", "/.evil.test"),
+    ("/?a\\b\"<>", "/?a\\b\"<>"), ("/%C3%A9%20", "/%C3%A9%20"), ("http://test", "/"), ("http://test?a", "/?a"),
+    ("http://test//evil.test/", "//evil.test/"), ("/?", "/?"),
+])
+def test_no_target_leads_to_another_host_or_line(routed, target, location):
+    with routed([f"  - {{{KEEPS}}}}}"], {"a": FREE}).connect() as wire:
+        reply = wire.get(target)
+    if location is None:
+        assert (reply.status, reply.header("location")) == (400, None)
+    else:
+        assert (reply.status, reply.header("location")) == (308, f"https://shop.test:8443{location}")
+        parts = urllib.parse.urlsplit(reply.header("location"))
+        assert (parts.scheme, parts.netloc) == ("https", "shop.test:8443")
+    assert reply.header("set-cookie") is None
+
+
+def test_a_redirect_does_not_wait_for_the_body(routed):
+    with routed([f"  - {{{KEEPS}}}}}"], {"a": FREE}).connect() as wire:
+        wire.send(request("/up", "PUT", ["Content-Length: 100000000", "Expect: 100-continue"]))
+        reply = wire.reply("PUT")
+        assert (reply.status, reply.header("location"), reply.informational) == (308, "https://shop.test:8443/up", [])
+        wire.expect_end()
+
+
+def test_a_redirect_reads_past_a_short_body(routed):
+    with routed([f"  - {{{KEEPS}}}}}"], {"a": FREE}).connect() as wire:
+        wire.send(request("/1", "POST", ["Content-Length: 5"]))
+        assert wire.reply("POST").status == 308
+        wire.send(b"hello" + request("/2"))
+        assert wire.reply().header("location") == "https://shop.test:8443/2"

@@ -243,6 +243,8 @@ struct DeclaredRoutes {
                     }
                 },
                 rewrites: route.configuration.flatMap { RouteRewrites($0, pattern: route.pattern) },
+                // A redirect is the same whatever is in the body.
+                readsBody: route.configuration == nil,
                 chain: chain(index)
             )
         }

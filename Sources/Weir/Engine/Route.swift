@@ -85,6 +85,7 @@ final class Route: Sendable {
         retryBudget: RetryBudget.Policy = RetryBudget.Policy(),
         watch: RouteWatch? = nil,
         rewrites: RouteRewrites? = nil,
+        readsBody: Bool = true,
         chain: RouteChain? = nil
     ) {
         self.index = Int32(index)
@@ -110,7 +111,7 @@ final class Route: Sendable {
         self.chain = chain
         collectsBody =
             switch handler {
-            case .loop, .workers: true
+            case .loop, .workers: readsBody
             case .async, .asyncOnWorkers, .proxy: false
             }
     }

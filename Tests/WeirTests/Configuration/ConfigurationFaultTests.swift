@@ -149,12 +149,17 @@ import Weir
         (
             "- {redirect: {to: //evil.example}}",
             #"3:19: routes[0].redirect.to: "//evil.example": expected http://…, "#
-                + "https://… or an absolute path, of at most 2048 visible ASCII characters"
+                + "https://… or an absolute path, of at most 2048 visible ASCII characters without \\"
+        ),
+        (
+            #"- {redirect: {to: '/\evil.example'}}"#,
+            #"3:19: routes[0].redirect.to: "/\\evil.example": expected http://…, "#
+                + "https://… or an absolute path, of at most 2048 visible ASCII characters without \\"
         ),
         (
             "- {redirect: {to: \"https://a\\r\\nb\"}}",
             #"3:19: routes[0].redirect.to: "https://a\r\nb": expected http://…, "#
-                + "https://… or an absolute path, of at most 2048 visible ASCII characters"
+                + "https://… or an absolute path, of at most 2048 visible ASCII characters without \\"
         ),
         (
             "- {redirect: {to: /}, retry: {}}",

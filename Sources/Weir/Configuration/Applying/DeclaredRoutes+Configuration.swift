@@ -62,8 +62,7 @@ extension RouteConfiguration {
             let first = shares.first { $0.weight > 0 }?.upstream ?? ""
             return .proxy(.upstream(first))
         case .redirect(let redirect):
-            let response = Response(Status(redirect.status), headers: ["Location": redirect.target])
-            return .loop { _, _ in response }
+            return redirect.handler
         }
     }
 }

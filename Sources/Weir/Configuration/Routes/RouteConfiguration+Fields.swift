@@ -217,9 +217,12 @@ extension ValueForm where Value == String {
         return Self(
             unit: "URL or path",
             range: "at most \(bytesMax) bytes",
-            expected: "http://…, https://… or an absolute path, of at most \(bytesMax) visible ASCII characters",
+            expected: "http://…, https://… or an absolute path, "
+                + "of at most \(bytesMax) visible ASCII characters without \\",
             parse: { text in
-                guard text.utf8.count <= bytesMax, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { return nil }
+                // Browsers read a backslash as a slash (WHATWG URL, section 4.4).
+                let isVisible = text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\\") }
+                guard text.utf8.count <= bytesMax, isVisible else { return nil }
                 // A path that begins with two slashes is a URL of another host (RFC 3986 section 4.2).
                 if text.hasPrefix("/") { return text.hasPrefix("//") ? nil : text }
                 for scheme in ["http://", "https://"] where text.hasPrefix(scheme) {
@@ -229,7 +232,7 @@ extension ValueForm where Value == String {
                 return nil
             },
             format: { $0 },
-            schema: .text("^(https?://[!-~]+|/[!-~]*)$")
+            schema: .text(#"^(https?://[!-\[\]-~]+|/([!-.0-\[\]-~][!-\[\]-~]*)?)$"#)
         )
     }
 }
