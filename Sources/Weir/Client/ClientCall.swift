@@ -30,14 +30,9 @@ final class ClientCall: @unchecked Sendable {
     private var timer: LoopTimer?
     private var pool: UpstreamPool?
     private var connection: UpstreamConnection?
-    private var attempts = 0
-    /// Those that failed for something of their endpoint.
-    private var failures = 0
-    /// The slots of endpoints that have failed it.
-    private var tried = TriedEndpoints()
+    private var attempts = RequestAttempts()
     /// The next attempt, while it is a moment away.
     private var retryTimer: LoopTimer?
-    private var place: UInt64?
 
     private var status = 0
     private var headers = Headers()
@@ -79,37 +74,23 @@ final class ClientCall: @unchecked Sendable {
     /// Takes a connection and sends the request over it.
     private func attempt() {
         guard let pool, waiting != nil else { return }
-        while true {
-            let lease = pool.lease(
-                to: taker,
-                method: head.method,
-                route: Int(exchange.routeIndex),
-                tried: tried,
-                key: pool.keySource.map { exchange.balancingKey($0) } ?? 0,
-                place: place,
-                left: deadline &- min(deadline, loop.now)
-            )
-            switch lease {
-            case .connection(let connection):
-                // One that crosses a request that must not be sent twice, or once more, is looked at first.
-                if connection.isReused, !head.method.isIdempotent || attempts > 0, connection.isStale {
-                    connection.cancel()
-                    continue
-                }
-                self.connection = connection
-                return send(over: connection)
-            case .wait(let place):
-                self.place = place
-                return
-            case .full:
-                return end(.failed(.busy))
-            case .unavailable:
-                return end(.failed(.unavailable))
-            case .late:
-                return end(.failed(.deadlineUnmeetable))
-            case .failed(let fault):
-                return end(.failed(ClientError(fault)))
-            }
+        let lease = attempts.lease(
+            from: pool,
+            to: taker,
+            method: head.method,
+            route: Int(exchange.routeIndex),
+            key: pool.keySource.map { exchange.balancingKey($0) } ?? 0,
+            left: deadline &- min(deadline, loop.now)
+        )
+        switch lease {
+        case .connection(let connection):
+            self.connection = connection
+            send(over: connection)
+        case .wait(let place): attempts.place = place
+        case .full: end(.failed(.busy))
+        case .unavailable: end(.failed(.unavailable))
+        case .late: end(.failed(.deadlineUnmeetable))
+        case .failed(let fault): end(.failed(ClientError(fault)))
         }
     }
 
@@ -196,28 +177,21 @@ final class ClientCall: @unchecked Sendable {
 
     private func failed(_ connection: UpstreamConnection, _ fault: UpstreamFault) {
         self.connection = nil
-        guard let failure = connection.attemptFailure(fault) else { return end(.failed(ClientError(fault))) }
-        attempts += 1
-        if failure != .stale {
-            failures += 1
-            tried.insert(connection.endpoint.slot)
-        }
-        let attempt = FailedAttempt(
-            failure: failure,
-            attempts: attempts,
-            isIdempotent: head.method.isIdempotent,
-            // The body is kept until the end.
-            isReplayable: true,
-            hasOther: connection.pool.upstream.addressCount > failures,
-            left: deadline &- min(deadline, loop.now)
-        )
-        guard let wait = connection.pool.wait(before: RetryPolicy(), budget: RetryBudget.Policy(), after: attempt)
-        else {
-            return end(.failed(ClientError(fault)))
-        }
+        guard let failure = connection.attemptFailure(fault),
+            let wait = attempts.waitAfter(
+                failure,
+                of: connection.endpoint,
+                in: connection.pool,
+                on: exchange.route,
+                method: head.method,
+                // The body is kept until the end.
+                isReplayable: true,
+                left: deadline &- min(deadline, loop.now)
+            )
+        else { return end(.failed(ClientError(fault))) }
         owner.metrics.increment(.upstreamRetries)
-        guard wait > 0 else { return self.attempt() }
-        let timer = retryTimer ?? LoopTimer { [unowned self] _ in self.attempt() }
+        guard wait > 0 else { return attempt() }
+        let timer = retryTimer ?? LoopTimer { [unowned self] _ in attempt() }
         retryTimer = timer
         loop.schedule(timer, at: loop.now &+ wait)
     }

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// The attempts of a request: one leases a connection, and where it fails there may be another. On the loop's thread.
+
+import WeirEventLoop
+import WeirHTTP
+import WeirMetrics
+import WeirUpstream
+
+extension ProxyExchange {
+    /// Leases a connection and writes the request to it, or answers that none can be had.
+    func attempt(_ exchange: Exchange) {
+        guard let pool else { return }
+        let lease = attempts.lease(
+            from: pool,
+            to: taker,
+            method: exchange.parser.pointee.head.method,
+            route: Int(exchange.routeIndex),
+            key: key,
+            left: exchange.timeLeft(at: loop.now)
+        )
+        switch lease {
+        case .connection(let connection):
+            leased = Unmanaged.passUnretained(connection)
+            phase = .leased
+            send(exchange, to: connection)
+        case .wait(let place):
+            attempts.place = place
+            phase = .waiting
+        case .full:
+            owner.metrics.increment(.rejectedNoEndpoint)
+            refuse(.serviceUnavailable, "every endpoint is busy", .noEndpoint, retryAfter: true)
+        case .unavailable:
+            owner.metrics.increment(.rejectedNoEndpoint)
+            refuse(.serviceUnavailable, "no endpoint takes requests now", .noEndpoint, retryAfter: true)
+        case .late:
+            owner.metrics.increment(.rejectedDeadlineUnmeetable)
+            refuse(.gatewayTimeout, "no endpoint answers within what is left", .deadlineUnmeetable)
+        case .failed(let fault):
+            refuse(.badGateway, fault.message, fault.reason)
+        }
+    }
+
+    /// The connection has failed: another attempt, or what the client is told.
+    func failed(_ upstream: UpstreamConnection, _ fault: UpstreamFault) {
+        let wasTunnel = if case .tunnel = phase { true } else { false }
+        leased = nil
+        guard let connection = exchange.connection else { return end() }
+        if case .responding = phase, loop.takeBackOutput(connection.channel, to: responseStart) {
+            // Nothing of the response has gone out: the client can still be told what became of it.
+            exchange.output = .pending
+        }
+        if exchange.output.isPending, let failure = upstream.attemptFailure(fault),
+            triesAgain(after: failure, of: upstream.endpoint)
+        {
+            return
+        }
+        end()
+        if exchange.output.isPending {
+            refuse(.badGateway, fault.message, fault.reason)
+        } else if wasTunnel {
+            connection.endTunnel(exchange)
+        } else {
+            exchange.reason = fault.reason
+            // What came before the fault, and answers to earlier requests, are still the client's.
+            loop.flush(connection.channel)
+            connection.breakOff()
+        }
+    }
+
+    /// Sends the request again, now or in a moment, where that cannot carry it out twice and there is leave for it.
+    private func triesAgain(after failure: AttemptFailure, of endpoint: Endpoint) -> Bool {
+        guard let pool,
+            let wait = attempts.waitAfter(
+                failure,
+                of: endpoint,
+                in: pool,
+                on: exchange.route,
+                method: exchange.parser.pointee.head.method,
+                isReplayable: !hasSentBody,
+                left: exchange.timeLeft(at: loop.now)
+            )
+        else { return false }
+        owner.metrics.increment(.upstreamRetries)
+        if wait == 0 {
+            attempt(exchange)
+        } else {
+            backOff(wait)
+        }
+        return true
+    }
+
+    private func backOff(_ wait: Nanoseconds) {
+        phase = .backingOff
+        // Kept for the next time: it may be what fires.
+        let timer =
+            retryTimer
+            ?? LoopTimer { [unowned(unsafe) self] _ in
+                attempt(exchange)
+            }
+        retryTimer = timer
+        loop.schedule(timer, at: loop.now &+ wait)
+    }
+
+    /// Ends the request with an answer of the gateway's own.
+    func refuse(_ status: Status, _ message: String, _ reason: AccessReason, retryAfter: Bool = false) {
+        end()
+        guard let connection = exchange.connection else { return }
+        exchange.reason = reason
+        let headers: Headers = retryAfter ? ["Retry-After": "1"] : Headers()
+        let error = HTTPError(status, message, headers: headers)
+        connection.respond(exchange, Problem.response(error, exchange: exchange, reason: "\(reason.name)"))
+    }
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// The request on its way to the endpoint: its head, and its body as it comes. On the loop's thread.
+
+import WeirEventLoop
+import WeirHTTP
+import WeirUpstream
+
+extension ProxyExchange {
+    /// Writes the request to a connection that was leased: the head, and as much of the body as has come.
+    func send(_ exchange: Exchange, to connection: UpstreamConnection) {
+        exchange.endpointIndex = owner.endpointName(connection)
+        if let version = connection.pool.upstream.policy.proxyProtocol {
+            writeProxyHeader(version, of: exchange, to: connection)
+        }
+        writeHead(of: exchange, to: connection)
+        // What middleware has let come in before.
+        while let piece = exchange.parts.pointee.pieces.popFirst() {
+            piece.withUnsafeBytes { writeBody($0, connection) }
+        }
+        if exchange.input.isDone { return endBody(exchange, connection) }
+        exchange.withConnection { client in
+            guard !client.isReceiving else { return }
+            loop.flush(connection.channel)
+            client.bodyWindowOpened(exchange)
+        }
+    }
+
+    /// Takes a piece of the body; `takesBody` was true.
+    func take(_ bytes: UnsafeRawBufferPointer) {
+        // Who sends its body does not wait to be told to.
+        exchange.owesContinue = false
+        guard let connection else { return }
+        writeBody(bytes, connection)
+    }
+
+    private func writeBody(_ bytes: UnsafeRawBufferPointer, _ connection: UpstreamConnection) {
+        guard !bytes.isEmpty else { return }
+        hasSentBody = true
+        if exchange.parser.pointee.head.isChunked {
+            writeFraming(connection) { ChunkedEncoder.writeSize(bytes.count, into: &$0) }
+            loop.sendThrough(connection.channel, bytes)
+            writeFraming(connection) { ChunkedEncoder.writeDataEnd(into: &$0) }
+        } else {
+            loop.sendThrough(connection.channel, bytes)
+        }
+        if connection.channel.queuedByteCount >= owner.configuration.outputWindowBytes {
+            loop.flush(connection.channel)
+            guard connection.channel.queuedByteCount >= owner.configuration.outputWindowBytes else { return }
+            exchange.connection?.bodyWindowFilled()
+            connection.awaitDrain()
+        }
+    }
+
+    /// The body has come to its end.
+    func bodyEnded() {
+        guard let connection else { return }
+        endBody(exchange, connection)
+    }
+
+    private func endBody(_ exchange: Exchange, _ connection: UpstreamConnection) {
+        if exchange.parser.pointee.head.isChunked { writeTrailers(connection) }
+        connection.endRequest()
+        loop.flush(connection.channel)
+    }
+
+    /// Sends what has been written, at the end of the client's turn.
+    func flush() {
+        guard let connection else { return }
+        loop.flush(connection.channel)
+    }
+
+    private func writeTrailers(_ connection: UpstreamConnection) {
+        let trailers = exchange.parts.pointee.trailers
+        var count = 16
+        for (name, value) in trailers { count += name.utf8.count + value.utf8.count + 4 }
+        var writer = HeadWriter(loop.reserveOutput(connection.channel, count))
+        ChunkedEncoder.writeLastChunk(into: &writer)
+        for (name, value) in trailers { _ = writer.field(name, value) }
+        writer.end()
+        loop.commitOutput(connection.channel, writer.count)
+    }
+
+    private func writeFraming(_ connection: UpstreamConnection, _ body: (inout HeadWriter) -> Void) {
+        var writer = HeadWriter(loop.reserveOutput(connection.channel, ChunkedEncoder.sizeByteCountMax))
+        body(&writer)
+        loop.commitOutput(connection.channel, writer.count)
+    }
+}
+
+extension RequestHead {
+    var isChunked: Bool {
+        if case .chunked = framing { true } else { false }
+    }
+}
