@@ -147,6 +147,13 @@ final class ClientCall: @unchecked Sendable {
     private func head(_ connection: UpstreamConnection, _ bytes: UnsafeRawBufferPointer) {
         let head = connection.parser.pointee.head
         if head.isInterim { return }
+        if let failure = connection.attemptFailure(head, bytes, exchange.route?.retry),
+            let wait = waitAfter(failure, of: connection)
+        {
+            connection.discard()
+            self.connection = nil
+            return attempt(after: wait)
+        }
         switch head.framing {
         // Nobody has asked for one.
         case .tunnel: return giveUp(.failed(.malformedResponse))
@@ -177,18 +184,26 @@ final class ClientCall: @unchecked Sendable {
 
     private func failed(_ connection: UpstreamConnection, _ fault: UpstreamFault) {
         self.connection = nil
-        guard let failure = connection.attemptFailure(fault),
-            let wait = attempts.waitAfter(
-                failure,
-                of: connection.endpoint,
-                in: connection.pool,
-                on: exchange.route,
-                method: head.method,
-                // The body is kept until the end.
-                isReplayable: true,
-                left: deadline &- min(deadline, loop.now)
-            )
-        else { return end(.failed(ClientError(fault))) }
+        guard let failure = connection.attemptFailure(fault), let wait = waitAfter(failure, of: connection) else {
+            return end(.failed(ClientError(fault)))
+        }
+        attempt(after: wait)
+    }
+
+    private func waitAfter(_ failure: AttemptFailure, of connection: UpstreamConnection) -> Nanoseconds? {
+        attempts.waitAfter(
+            failure,
+            of: connection.endpoint,
+            in: connection.pool,
+            on: exchange.route,
+            method: head.method,
+            // The body is kept until the end.
+            isReplayable: true,
+            left: deadline &- min(deadline, loop.now)
+        )
+    }
+
+    private func attempt(after wait: Nanoseconds) {
         owner.metrics.increment(.upstreamRetries)
         guard wait > 0 else { return attempt() }
         let timer = retryTimer ?? LoopTimer { [unowned self] _ in attempt() }

@@ -50,9 +50,9 @@ extension ProxyExchange {
             exchange.output = .pending
         }
         if exchange.output.isPending, let failure = upstream.attemptFailure(fault),
-            triesAgain(after: failure, of: upstream.endpoint)
+            let wait = waitAfter(failure, of: upstream.endpoint)
         {
-            return
+            return attempt(exchange, after: wait)
         }
         end()
         if exchange.output.isPending {
@@ -67,36 +67,44 @@ extension ProxyExchange {
         }
     }
 
-    /// Sends the request again, now or in a moment, where that cannot carry it out twice and there is leave for it.
-    private func triesAgain(after failure: AttemptFailure, of endpoint: Endpoint) -> Bool {
-        guard let pool,
-            let wait = attempts.waitAfter(
-                failure,
-                of: endpoint,
-                in: pool,
-                on: exchange.route,
-                method: exchange.parser.pointee.head.method,
-                isReplayable: !hasSentBody,
-                left: exchange.timeLeft(at: loop.now)
-            )
+    /// Sends the request again where the response's status is a cause to; otherwise it is passed on as it is.
+    @inline(__always)
+    func triesAgain(
+        insteadOf head: ResponseHead,
+        _ exchange: Exchange,
+        _ upstream: UpstreamConnection,
+        _ bytes: UnsafeRawBufferPointer
+    ) -> Bool {
+        guard let failure = upstream.attemptFailure(head, bytes, exchange.route?.retry),
+            let wait = waitAfter(failure, of: upstream.endpoint)
         else { return false }
-        owner.metrics.increment(.upstreamRetries)
-        if wait == 0 {
-            attempt(exchange)
-        } else {
-            backOff(wait)
-        }
+        upstream.discard()
+        leased = nil
+        attempt(exchange, after: wait)
         return true
     }
 
-    private func backOff(_ wait: Nanoseconds) {
+    /// How long to wait before the request is sent again; nil where that could carry it out twice, or there is no leave
+    /// for it.
+    private func waitAfter(_ failure: AttemptFailure, of endpoint: Endpoint) -> Nanoseconds? {
+        guard let pool else { return nil }
+        return attempts.waitAfter(
+            failure,
+            of: endpoint,
+            in: pool,
+            on: exchange.route,
+            method: exchange.parser.pointee.head.method,
+            isReplayable: !hasSentBody,
+            left: exchange.timeLeft(at: loop.now)
+        )
+    }
+
+    private func attempt(_ exchange: Exchange, after wait: Nanoseconds) {
+        owner.metrics.increment(.upstreamRetries)
+        guard wait > 0 else { return attempt(exchange) }
         phase = .backingOff
         // Kept for the next time: it may be what fires.
-        let timer =
-            retryTimer
-            ?? LoopTimer { [unowned(unsafe) self] _ in
-                attempt(exchange)
-            }
+        let timer = retryTimer ?? LoopTimer { [unowned(unsafe) self] _ in attempt(self.exchange) }
         retryTimer = timer
         loop.schedule(timer, at: loop.now &+ wait)
     }

@@ -27,6 +27,8 @@ extension ProxyExchange {
             holdBack(upstream, connection)
         } else if case .tunnel = head.framing {
             beginTunnel(connection, upstream, bytes)
+        } else if triesAgain(insteadOf: head, exchange, upstream, bytes) {
+            // The client learns nothing of this response.
         } else {
             phase = .responding
             responseStart = connection.channel.outputPosition

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a fault of a connection means for the request that it was leased for.
+// What a fault of a connection, or a response on it, means for the request that it was leased for.
 
+import WeirHTTP
 import WeirUpstream
 
 extension UpstreamConnection {
@@ -15,5 +16,21 @@ extension UpstreamConnection {
         case .timeout: .timeout
         case .malformed: nil
         }
+    }
+
+    /// How the attempt has failed that this response answers; nil where it is not a cause of `policy`. The bytes are those
+    /// of its head.
+    @inline(__always)
+    func attemptFailure(
+        _ head: ResponseHead,
+        _ bytes: UnsafeRawBufferPointer,
+        _ policy: @autoclosure () -> RetryPolicy?
+    ) -> AttemptFailure? {
+        // One comparison for nearly every response.
+        guard RetryCauses.statuses.contains(head.status), let policy = policy(),
+            policy.causes.contains(RetryCauses(status: head.status))
+        else { return nil }
+        // The bytes are valid during this call.
+        return .status(head.status, retryAfter: retryAfter(in: Span<UInt8>(_unsafeBytes: bytes)))
     }
 }

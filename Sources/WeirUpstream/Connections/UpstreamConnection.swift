@@ -28,8 +28,10 @@ package final class UpstreamConnection: @unchecked Sendable {
         fileprivate var route = 0
         /// The breaker's leave for this request, until it was told what came of it.
         fileprivate var permit: CircuitPermit?
-        fileprivate var taker: UpstreamEvents.Taker?
-        fileprivate var hasSentRequest = false
+        var taker: UpstreamEvents.Taker?
+        /// What the taker is told by: the pool's table, or the one of `discard`.
+        var events: UnsafePointer<UpstreamEvents>
+        var hasSentRequest = false
         /// When the request was whole, and until then when it began.
         fileprivate var requestedAt: Nanoseconds = 0
         fileprivate var isReused = false
@@ -38,10 +40,17 @@ package final class UpstreamConnection: @unchecked Sendable {
         /// The loop's turn in which the request could be sent at the earliest.
         fileprivate var quietTurn: UInt64 = .max
         fileprivate var isOpen = true
+        /// Of a response that is thrown away, how much may still come, and until when.
+        var discardBytesLeft = 0
+        var discardUntil = Nanoseconds.max
         /// The neighbours among the unused ones of its endpoint, while it is one of them.
         var isIdle = false
         var newer: Unmanaged<UpstreamConnection>?
         var older: Unmanaged<UpstreamConnection>?
+
+        fileprivate init(_ events: UnsafePointer<UpstreamEvents>) {
+            self.events = events
+        }
     }
 
     /// Whether it was unused for a time before this request: then an end before any byte may be the end of an idle
@@ -76,7 +85,7 @@ package final class UpstreamConnection: @unchecked Sendable {
         decoder = .allocate(capacity: 1)
         decoder.initialize(to: ChunkedDecoder(limits: pool.policy.http))
         state = .allocate(capacity: 1)
-        state.initialize(to: State())
+        state.initialize(to: State(pool.events))
     }
 
     deinit {
@@ -99,6 +108,8 @@ package final class UpstreamConnection: @unchecked Sendable {
     /// Takes the connection for a request with this method, whose head and body the taker writes to the channel.
     func lease(to taker: UpstreamEvents.Taker, method: HTTPMethod, route: Int) {
         state.pointee.taker = taker
+        state.pointee.events = pool.events
+        state.pointee.discardUntil = .max
         state.pointee.method = method
         state.pointee.route = route
         state.pointee.input = .head
@@ -194,7 +205,7 @@ package final class UpstreamConnection: @unchecked Sendable {
         channel.setDeadline(.max, on: loop)
         if let taker = state.pointee.taker {
             state.pointee.quietTurn = loop.turnNumber
-            pool.events.pointee.connected(taker, self)
+            takerEvents.pointee.connected(taker, self)
         } else {
             state.pointee.isReused = true
             pool.give(self)
@@ -215,6 +226,8 @@ package final class UpstreamConnection: @unchecked Sendable {
             return bytes.count
         }
         state.pointee.hasReceived = true
+        // Who is told of these bytes is told that they are all, even if what follows is thrown away.
+        let events = state.pointee.events
         var taken = 0
         working: while state.pointee.taker == taker, taken < bytes.count, !channel.isPaused {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[taken...])
@@ -227,11 +240,11 @@ package final class UpstreamConnection: @unchecked Sendable {
                 taken += count
                 if remaining == UInt64(count) {
                     state.pointee.input = .unexpected
-                    pool.events.pointee.body(taker, self, UnsafeRawBufferPointer(rebasing: rest[..<count]))
+                    takerEvents.pointee.body(taker, self, UnsafeRawBufferPointer(rebasing: rest[..<count]))
                     if state.pointee.taker == taker { finish(isLast: taken < bytes.count) }
                 } else {
                     state.pointee.input = .length(remaining - UInt64(count))
-                    pool.events.pointee.body(taker, self, rest)
+                    takerEvents.pointee.body(taker, self, rest)
                 }
             case .chunked:
                 let count = receiveChunk(rest, taker)
@@ -239,15 +252,17 @@ package final class UpstreamConnection: @unchecked Sendable {
                 if count == 0 { break working }
             case .untilClose, .tunnel:
                 taken = bytes.count
-                pool.events.pointee.body(taker, self, rest)
+                takerEvents.pointee.body(taker, self, rest)
             case .unexpected:
                 taken = bytes.count
             }
         }
         if state.pointee.taker == taker, !awaitsHead, !channel.isPaused { extendDeadline() }
-        pool.events.pointee.settled(taker, self)
+        events.pointee.settled(taker, self)
         return state.pointee.isOpen ? taken : bytes.count
     }
+
+    private var takerEvents: UnsafePointer<UpstreamEvents> { state.pointee.events }
 
     private var awaitsHead: Bool {
         if case .head = state.pointee.input { true } else { false }
@@ -270,7 +285,7 @@ package final class UpstreamConnection: @unchecked Sendable {
         let count = Int(head.byteCount)
         let headBytes = UnsafeRawBufferPointer(rebasing: bytes[..<count])
         if head.isInterim {
-            pool.events.pointee.head(taker, self, headBytes)
+            takerEvents.pointee.head(taker, self, headBytes)
             parser.pointee.reset()
             return count
         }
@@ -284,7 +299,7 @@ package final class UpstreamConnection: @unchecked Sendable {
         case .untilClose: state.pointee.input = .untilClose
         case .tunnel: state.pointee.input = .tunnel
         }
-        pool.events.pointee.head(taker, self, headBytes)
+        takerEvents.pointee.head(taker, self, headBytes)
         if state.pointee.taker == taker, case .unexpected = state.pointee.input { finish(isLast: count < bytes.count) }
         return count
     }
@@ -305,7 +320,7 @@ package final class UpstreamConnection: @unchecked Sendable {
     }
 
     /// `Retry-After` in seconds (RFC 9110 section 10.2.3); as a date it counts as given, and as no time.
-    private func retryAfter(in bytes: Span<UInt8>) -> Nanoseconds? {
+    package func retryAfter(in bytes: Span<UInt8>) -> Nanoseconds? {
         guard let field = parser.pointee.fields.first(named: "retry-after", in: bytes) else { return nil }
         let secondsMax: Nanoseconds = 86400
         var seconds: Nanoseconds = 0
@@ -328,7 +343,7 @@ package final class UpstreamConnection: @unchecked Sendable {
         let span = Span<UInt8>(_unsafeBytes: bytes)
         switch decoder.pointee.next(span) {
         case .data(let skip, let count):
-            pool.events.pointee.body(taker, self, UnsafeRawBufferPointer(rebasing: bytes[skip..<(skip + count)]))
+            takerEvents.pointee.body(taker, self, UnsafeRawBufferPointer(rebasing: bytes[skip..<(skip + count)]))
             return skip + count
         case .incomplete(let consumed):
             return consumed
@@ -347,9 +362,9 @@ package final class UpstreamConnection: @unchecked Sendable {
         switch state.pointee.input {
         case .untilClose:
             finish(isLast: true)
-            pool.events.pointee.settled(taker, self)
+            takerEvents.pointee.settled(taker, self)
         case .tunnel:
-            pool.events.pointee.halfClosed(taker, self)
+            takerEvents.pointee.halfClosed(taker, self)
         case .head, .length, .chunked, .unexpected:
             fail(.closed)
         }
@@ -358,7 +373,7 @@ package final class UpstreamConnection: @unchecked Sendable {
     private func drained() {
         guard let taker = state.pointee.taker else { return }
         if awaitsHead { channel.setDeadline(.max, on: loop) }
-        pool.events.pointee.drained(taker, self)
+        takerEvents.pointee.drained(taker, self)
     }
 
     private func timedOut() {
@@ -366,6 +381,8 @@ package final class UpstreamConnection: @unchecked Sendable {
             if channel.isConnecting { endpoint.note(.connectTimeout) }
             return loop.close(channel)
         }
+        // That it is slow with what nobody wants is no fault.
+        if state.pointee.discardUntil != .max { return cancel() }
         fail(channel.isConnecting ? .connectTimeout : .timeout)
     }
 
@@ -392,7 +409,7 @@ package final class UpstreamConnection: @unchecked Sendable {
             !isLast && state.pointee.hasSentRequest && parser.pointee.head.keepsAlive && pool.keepsConnections
             && pool.policy.proxyProtocol == nil
         end()
-        pool.events.pointee.ended(taker, self, bytes, section)
+        takerEvents.pointee.ended(taker, self, bytes, section)
         if keeps, channel.isOpen {
             state.pointee.isReused = true
             // Who took the last piece may have paused behind it; the next response is somebody else's.
@@ -410,7 +427,7 @@ package final class UpstreamConnection: @unchecked Sendable {
         if !isStaleFault(fault) { noteFailure(fault) }
         end()
         loop.close(channel)
-        pool.events.pointee.failed(taker, self, fault)
+        takerEvents.pointee.failed(taker, self, fault)
     }
 
     private func noteFailure(_ fault: UpstreamFault) {
@@ -442,6 +459,6 @@ package final class UpstreamConnection: @unchecked Sendable {
     private func extendDeadline() {
         // A tunnel may be silent for longer; its taker looks after it.
         if case .tunnel = state.pointee.input { return channel.setDeadline(.max, on: loop) }
-        channel.setDeadline(loop.now &+ pool.policy.transferTimeout, on: loop)
+        channel.setDeadline(min(loop.now &+ pool.policy.transferTimeout, state.pointee.discardUntil), on: loop)
     }
 }

@@ -267,14 +267,13 @@ package final class UpstreamPool: @unchecked Sendable {
         return connection
     }
 
-    /// How long to wait before a request that failed is sent again; nil where it is not to be. An endpoint that has failed
-    /// it is not asked once more, as long as nobody has said that it should be.
+    /// How long to wait before a request that failed is sent again; nil where it is not to be.
     package func wait(
         before policy: RetryPolicy,
         budget: RetryBudget.Policy,
         after attempt: FailedAttempt
     ) -> Nanoseconds? {
-        guard attempt.hasOther || attempt.failure == .stale else { return nil }
+        guard attempt.hasOther || attempt.failure.allowsSameEndpoint else { return nil }
         let decision = policy.decision(attempt, using: &state.pointee.random)
         guard case .retry(let wait, let asksBudget) = decision else { return nil }
         guard !asksBudget || upstream.retryBudget.takeRetry(at: loop.now, budget) else { return nil }

@@ -13,8 +13,18 @@ package enum AttemptFailure: Equatable, Sendable {
     case reset
     /// No response in the time that an attempt is given.
     case timeout
-    /// 502, 503 or 504, and the `Retry-After` of it.
-    case gatewayFailure(retryAfter: Nanoseconds?)
+    /// A response of one of ``RetryCauses/statuses``, and its `Retry-After`.
+    case status(Int, retryAfter: Nanoseconds?)
+
+    /// Whether an endpoint that has failed a request so may be asked again where there is no other: it is there, and
+    /// behind its address there may be several. Otherwise a failure that nobody has configured anything about would be
+    /// seen twice as late.
+    package var allowsSameEndpoint: Bool {
+        switch self {
+        case .stale, .status: true
+        case .connect, .reset, .timeout: false
+        }
+    }
 }
 
 /// Which failures are worth another attempt.
@@ -27,9 +37,25 @@ package struct RetryCauses: OptionSet, Sendable {
     package static let stale = RetryCauses(rawValue: 2)
     package static let reset = RetryCauses(rawValue: 4)
     package static let timeout = RetryCauses(rawValue: 8)
-    /// Not by default: an endpoint that is overloaded says 503, and more of the same does not help it.
-    package static let gatewayFailure = RetryCauses(rawValue: 16)
+    // Not by default: an endpoint that is overloaded says 503, and more of the same does not help it.
+    package static let badGateway = RetryCauses(rawValue: 16)
+    package static let serviceUnavailable = RetryCauses(rawValue: 32)
+    package static let gatewayTimeout = RetryCauses(rawValue: 64)
     package static let standard: RetryCauses = [.connect, .stale, .reset, .timeout]
+
+    /// What may be among the causes as a status.
+    package static let statuses = 502...504
+
+    /// The cause that a response's status is; none for all but ``statuses``.
+    package init(status: Int) {
+        self =
+            switch status {
+            case 502: .badGateway
+            case 503: .serviceUnavailable
+            case 504: .gatewayTimeout
+            default: []
+            }
+    }
 
     init(_ failure: AttemptFailure) {
         self =
@@ -38,7 +64,7 @@ package struct RetryCauses: OptionSet, Sendable {
             case .stale: .stale
             case .reset: .reset
             case .timeout: .timeout
-            case .gatewayFailure: .gatewayFailure
+            case .status(let status, _): RetryCauses(status: status)
             }
     }
 }
@@ -107,7 +133,7 @@ package struct RetryPolicy: Equatable, Sendable {
         using random: inout some RandomNumberGenerator
     ) -> RetryDecision {
         guard attempt.attempts < attemptsMax else { return .giveUp(.attempts) }
-        guard causes.contains(RetryCauses(attempt.failure)) else { return .giveUp(.cause) }
+        guard !causes.isDisjoint(with: RetryCauses(attempt.failure)) else { return .giveUp(.cause) }
         // Where there was no connection nothing was sent: that is safe for any method.
         guard attempt.isReplayable, attempt.isIdempotent || attempt.failure == .connect else { return .giveUp(.unsafe) }
         let wait = wait(attempt, &random)
@@ -122,13 +148,13 @@ package struct RetryPolicy: Equatable, Sendable {
         case .stale: return 0
         // To wait for another endpoint helps nobody: the one that could not be connected to has said nothing about it.
         case .connect where attempt.hasOther: return 0
-        case .gatewayFailure(let retryAfter?) where !attempt.hasOther:
+        case .status(_, let retryAfter?) where !attempt.hasOther:
             // Spread from then on: others were told the same.
             let (wait, overflow) = retryAfter.addingReportingOverflow(
                 backoff.wait(before: attempt.attempts, using: &random)
             )
             return overflow ? .max : wait
-        case .connect, .reset, .timeout, .gatewayFailure:
+        case .connect, .reset, .timeout, .status:
             return backoff.wait(before: attempt.attempts, using: &random)
         }
     }

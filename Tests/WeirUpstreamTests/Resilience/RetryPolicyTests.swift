@@ -26,8 +26,8 @@ import WeirUpstream
         Row(failure: .stale, methods: .idempotent, asksBudget: false, isAtOnceElsewhere: true, isAtOnce: true),
         Row(failure: .reset, methods: .idempotent),
         Row(failure: .timeout, methods: .idempotent),
-        Row(failure: .gatewayFailure(retryAfter: nil), methods: .none),
-        Row(failure: .gatewayFailure(retryAfter: 1_000_000), methods: .none),
+        Row(failure: .status(503, retryAfter: nil), methods: .none),
+        Row(failure: .status(502, retryAfter: 1_000_000), methods: .none),
     ]
 
     @Test("Every combination of failure, method, body, attempts, endpoints and deadline is decided", arguments: rows)
@@ -89,13 +89,13 @@ import WeirUpstream
         }
     }
 
-    @Test("A gateway failure is tried again where the policy says so, after what it asks for if there is no other")
-    func gatewayFailure() {
+    @Test("A status is tried again where the policy says so, after what it asks for if there is no other")
+    func status() {
         var policy = RetryPolicy()
-        policy.causes = [.gatewayFailure]
+        policy.causes = [.serviceUnavailable]
         var random = SeededGenerator(seed: 2)
         var attempt = FailedAttempt(
-            failure: .gatewayFailure(retryAfter: 1000 * Self.millisecond),
+            failure: .status(503, retryAfter: 1000 * Self.millisecond),
             attempts: 1,
             isIdempotent: true,
             isReplayable: true,
@@ -115,10 +115,36 @@ import WeirUpstream
             return
         }
         #expect(short <= 25 * Self.millisecond)
-        attempt.failure = .gatewayFailure(retryAfter: .max)
+        attempt.failure = .status(503, retryAfter: .max)
         attempt.hasOther = false
         attempt.left = .max
         #expect(policy.decision(attempt, using: &random) == .giveUp(.deadline))
+        attempt.isIdempotent = false
+        #expect(policy.decision(attempt, using: &random) == .giveUp(.unsafe))
+    }
+
+    static let causes: [(Int, RetryCauses)] = [
+        (502, .badGateway), (503, .serviceUnavailable), (504, .gatewayTimeout),
+    ]
+
+    @Test("A status is a cause by itself, and no other status is one", arguments: causes)
+    func statuses(status: Int, cause: RetryCauses) {
+        var random = SeededGenerator(seed: 5)
+        var policy = RetryPolicy()
+        policy.causes = cause
+        for other in 100...599 {
+            let attempt = FailedAttempt(
+                failure: .status(other, retryAfter: nil),
+                attempts: 1,
+                isIdempotent: true,
+                isReplayable: true,
+                hasOther: true,
+                left: .max
+            )
+            let isGivenUp = policy.decision(attempt, using: &random) == .giveUp(.cause)
+            #expect(isGivenUp == (other != status), "\(other)")
+        }
+        #expect(RetryPolicy().causes.isDisjoint(with: cause), "not by default")
     }
 
     @Test("One attempt is no retry")

@@ -6,8 +6,6 @@ extension RouteConfiguration {
     var unservedField: String? {
         if mirror != nil { return "mirror" }
         if tags != nil { return "tags" }
-        if case .redirect(let redirect) = action, redirect.keepsPath { return "redirect to a URL without a path" }
-        let statuses = retry.conditions.filter { $0 != .connect && $0 != .reset }
-        return statuses.isEmpty ? nil : "retry on \(statuses[0].rawValue)"
+        return nil
     }
 }

@@ -95,6 +95,9 @@ extension RetryPolicy {
         causes = [.stale]
         if retry.conditions.contains(.connect) { causes.insert(.connect) }
         if retry.conditions.contains(.reset) { causes.formUnion([.reset, .timeout]) }
+        if retry.conditions.contains(.badGateway) { causes.insert(.badGateway) }
+        if retry.conditions.contains(.unavailable) { causes.insert(.serviceUnavailable) }
+        if retry.conditions.contains(.gatewayTimeout) { causes.insert(.gatewayTimeout) }
         backoff.base = retry.backoff.nanosecondsClamped
         backoff.max = retry.backoffMax.nanosecondsClamped
     }
