@@ -167,7 +167,7 @@ public final class App: Sendable, RouteCollection {
             of routes: DeclaredRoutes,
             _ settings: Settings,
             version: UInt64 = 1,
-            upstreams: [Upstream],
+            upstreams: [UpstreamDraft],
             names: IndexedNames = IndexedNames(countMax: Snapshot.namesMax),
             flow: FlowDraft? = nil
         ) throws(AppError) -> Snapshot {

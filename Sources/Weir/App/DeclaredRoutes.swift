@@ -33,11 +33,11 @@ struct DeclaredRoute: Sendable {
     fileprivate var methodsInFile: MethodSet { methods.contains(.get) ? methods.union(.head) : methods }
 
     /// How its requests are divided; nil for one upstream.
-    fileprivate func split(_ upstreams: [Upstream]) -> RouteSplit? {
+    fileprivate func split(_ upstreams: [RouteUpstream]) -> RouteSplit? {
         guard case .forward(let shares)? = configuration?.action else { return nil }
         return RouteSplit(
             shares.filter { $0.weight > 0 }.compactMap { share in
-                upstreams.first { $0.name == share.upstream }.map { ($0, share.weight) }
+                upstreams.first { $0.upstream.name == share.upstream }.map { ($0, share.weight) }
             }
         )
     }
@@ -153,10 +153,10 @@ struct DeclaredRoutes {
             + "\(RoutingError.name(host)); remove one of them"
     }
 
-    /// The place of the upstream that a handler passes on to.
-    private static func upstreamIndex(_ handler: Handler, _ upstreams: [Upstream]) -> Int? {
+    /// The upstream that a handler passes on to.
+    private static func upstream(_ handler: Handler, _ upstreams: [RouteUpstream]) -> RouteUpstream? {
         guard case .proxy(let reference) = handler else { return nil }
-        return upstreams.firstIndex { $0.name == reference.name }
+        return upstreams.first { $0.upstream.name == reference.name }
     }
 
     /// Where routes pass requests on to, each once, and what handlers ask.
@@ -191,13 +191,14 @@ struct DeclaredRoutes {
         _ settings: Settings,
         middleware: [any Middleware] = [],
         version: UInt64 = 1,
-        upstreams: [Upstream] = [],
+        upstreams: [UpstreamDraft] = [],
         names: IndexedNames = IndexedNames(countMax: Snapshot.namesMax),
         flow: FlowDraft? = nil,
         now: Nanoseconds = LoopClock.monotonic.now
     ) throws(AppError) -> Snapshot {
         try check(settings)
         let table = builder.build(version: version)
+        let destinations = upstreams.enumerated().map { RouteUpstream(index: $0, $1) }
         let handlers = all.map { $0.handler.wrapped(in: middleware + $0.properties.middleware) }
         let routes = all.enumerated().map { index, route in
             // Not those of the table, which has only the first of a chain.
@@ -212,8 +213,8 @@ struct DeclaredRoutes {
                 deadlineNanoseconds: min(settings.deadline, route.properties.deadline ?? settings.deadline)
                     .nanosecondsClamped,
                 bodyBytesMax: route.properties.bodyLimit?.bytes ?? settings.limits.bodyBytes,
-                upstreamIndex: Self.upstreamIndex(handlers[index], upstreams) ?? -1,
-                upstream: Self.upstreamIndex(route.handler, upstreams).map { upstreams[$0] },
+                upstreamIndex: Self.upstream(handlers[index], destinations)?.index ?? -1,
+                upstream: Self.upstream(route.handler, destinations),
                 limits: flow.flatMap { flow in
                     RouteLimits(
                         flow.limits(of: route.properties.limits, route: route.storeName, now: now),
@@ -230,7 +231,7 @@ struct DeclaredRoutes {
                     ? nil
                     : flow?.pool(of: route.properties.pool, pattern: route.pattern, now: now),
                 priority: route.properties.priority.priority,
-                split: route.split(upstreams),
+                split: route.split(destinations),
                 retry: route.configuration.map { RetryPolicy($0.retry) } ?? RetryPolicy(),
                 retryBudget: route.configuration.map { RetryBudget.Policy($0.retry) } ?? RetryBudget.Policy(),
                 watch: route.configuration?.liveGuard.flatMap { configuration in
@@ -238,7 +239,7 @@ struct DeclaredRoutes {
                         RouteWatch(
                             flow.routeGuard(of: route.storeName, GuardPolicy(configuration)),
                             configuration,
-                            upstreams
+                            destinations
                         )
                     }
                 },

@@ -18,7 +18,7 @@ extension ClientCall {
     ) {
         let owner = exchange.owner
         let loop = owner.loop
-        let version = connection.pool.upstream.policy.proxyProtocol
+        let version = connection.proxyProtocol
         if let version {
             // The call is the service's own, and not a client's.
             let room = loop.reserveOutput(connection.channel, ProxyProtocol.writtenBytesMax)

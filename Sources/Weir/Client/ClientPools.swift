@@ -13,14 +13,17 @@ import WeirUpstream
 final class ClientPools: @unchecked Sendable {
     private let loop: EventLoop
     private var upstreams: [Upstream]
+    /// What the snapshot says of each.
+    private var editions: [UpstreamEdition]
     private var pools: [UpstreamPool] = []
     /// Of upstreams that are no longer there, until their requests have ended.
     private var formerPools: [UpstreamPool] = []
     private var isClosed = false
     private let events: UnsafeMutablePointer<UpstreamEvents>
 
-    init(_ upstreams: [Upstream], loop: EventLoop) {
+    init(_ upstreams: [Upstream], _ editions: [UpstreamEdition], loop: EventLoop) {
         self.upstreams = upstreams
+        self.editions = editions
         self.loop = loop
         events = .allocate(capacity: 1)
         events.initialize(to: ClientCall.events)
@@ -34,18 +37,22 @@ final class ClientPools: @unchecked Sendable {
     /// The pool of the upstream of this name; nil without such.
     func pool(_ name: String) -> UpstreamPool? {
         if let pool = pools.first(where: { $0.upstream.name == name }) { return pool }
-        guard let upstream = upstreams.first(where: { $0.name == name }) else { return nil }
-        let pool = UpstreamPool(upstream, loop: loop, events: events)
+        guard let index = upstreams.firstIndex(where: { $0.name == name }) else { return nil }
+        let pool = UpstreamPool(upstreams[index], as: editions[index], loop: loop, events: events)
         if isClosed { pool.close() }
         pools.append(pool)
         return pool
     }
 
-    /// Other upstreams are there now.
-    func replace(_ upstreams: [Upstream]) {
+    /// Another snapshot is in force.
+    func replace(_ upstreams: [Upstream], _ editions: [UpstreamEdition]) {
         self.upstreams = upstreams
+        self.editions = editions
         formerPools += pools.filter { pool in !upstreams.contains { $0 === pool.upstream } }
         pools.removeAll { pool in !upstreams.contains { $0 === pool.upstream } }
+        for pool in pools {
+            if let index = upstreams.firstIndex(where: { $0 === pool.upstream }) { pool.adopt(editions[index]) }
+        }
         formerPools.closeAndForgetQuiet()
     }
 

@@ -97,12 +97,15 @@ package struct FollowedUpstream: Sendable {
 }
 
 extension FollowedUpstream {
+    /// The upstream becomes it at once. Without endpoints it has those that it had.
     package init(
         _ upstream: Upstream,
-        endpoints: [EndpointURL] = [],
+        endpoints given: [EndpointURL]? = nil,
         discover: DiscoverySource? = nil,
         check: HealthCheckConfiguration? = nil
     ) {
+        let endpoints = given ?? upstream.endpoints.map(\.url)
+        upstream.begin(upstream.draft(endpoints, policy: upstream.policy, source: discover?.description))
         self.init(
             upstream: upstream,
             plan: UpstreamPlan(

@@ -27,15 +27,9 @@ final class WatchedUpstream {
         if plan.discover != source {
             provider?.stop()
             provider = nil
-            let wasDiscovered = source != nil
             source = plan.discover
             upstream.report.setSource(nil)
-            if let source {
-                begin(source)
-            } else if wasDiscovered {
-                // The former source may have had the last word.
-                upstream.replace(plan.endpoints, policy: plan.policy)
-            }
+            if let source { begin(source) }
         }
         endpointsChanged()
     }
@@ -67,7 +61,8 @@ final class WatchedUpstream {
     private func take(_ news: DiscoveryNews) {
         switch news {
         case .endpoints(let found):
-            upstream.replace(found)
+            // The configuration may be another by now than the one that this loop was told of.
+            guard upstream.replace(found, from: source?.description) else { return }
             tools.logger.info(
                 "upstream \(upstream.name): \(found.count) endpoint\(found.count == 1 ? "" : "s") discovered"
             )

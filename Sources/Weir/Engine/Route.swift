@@ -38,7 +38,7 @@ final class Route: Sendable {
     /// The place in `Snapshot.upstreams` of where requests are passed on to without middleware; -1 for a handler.
     let upstreamIndex: Int
     /// Where requests are passed on to, with or without middleware before; nil for a handler.
-    let upstream: Upstream?
+    let upstream: RouteUpstream?
     /// Nil for none.
     let limits: RouteLimits?
     /// Nil for a route whose requests run at once, whatever else runs.
@@ -76,7 +76,7 @@ final class Route: Sendable {
         deadlineNanoseconds: Nanoseconds,
         bodyBytesMax: Int,
         upstreamIndex: Int = -1,
-        upstream: Upstream? = nil,
+        upstream: RouteUpstream? = nil,
         limits: RouteLimits? = nil,
         pool: AdmissionPool? = nil,
         priority: WeirFlow.Priority = .default,
@@ -124,6 +124,8 @@ package final class Snapshot: Sendable {
     let routes: [Route]
     /// Where routes pass requests on to, and what handlers ask.
     let upstreams: [Upstream]
+    /// What each of these is, as long as loops go by this snapshot.
+    let editions: [UpstreamEdition]
     /// The patterns of routes in this snapshot and those before it.
     let names: IndexedNames
     /// The methods that some route answers, as `Allow` says it, for `OPTIONS *`.
@@ -133,13 +135,14 @@ package final class Snapshot: Sendable {
         version: UInt64,
         table: RouteTable,
         routes: [Route],
-        upstreams: [Upstream] = [],
+        upstreams: [UpstreamDraft] = [],
         names: IndexedNames = IndexedNames(countMax: Snapshot.namesMax)
     ) {
         self.version = version
         self.table = table
         self.routes = routes
-        self.upstreams = upstreams
+        self.upstreams = upstreams.map(\.upstream)
+        editions = upstreams.map(\.edition)
         self.names = names
         var methods = routes.reduce(into: MethodSet.options) { $0.formUnion($1.methods) }
         if methods.contains(.get) { methods.insert(.head) }

@@ -3,18 +3,32 @@
 
 import WeirUpstream
 
+/// Where a route passes requests on to.
+final class RouteUpstream: Sendable {
+    /// Its place in `Snapshot.upstreams`.
+    let index: Int
+    let upstream: Upstream
+    let edition: UpstreamEdition
+
+    init(index: Int, _ draft: UpstreamDraft) {
+        self.index = index
+        upstream = draft.upstream
+        edition = draft.edition
+    }
+}
+
 /// Chooses an upstream for each request of a route.
 final class RouteSplit: Sendable {
     private let split: WeightedSplit
-    private let upstreams: [Upstream]
+    private let upstreams: [RouteUpstream]
 
     /// Nil where there is nothing to choose.
-    init?(_ shares: [(upstream: Upstream, weight: Int)]) {
+    init?(_ shares: [(upstream: RouteUpstream, weight: Int)]) {
         guard shares.count > 1 else { return nil }
         split = WeightedSplit(shares.map(\.weight))
         upstreams = shares.map(\.upstream)
     }
 
     /// The upstream of a random number. No allocation.
-    func upstream(_ random: UInt64) -> Upstream { upstreams[split.destination(of: random)] }
+    func upstream(_ random: UInt64) -> RouteUpstream { upstreams[split.destination(of: random)] }
 }

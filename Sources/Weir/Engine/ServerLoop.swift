@@ -88,12 +88,14 @@ final class ServerLoop: @unchecked Sendable {
         metrics = loop.metrics
         proxyEvents = .allocate(capacity: 1)
         proxyEvents.initialize(to: ProxyExchange.events)
-        pools = snapshot.upstreams.map { [proxyEvents] in UpstreamPool($0, loop: loop, events: proxyEvents) }
+        pools = zip(snapshot.upstreams, snapshot.editions).map { [proxyEvents] upstream, edition in
+            UpstreamPool(upstream, as: edition, loop: loop, events: proxyEvents)
+        }
         flow = shared.flow
         flowReference = shared.flow.map(Unmanaged.passUnretained)
         readsPriority = shared.flow?.priorityHeader.isEmpty == false
         store = shared.openStore.map { open in StoreClient(open(loop), shared.flow?.storeLimits ?? []) }
-        clientPools = ClientPools(snapshot.upstreams, loop: loop)
+        clientPools = ClientPools(snapshot.upstreams, snapshot.editions, loop: loop)
         accessLog = shared.accessLog?.recorders[loop.index]
         events = .allocate(capacity: 1)
         events.initialize(to: HTTP1Connection.events)

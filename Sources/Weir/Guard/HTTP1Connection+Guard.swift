@@ -26,7 +26,7 @@ extension HTTP1Connection {
 extension Route {
     /// The other upstream of a request while the route is degraded; nil for the route's own.
     @inline(__always)
-    func otherUpstream(for exchange: Exchange) -> Upstream? {
+    func otherUpstream(for exchange: Exchange) -> RouteUpstream? {
         guard let watch, exchange.isDegraded else { return nil }
         return watch.upstream
     }

@@ -12,16 +12,16 @@ final class RouteWatch: Sendable {
     /// `.max` for the route's own.
     private let deadlineNanoseconds: Nanoseconds
     /// Nil for the route's own.
-    let upstream: Upstream?
+    let upstream: RouteUpstream?
     /// The least time in which a route that has just been found degraded is back.
     private let retryAfterSeconds: Int
 
-    init(_ routeGuard: RouteGuard, _ configuration: GuardConfiguration, _ upstreams: [Upstream]) {
+    init(_ routeGuard: RouteGuard, _ configuration: GuardConfiguration, _ upstreams: [RouteUpstream]) {
         let degradation = configuration.degradation
         self.routeGuard = routeGuard
         shedsSheddable = degradation.shedsSheddable
         deadlineNanoseconds = degradation.deadline?.nanosecondsClamped ?? .max
-        upstream = degradation.upstream.flatMap { name in upstreams.first { $0.name == name } }
+        upstream = degradation.upstream.flatMap { name in upstreams.first { $0.upstream.name == name } }
         retryAfterSeconds = Int((configuration.window * configuration.windows).components.seconds) + 1
     }
 

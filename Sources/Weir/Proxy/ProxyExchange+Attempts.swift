@@ -16,7 +16,8 @@ extension ProxyExchange {
             method: exchange.parser.pointee.head.method,
             route: Int(exchange.routeIndex),
             key: key,
-            left: exchange.timeLeft(at: loop.now)
+            left: exchange.timeLeft(at: loop.now),
+            edition: edition
         )
         switch lease {
         case .connection(let connection):

@@ -68,7 +68,7 @@ extension ProxyExchange {
         if head.hasUpgrade, !upgradesHTTP(exchange) {
             writer.raw("Connection: upgrade\r\n")
             writeLines(of: exchange, .upgrade, "Upgrade: ", &writer)
-        } else if connection.pool.upstream.policy.proxyProtocol != nil {
+        } else if connection.proxyProtocol != nil {
             writer.raw("Connection: close\r\n")
         }
         exchange.withRewrites { writer.edit($0.request) }

@@ -9,7 +9,7 @@ extension ProxyExchange {
     /// Writes the request to a connection that was leased: the head, and as much of the body as has come.
     func send(_ exchange: Exchange, to connection: UpstreamConnection) {
         exchange.endpointIndex = owner.endpointName(connection)
-        if let version = connection.pool.upstream.policy.proxyProtocol {
+        if let version = connection.proxyProtocol {
             writeProxyHeader(version, of: exchange, to: connection)
         }
         writeHead(of: exchange, to: connection)

@@ -33,6 +33,8 @@ final class ProxyExchange: @unchecked Sendable {
     let loop: EventLoop
     var phase = Phase.idle
     private(set) var pool: UpstreamPool?
+    /// What the request's route says of the upstream, kept by the route; nil for what the loop goes by.
+    private(set) var edition: Unmanaged<UpstreamEdition>?
     /// The leased connection, which its channel keeps until it is closed, and then the lease has ended.
     var leased: Unmanaged<UpstreamConnection>?
     /// Fields that middleware adds to the response.
@@ -78,8 +80,9 @@ final class ProxyExchange: @unchecked Sendable {
     // MARK: Its beginning and its end
 
     /// Sends the request of the exchange to an endpoint of `pool`.
-    func begin(_ pool: UpstreamPool, adding fields: Headers? = nil) {
+    func begin(_ pool: UpstreamPool, as edition: Unmanaged<UpstreamEdition>? = nil, adding fields: Headers? = nil) {
         self.pool = pool
+        self.edition = edition
         if let fields { added = fields }
         attempts = RequestAttempts()
         pool.upstream.retryBudget.noteRequest(at: loop.now)

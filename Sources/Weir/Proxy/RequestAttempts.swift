@@ -19,14 +19,15 @@ struct RequestAttempts {
 
     var isFirst: Bool { count == 0 }
 
-    /// A connection for the next attempt, as ``UpstreamPool/lease(to:method:route:tried:key:place:left:)``.
+    /// A connection for the next attempt, as ``UpstreamPool/lease(to:method:route:tried:key:place:left:edition:)``.
     func lease(
         from pool: UpstreamPool,
         to taker: UpstreamEvents.Taker,
         method: HTTPMethod,
         route: Int,
         key: UInt64,
-        left: Nanoseconds
+        left: Nanoseconds,
+        edition: Unmanaged<UpstreamEdition>? = nil
     ) -> UpstreamPool.Lease {
         while true {
             let lease = pool.lease(
@@ -36,7 +37,8 @@ struct RequestAttempts {
                 tried: tried,
                 key: key,
                 place: place,
-                left: left
+                left: left,
+                edition: edition
             )
             guard case .connection(let connection) = lease, connection.isReused, !method.isIdempotent || !isFirst,
                 connection.isStale

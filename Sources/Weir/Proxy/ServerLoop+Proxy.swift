@@ -11,22 +11,22 @@ struct UpstreamBodyTaken: Error, CustomStringConvertible {
 }
 
 extension ServerLoop {
-    /// Passes a request on to its route's upstream, which has the same place in the route's snapshot as its pool has in
-    /// the present one, unless that is another.
+    /// Passes a request on to its route's upstream, or to one of those among which its requests are divided.
     func forward(_ exchange: Exchange, by route: Route) {
-        if let other = route.otherUpstream(for: exchange) {
-            return exchange.withProxyHalf { $0.begin(pool(of: other)) }
-        }
-        let index = route.upstreamIndex
-        if let split = route.split {
-            let upstream = split.upstream(random())
-            return exchange.withProxyHalf { $0.begin(pool(of: upstream)) }
-        }
-        if index < pools.count, pools[index].upstream === route.upstream {
-            return exchange.withProxyHalf { $0.begin(pools[index]) }
-        }
+        if let other = route.otherUpstream(for: exchange) { return begin(exchange, other) }
+        if let split = route.split { return begin(exchange, split.upstream(random())) }
         guard let upstream = route.upstream else { preconditionFailure("a route that passes on to nowhere") }
-        exchange.withProxyHalf { $0.begin(pool(of: upstream)) }
+        begin(exchange, upstream)
+    }
+
+    /// The upstream has the same place in the route's snapshot as its pool has here, unless that snapshot is a former one.
+    private func begin(_ exchange: Exchange, _ destination: RouteUpstream, adding fields: Headers? = nil) {
+        let index = destination.index
+        let isPresent = index < pools.count && pools[index].upstream === destination.upstream
+        let pool = isPresent ? pools[index] : pool(of: destination.upstream)
+        // The route keeps it, and the exchange the route.
+        let edition = Unmanaged.passUnretained(destination.edition)
+        exchange.withProxyHalf { $0.begin(pool, as: edition, adding: fields) }
     }
 
     /// The pool of an upstream that the present snapshot may no longer know.
@@ -41,17 +41,23 @@ extension ServerLoop {
 
     /// Has a pool for each upstream of the present snapshot. Those of others go on until their requests have ended.
     func takeOverUpstreams() {
-        let upstreams = snapshot.upstreams
+        let (upstreams, editions) = (snapshot.upstreams, snapshot.editions)
+        clientPools.replace(upstreams, editions)
         if upstreams.count == pools.count, zip(upstreams, pools).allSatisfy({ $0 === $1.upstream }) {
+            for (pool, edition) in zip(pools, editions) { pool.adopt(edition) }
             return formerPools.closeAndForgetQuiet()
         }
-        let former = pools
-        pools = upstreams.map { upstream in
-            former.first { $0.upstream === upstream } ?? UpstreamPool(upstream, loop: loop, events: proxyEvents)
+        let former = Dictionary(uniqueKeysWithValues: pools.map { (ObjectIdentifier($0.upstream), $0) })
+        pools = zip(upstreams, editions).map { upstream, edition in
+            guard let pool = former[ObjectIdentifier(upstream)] else {
+                return UpstreamPool(upstream, as: edition, loop: loop, events: proxyEvents)
+            }
+            pool.adopt(edition)
+            return pool
         }
-        formerPools += former.filter { pool in !pools.contains { $0 === pool } }
+        let present = Set(upstreams.map(ObjectIdentifier.init))
+        formerPools += former.values.filter { !present.contains(ObjectIdentifier($0.upstream)) }
         formerPools.closeAndForgetQuiet()
-        clientPools.replace(upstreams)
         if server.isClosingIdle {
             for pool in pools { pool.close() }
         }
@@ -60,10 +66,10 @@ extension ServerLoop {
 
     /// Passes a request on that middleware let through; its fields are added to the response.
     func forward(_ exchange: Exchange, to reference: UpstreamReference, adding fields: Headers? = nil) {
-        let known =
-            exchange.route.flatMap { $0.otherUpstream(for: exchange) ?? $0.upstream }
-            ?? pools.first { $0.upstream.name == reference.name }?.upstream
-        guard let upstream = known else {
+        let destination = exchange.route.flatMap { route in
+            route.otherUpstream(for: exchange) ?? route.split?.upstream(random()) ?? route.upstream
+        }
+        guard let destination else {
             // The start has checked that each route's upstream is there.
             fail(exchange, HTTPError(.badGateway, "there is no such upstream"))
             return
@@ -73,7 +79,7 @@ extension ServerLoop {
             fail(exchange, UpstreamBodyTaken())
             return
         }
-        exchange.withProxyHalf { $0.begin(pool(of: upstream), adding: fields) }
+        begin(exchange, destination, adding: fields)
     }
 
     /// Connects to the upstreams' endpoints until one of each has answered: a gateway that nobody asks yet must learn

@@ -15,33 +15,32 @@ struct UpstreamPlan: Sendable {
     var check: HealthCheckConfiguration?
 }
 
-/// Upstreams by name. Making a snapshot changes none of them; only when it is published do they become what it says.
+/// Upstreams by name. Making a snapshot changes none of them: it names what they are to be, and they become it when it is
+/// published.
 final class UpstreamDirectory: Sendable {
     private let present = Mutex<[String: Upstream]>([:])
 
-    /// For each plan the upstream of its name, as it is, or a new one.
-    func upstreams(_ plans: [UpstreamPlan]) -> [Upstream] {
-        present.withLock { present in
-            plans.map { plan in
-                present[plan.name] ?? Upstream(name: plan.name, endpoints: plan.endpoints, policy: plan.policy)
-            }
+    /// For each plan the upstream of its name, or a new one, and what it becomes.
+    func drafts(_ plans: [UpstreamPlan]) -> [UpstreamDraft] {
+        let present = present.withLock { $0 }
+        return plans.map { plan in
+            let upstream =
+                present[plan.name]
+                ?? Upstream(
+                    name: plan.name,
+                    endpoints: plan.endpoints,
+                    policy: plan.policy,
+                    source: plan.discover?.description
+                )
+            return upstream.draft(plan.endpoints, policy: plan.policy, source: plan.discover?.description)
         }
     }
 
-    /// The snapshot that was made of these plans is published: its upstreams become what they say.
-    func publish(_ plans: [UpstreamPlan], _ upstreams: [Upstream]) {
-        let former = present.withLock { present in
-            let former = present
-            present = Dictionary(uniqueKeysWithValues: upstreams.map { ($0.name, $0) })
-            return former
-        }
-        for (plan, upstream) in zip(plans, upstreams) where former[plan.name] === upstream {
-            // What a source has listed stays; whether it is another, the control loop finds out.
-            if plan.discover == nil {
-                upstream.replace(plan.endpoints, policy: plan.policy)
-            } else {
-                upstream.replace(policy: plan.policy)
-            }
+    /// The snapshot that names these is published.
+    func publish(_ drafts: [UpstreamDraft]) {
+        for draft in drafts { draft.upstream.begin(draft) }
+        present.withLock { present in
+            present = Dictionary(uniqueKeysWithValues: drafts.map { ($0.upstream.name, $0.upstream) })
         }
     }
 }

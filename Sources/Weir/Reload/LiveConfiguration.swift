@@ -56,16 +56,16 @@ final class LiveConfiguration: Sendable {
         let directory = UpstreamDirectory()
         let routes = hold.routes(configuration)
         let plans = try routes.upstreamPlans(settings)
-        let upstreams = directory.upstreams(plans)
+        let upstreams = directory.drafts(plans)
         let draft = flow.draft(settings)
         let snapshot = try hold.snapshot(of: routes, settings, upstreams: upstreams, flow: draft)
         flow.commit(draft)
-        directory.publish(plans, upstreams)
+        directory.publish(upstreams)
         let present = Present(
             configuration: configuration,
             settings: settings,
             routes: routes,
-            upstreams: upstreams,
+            upstreams: upstreams.map(\.upstream),
             plans: plans
         )
         return (LiveConfiguration(hold, flow, directory, snapshot.names, present), snapshot)
@@ -93,9 +93,9 @@ final class LiveConfiguration: Sendable {
             }
             let routes = hold.routes(configuration)
             let plans = Self.admitted(try routes.upstreamPlans(settings), behind: present.upstreams)
-            let upstreams = directory.upstreams(plans)
+            let upstreams = directory.drafts(plans)
             let version = try publish(routes, settings, upstreams, on: server)
-            directory.publish(plans, upstreams)
+            directory.publish(upstreams)
             if settings.rateLimiting.replicas != present.settings.rateLimiting.replicas {
                 flow.observeReplicas(settings.rateLimiting.replicas, now: LoopClock.monotonic.now)
             }
@@ -103,7 +103,7 @@ final class LiveConfiguration: Sendable {
                 configuration: configuration,
                 settings: settings,
                 routes: routes,
-                upstreams: upstreams,
+                upstreams: upstreams.map(\.upstream),
                 plans: plans
             )
             state.withLock { $0 = next }
@@ -116,14 +116,15 @@ final class LiveConfiguration: Sendable {
         turn.withLock { _ in
             let present = present
             // It has been compiled before, and nothing but its limits is another.
-            _ = try? publish(present.routes, present.settings, present.upstreams, on: server)
+            let upstreams = present.upstreams.map { UpstreamDraft(asIs: $0) }
+            _ = try? publish(present.routes, present.settings, upstreams, on: server)
         }
     }
 
     private func publish(
         _ routes: DeclaredRoutes,
         _ settings: Settings,
-        _ upstreams: [Upstream],
+        _ upstreams: [UpstreamDraft],
         on server: HTTPServer
     ) throws(AppError) -> UInt64 {
         let draft = flow.draft(settings)

@@ -14,6 +14,8 @@ package final class UpstreamConnection: @unchecked Sendable {
     package let pool: UpstreamPool
     package let endpoint: Endpoint
     package let loop: EventLoop
+    /// The header that it begins with; such a connection serves one request.
+    package let proxyProtocol: ProxyProtocol.Version?
     package private(set) var channel = Channel.none
     /// What was found in the head; meaningful within `head` and after it. Behind a pointer: a field of a class that is
     /// passed inout pays a run-time exclusivity check at each access.
@@ -76,14 +78,15 @@ package final class UpstreamConnection: @unchecked Sendable {
         case tunnel
     }
 
-    init(pool: UpstreamPool, endpoint: Endpoint) {
+    init(pool: UpstreamPool, endpoint: Endpoint, _ policy: UpstreamPolicy) {
         self.pool = pool
         self.endpoint = endpoint
+        proxyProtocol = policy.proxyProtocol
         loop = pool.loop
         parser = .allocate(capacity: 1)
-        parser.initialize(to: ResponseParser(limits: pool.policy.http))
+        parser.initialize(to: ResponseParser(limits: policy.http))
         decoder = .allocate(capacity: 1)
-        decoder.initialize(to: ChunkedDecoder(limits: pool.policy.http))
+        decoder.initialize(to: ChunkedDecoder(limits: policy.http))
         state = .allocate(capacity: 1)
         state.initialize(to: State(pool.events))
     }
@@ -407,7 +410,7 @@ package final class UpstreamConnection: @unchecked Sendable {
         guard let taker = state.pointee.taker else { return }
         let keeps =
             !isLast && state.pointee.hasSentRequest && parser.pointee.head.keepsAlive && pool.keepsConnections
-            && pool.policy.proxyProtocol == nil
+            && proxyProtocol == nil
         end()
         takerEvents.pointee.ended(taker, self, bytes, section)
         if keeps, channel.isOpen {

@@ -35,6 +35,8 @@ package final class UpstreamPool: @unchecked Sendable {
     private let state: UnsafeMutablePointer<State>
 
     private struct State {
+        /// That of the snapshot by which this loop routes.
+        var edition: UpstreamEdition
         /// The endpoints that this loop chooses from.
         var set: EndpointSet
         /// Unused connections by their endpoint's slot: a list from the newest to the oldest. Their channels keep them.
@@ -42,7 +44,7 @@ package final class UpstreamPool: @unchecked Sendable {
         /// Connections that are open or being made.
         var connectionCount = 0
         /// By place, the least first.
-        var waiting: [(taker: UpstreamEvents.Taker, place: UInt64)] = []
+        var waiting: [Waiter] = []
         /// The place that was given last.
         var lastPlace: UInt64 = 0
         /// By slot, while somebody waits: whether it had no place for one more connection, rather than that it could
@@ -52,20 +54,37 @@ package final class UpstreamPool: @unchecked Sendable {
         var keepsConnections = true
         var random = WyRand()
 
-        init(_ set: EndpointSet) {
+        init(_ edition: UpstreamEdition) {
+            let set = edition.endpointSet
+            self.edition = edition
             self.set = set
             newest = Array(repeating: nil, count: set.slotCount)
             wasFull = Array(repeating: false, count: set.slotCount)
         }
     }
 
-    /// - Parameter events: what takers are told by; kept alive by the caller as long as the pool is used.
-    package init(_ upstream: Upstream, loop: EventLoop, events: UnsafePointer<UpstreamEvents>) {
+    /// A request that waits for a connection.
+    private struct Waiter {
+        let taker: UpstreamEvents.Taker
+        let place: UInt64
+        /// Of the configuration that it began with.
+        let edition: UpstreamEdition
+    }
+
+    /// - Parameters:
+    ///   - edition: that of the snapshot by which the loop routes; nil for the one in force.
+    ///   - events: what takers are told by; kept alive by the caller as long as the pool is used.
+    package init(
+        _ upstream: Upstream,
+        as edition: UpstreamEdition? = nil,
+        loop: EventLoop,
+        events: UnsafePointer<UpstreamEvents>
+    ) {
         self.upstream = upstream
         self.loop = loop
         self.events = events
         state = .allocate(capacity: 1)
-        state.initialize(to: State(upstream.endpointSet))
+        state.initialize(to: State(edition ?? upstream.edition))
         channelEvents = .allocate(capacity: 1)
         channelEvents.initialize(to: UpstreamConnection.events)
         upstream.register(self)
@@ -96,16 +115,26 @@ package final class UpstreamPool: @unchecked Sendable {
         }
     }
 
+    /// The loop routes by another snapshot from now on: requests begin with what it says of the upstream.
+    package func adopt(_ edition: UpstreamEdition) {
+        guard edition !== state.pointee.edition else { return }
+        state.pointee.edition = edition
+        takeOver()
+        serveWaiting()
+    }
+
     /// Takes the present endpoints over, and closes unused connections to those that are gone. Nothing is leased before
     /// that: a slot may be another endpoint's now.
     private func takeOver() {
-        let set = upstream.endpointSet
-        guard set.version != state.pointee.set.version else { return }
+        let set = state.pointee.edition.endpointSet
         let former = state.pointee.set
-        state.pointee.set = set
-        for endpoint in former.endpoints where endpoint.isRetired {
+        guard set !== former else { return }
+        // Those that begin with another header are unused, too, where they were opened to learn whether somebody answers.
+        let beginsAlike = set.policy.proxyProtocol == former.policy.proxyProtocol
+        for endpoint in former.endpoints where !beginsAlike || !set.contains(endpoint) {
             eachIdle(endpoint.slot) { loop.close($0.channel) }
         }
+        state.pointee.set = set
         let missing = set.slotCount - state.pointee.newest.count
         if missing > 0 {
             state.pointee.newest.append(contentsOf: repeatElement(nil, count: missing))
@@ -127,6 +156,7 @@ package final class UpstreamPool: @unchecked Sendable {
     ///   - place: where it stood in the queue, if it has waited before.
     ///   - left: how long the request has for its answer; endpoints that have taken longer of late for this route are
     ///     passed over.
+    ///   - edition: that of the snapshot which the request began with, and which it keeps; nil for the loop's.
     package func lease(
         to taker: UpstreamEvents.Taker,
         method: HTTPMethod,
@@ -134,20 +164,43 @@ package final class UpstreamPool: @unchecked Sendable {
         tried: TriedEndpoints = TriedEndpoints(),
         key: UInt64 = 0,
         place: UInt64? = nil,
-        left: Nanoseconds = .max
+        left: Nanoseconds = .max,
+        edition: Unmanaged<UpstreamEdition>? = nil
     ) -> Lease {
-        if upstream.publishedVersion != state.pointee.set.version { takeOver() }
+        var ask = Ask(taker: taker, method: method, route: route, tried: tried, key: key, place: place, left: left)
+        if let edition, edition.toOpaque() != Unmanaged.passUnretained(state.pointee.edition).toOpaque() {
+            let former = edition.takeUnretainedValue()
+            return lease(&ask, from: former.endpointSet, former)
+        }
+        if state.pointee.edition.publishedVersion != state.pointee.set.version { takeOver() }
         // Nothing below takes another set over.
         return Unmanaged.passUnretained(state.pointee.set)._withUnsafeGuaranteedRef { set in
-            var obstacles = Obstacles()
-            if let connection = find(in: set, route: route, tried: tried, key: key, left: left, &obstacles) {
-                connection.lease(to: taker, method: method, route: route)
-                return .connection(connection)
+            Unmanaged.passUnretained(state.pointee.edition)._withUnsafeGuaranteedRef { edition in
+                lease(&ask, from: set, edition)
             }
-            if obstacles.contains(.busy) { return wait(taker, place) }
-            if obstacles.contains(.unreachable) { return .failed(.connect) }
-            return obstacles.contains(.late) ? .late : .unavailable
         }
+    }
+
+    /// What a request asks for, and what was in its way.
+    private struct Ask {
+        let taker: UpstreamEvents.Taker
+        let method: HTTPMethod
+        let route: Int
+        let tried: TriedEndpoints
+        let key: UInt64
+        let place: UInt64?
+        let left: Nanoseconds
+        var obstacles = Obstacles()
+    }
+
+    private func lease(_ ask: inout Ask, from set: EndpointSet, _ edition: UpstreamEdition) -> Lease {
+        if let connection = find(in: set, &ask) {
+            connection.lease(to: ask.taker, method: ask.method, route: ask.route)
+            return .connection(connection)
+        }
+        if ask.obstacles.contains(.busy) { return wait(ask, edition) }
+        if ask.obstacles.contains(.unreachable) { return .failed(.connect) }
+        return ask.obstacles.contains(.late) ? .late : .unavailable
     }
 
     /// Why endpoints were passed over.
@@ -158,27 +211,20 @@ package final class UpstreamPool: @unchecked Sendable {
         static let unreachable = Obstacles(rawValue: 4)
     }
 
-    private func find(
-        in set: EndpointSet,
-        route: Int,
-        tried slots: TriedEndpoints,
-        key: UInt64,
-        left: Nanoseconds,
-        _ obstacles: inout Obstacles
-    ) -> UpstreamConnection? {
-        var tried = slots.isEmpty ? TriedEndpoints() : set.places(of: slots)
-        if !slots.isEmpty, pick(set, tried, key) == nil {
+    private func find(in set: EndpointSet, _ ask: inout Ask) -> UpstreamConnection? {
+        var tried = ask.tried.isEmpty ? TriedEndpoints() : set.places(of: ask.tried)
+        if !ask.tried.isEmpty, pick(set, tried, ask.key) == nil {
             // It has been to all of them: once more, then.
             tried = TriedEndpoints()
         }
         for _ in 0..<TriedEndpoints.countMax {
-            guard let place = pick(set, tried, key) else { return nil }
-            if let connection = take(set.endpoints[place], set, route, left, &obstacles) { return connection }
+            guard let place = pick(set, tried, ask.key) else { return nil }
+            if let connection = take(set.endpoints[place], set, &ask) { return connection }
             tried.insert(place)
         }
         // None of so many could take it: whichever can.
         for place in set.endpoints.indices where set.isUsed(place) && !tried.contains(place) {
-            if let connection = take(set.endpoints[place], set, route, left, &obstacles) { return connection }
+            if let connection = take(set.endpoints[place], set, &ask) { return connection }
         }
         return nil
     }
@@ -188,39 +234,29 @@ package final class UpstreamPool: @unchecked Sendable {
     }
 
     /// A connection to this endpoint, unless something is in the way.
-    private func take(
-        _ endpoint: Endpoint,
-        _ set: EndpointSet,
-        _ route: Int,
-        _ left: Nanoseconds,
-        _ obstacles: inout Obstacles
-    ) -> UpstreamConnection? {
-        let slot = endpoint.slot
-        guard endpoint.responseTimes.admits(left, route: route, at: loop.now) else {
-            obstacles.insert(.late)
-            state.pointee.wasFull[slot] = false
+    private func take(_ endpoint: Endpoint, _ set: EndpointSet, _ ask: inout Ask) -> UpstreamConnection? {
+        guard endpoint.responseTimes.admits(ask.left, route: ask.route, at: loop.now) else {
+            ask.obstacles.insert(.late)
+            noteFull(endpoint, false)
             return nil
         }
         let permit = set.policy.circuit.map { endpoint.circuit.admit(at: loop.now, $0) } ?? .request
         guard permit != .refused else {
-            state.pointee.wasFull[slot] = false
+            noteFull(endpoint, false)
             return nil
         }
-        while let reference = state.pointee.newest[slot] {
-            let connection = reference.takeUnretainedValue()
-            unlink(connection)
-            guard connection.channel.isOpen, !connection.channel.isEnded else { continue }
+        if let connection = unused(endpoint) {
             connection.permit = permit
             return connection
         }
         guard endpoint.reserveConnection(max: set.policy.connectionsMax) else {
             endpoint.circuit.abandoned(permit)
-            obstacles.insert(.busy)
-            state.pointee.wasFull[slot] = true
+            ask.obstacles.insert(.busy)
+            noteFull(endpoint, true)
             return nil
         }
         do throws(ConnectFault) {
-            let connection = try connect(endpoint)
+            let connection = try connect(endpoint, set.policy)
             connection.permit = permit
             return connection
         } catch {
@@ -228,10 +264,27 @@ package final class UpstreamPool: @unchecked Sendable {
             case .there: noteFailure(of: endpoint, permit, after: 0)
             case .here: endpoint.circuit.abandoned(permit)
             }
-            obstacles.insert(.unreachable)
-            state.pointee.wasFull[slot] = false
+            ask.obstacles.insert(.unreachable)
+            noteFull(endpoint, false)
             return nil
         }
+    }
+
+    /// Whether the endpoint has its slot here: one of a former edition may be gone, and the slot another's.
+    private func hasSlot(_ endpoint: Endpoint) -> Bool { state.pointee.set.contains(endpoint) }
+
+    private func unused(_ endpoint: Endpoint) -> UpstreamConnection? {
+        guard hasSlot(endpoint) else { return nil }
+        while let reference = state.pointee.newest[endpoint.slot] {
+            let connection = reference.takeUnretainedValue()
+            unlink(connection)
+            if connection.channel.isOpen, !connection.channel.isEnded { return connection }
+        }
+        return nil
+    }
+
+    private func noteFull(_ endpoint: Endpoint, _ wasFull: Bool) {
+        if hasSlot(endpoint) { state.pointee.wasFull[endpoint.slot] = wasFull }
     }
 
     /// On whose side it is that a connection cannot even be begun.
@@ -248,12 +301,12 @@ package final class UpstreamPool: @unchecked Sendable {
     }
 
     /// Begins a connection in a place that was reserved, which is free again if there is no way to.
-    private func connect(_ endpoint: Endpoint) throws(ConnectFault) -> UpstreamConnection {
+    private func connect(_ endpoint: Endpoint, _ policy: UpstreamPolicy) throws(ConnectFault) -> UpstreamConnection {
         guard let address = endpoint.addressInTurn() else {
             fail(endpoint)
             throw .there
         }
-        let connection = UpstreamConnection(pool: self, endpoint: endpoint)
+        let connection = UpstreamConnection(pool: self, endpoint: endpoint, policy)
         do throws(SystemCallError) {
             try loop.connect(to: address) { _, channel, _ in
                 connection.open(channel)
@@ -301,7 +354,7 @@ package final class UpstreamPool: @unchecked Sendable {
         takeOver()
         for endpoint in state.pointee.set.endpoints
         where endpoint.connectionCount == 0 && endpoint.reserveConnection(max: policy.connectionsMax) {
-            _ = try? connect(endpoint)
+            _ = try? connect(endpoint, policy)
         }
     }
 
@@ -309,7 +362,7 @@ package final class UpstreamPool: @unchecked Sendable {
 
     /// Takes a connection that has served its request, or was opened for none.
     func give(_ connection: UpstreamConnection) {
-        guard state.pointee.keepsConnections, !connection.endpoint.isRetired else {
+        guard state.pointee.keepsConnections, hasSlot(connection.endpoint) else {
             return loop.close(connection.channel)
         }
         if upstream.hasWaiting, state.pointee.waiting.isEmpty {
@@ -386,14 +439,14 @@ package final class UpstreamPool: @unchecked Sendable {
 
     // MARK: Waiting
 
-    private func wait(_ taker: UpstreamEvents.Taker, _ former: UInt64?) -> Lease {
+    private func wait(_ ask: Ask, _ edition: UpstreamEdition) -> Lease {
         guard state.pointee.waiting.count < policy.waitingMax else { return .full }
-        let place = former ?? state.pointee.lastPlace + 1
+        let place = ask.place ?? state.pointee.lastPlace + 1
         state.pointee.lastPlace = max(place, state.pointee.lastPlace)
         let count = state.pointee.waiting.count
         // One that waits again has been at the front before: little is ahead of it.
-        let index = former == nil ? count : state.pointee.waiting.firstIndex { $0.place > place } ?? count
-        state.pointee.waiting.insert((taker, place), at: index)
+        let index = ask.place == nil ? count : state.pointee.waiting.firstIndex { $0.place > place } ?? count
+        state.pointee.waiting.insert(Waiter(taker: ask.taker, place: place, edition: edition), at: index)
         upstream.setWaiting(self, true)
         upstream.reclaimIdle(for: self)
         // A place may have become free between the look at the counts and the note that somebody waits.
@@ -418,18 +471,23 @@ package final class UpstreamPool: @unchecked Sendable {
     }
 
     private func serveWaiting() {
-        while !state.pointee.waiting.isEmpty, canServe {
-            let (taker, place) = state.pointee.waiting.removeFirst()
+        var index = 0
+        while index < state.pointee.waiting.count, canServe(state.pointee.waiting[index]) {
+            let waiter = state.pointee.waiting.remove(at: index)
             if state.pointee.waiting.isEmpty { upstream.setWaiting(self, false) }
-            events.pointee.available(taker)
-            // What this one did not get, those behind it do not get either.
-            if state.pointee.waiting.first?.place == place { return }
+            events.pointee.available(waiter.taker)
+            guard index < state.pointee.waiting.count, state.pointee.waiting[index].place == waiter.place else {
+                continue
+            }
+            // What this one did not get, those behind it do not get either, unless it waits for endpoints that are gone.
+            if waiter.edition === state.pointee.edition { return }
+            index += 1
         }
     }
 
-    private var canServe: Bool {
-        // Without an endpoint nobody is to wait any longer.
-        state.pointee.set.endpoints.isEmpty
+    private func canServe(_ waiter: Waiter) -> Bool {
+        // Of a former edition there may be endpoints that have no slot here. Without an endpoint nobody is to wait.
+        waiter.edition !== state.pointee.edition || state.pointee.set.endpoints.isEmpty
             || state.pointee.set.endpoints.contains { state.pointee.newest[$0.slot] != nil || hasPlace($0) }
     }
 

@@ -9,13 +9,15 @@ package import WeirEventLoop
 /// a mutex.
 package final class Endpoint: @unchecked Sendable {
     package let url: EndpointURL
-    /// Its place in what loops keep for each endpoint of its upstream. It is another's once this one has retired.
+    /// Its place in what loops keep for each endpoint of its upstream. It is another's once this one is gone.
     package let slot: Int
     /// Its number among all that its upstream has had.
     let serial: UInt64
     private let authority: UnsafeMutableRawBufferPointer
     /// Where it is now: one address, or those that its name has.
     private let addresses: Mutex<[SocketAddress]>
+    /// How many they are, for those who must not wait; relaxed, it publishes nothing.
+    private let addressesKnown: Atomic<Int>
     // All relaxed: they publish nothing, each is exact on its own.
     private let openConnections = Atomic<Int>(0)
     private let nextAddress = Atomic<Int>(0)
@@ -23,7 +25,6 @@ package final class Endpoint: @unchecked Sendable {
     private let requests = Atomic<UInt64>(0)
     private let failures = InlineArray<6, Atomic<UInt64>> { _ in Atomic(0) }
     private let answered = Atomic<Bool>(false)
-    private let retired = Atomic<Bool>(false)
     package let responseTimes = RouteResponseTimes()
     /// What balancing goes by.
     package let load = EndpointLoad()
@@ -54,8 +55,10 @@ package final class Endpoint: @unchecked Sendable {
         self.authority.copyBytes(from: text)
         if case .address(let address) = url.place {
             addresses = Mutex([address])
+            addressesKnown = Atomic(1)
         } else {
             addresses = Mutex([])
+            addressesKnown = Atomic(0)
         }
     }
 
@@ -73,11 +76,15 @@ package final class Endpoint: @unchecked Sendable {
     /// The addresses that are known now; empty for a name that was not found yet.
     package var knownAddresses: [SocketAddress] { addresses.withLock { $0 } }
 
+    /// How many there are.
+    package var addressCount: Int { addressesKnown.load(ordering: .relaxed) }
+
     /// Replaces what a name stands for. An empty answer changes nothing: a failing resolver must not take away what
     /// works.
     package func resolved(to found: [SocketAddress]) {
         guard !found.isEmpty else { return }
         addresses.withLock { $0 = found }
+        addressesKnown.store(found.count, ordering: .relaxed)
     }
 
     /// The address of the next connection; the addresses of a name take turns.
@@ -111,16 +118,6 @@ package final class Endpoint: @unchecked Sendable {
         opened.wrappingAdd(1, ordering: .relaxed)
         answered.store(true, ordering: .relaxed)
     }
-
-    // MARK: Whether it is still one
-
-    /// It is no endpoint of its upstream any more: no connection to it is kept.
-    func retire() {
-        retired.store(true, ordering: .relaxed)
-    }
-
-    /// Relaxed: a connection that is kept a moment too late is closed when its loop takes the new endpoints over.
-    package var isRetired: Bool { retired.load(ordering: .relaxed) }
 
     // MARK: How it is
 

@@ -15,8 +15,9 @@ package final class EndpointSet: Sendable {
     /// Whether so few endpoints are well that all are used.
     package let isPanicking: Bool
     package let policy: UpstreamPolicy
-    /// One more than the highest slot of an endpoint.
-    let slotCount: Int
+    /// By slot: the place of its endpoint, or `noPlace`.
+    private let places: [UInt16]
+    private static let noPlace = UInt16.max
 
     init(
         version: UInt64,
@@ -32,7 +33,9 @@ package final class EndpointSet: Sendable {
         self.configuredWeights = configuredWeights
         self.isPanicking = isPanicking
         self.policy = policy
-        slotCount = (endpoints.lazy.map(\.slot).max() ?? -1) + 1
+        var places = [UInt16](repeating: Self.noPlace, count: (endpoints.lazy.map(\.slot).max() ?? -1) + 1)
+        for (place, endpoint) in endpoints.enumerated() { places[endpoint.slot] = UInt16(place) }
+        self.places = places
         table = BalancerTable(
             policy.balancing,
             zip(endpoints, weights).map { BalancerTable.Entry($0, $1) },
@@ -43,10 +46,30 @@ package final class EndpointSet: Sendable {
     /// Whether the endpoint at this place gets requests.
     func isUsed(_ place: Int) -> Bool { table.entries[place].weight > .zero }
 
-    /// The places of endpoints with these slots. It looks at all: for requests that have failed before.
+    /// One more than the highest slot of an endpoint.
+    var slotCount: Int { places.count }
+
+    /// Whether this is one of the endpoints: its slot may be another's by now.
+    func contains(_ endpoint: Endpoint) -> Bool {
+        guard endpoint.slot < places.count, places[endpoint.slot] != Self.noPlace else { return false }
+        return endpoints[Int(places[endpoint.slot])] === endpoint
+    }
+
+    /// The places of endpoints with these slots.
     func places(of slots: TriedEndpoints) -> TriedEndpoints {
-        var places = TriedEndpoints()
-        for (place, endpoint) in endpoints.enumerated() where slots.contains(endpoint.slot) { places.insert(place) }
-        return places
+        var tried = TriedEndpoints()
+        for slot in slots.all where slot < places.count && places[slot] != Self.noPlace {
+            tried.insert(Int(places[slot]))
+        }
+        return tried
+    }
+
+    /// Whether it is what these would come to.
+    func lists(_ urls: [EndpointURL]) -> Bool {
+        urls.count == endpoints.count
+            && urls.indices.allSatisfy { place in
+                urls[place].place == endpoints[place].url.place && urls[place].weight == configuredWeights[place]
+                    && endpoints[place].isSame(as: DiscoveredEndpoint(urls[place]))
+            }
     }
 }

@@ -6,24 +6,28 @@ package import WeirEventLoop
 
 /// Endpoints that stand for each other.
 ///
-/// Which they are, and what each gets, is an immutable set that is published whole; each loop's pool takes a new one over
-/// before it leases the next connection. An endpoint that is in the old set and in the new one is the same object.
+/// Which they are, and what each gets, is an immutable set. It is built by whoever changes something, one after the other,
+/// and then published with one swap: loops never wait for a build. Each loop's pool takes a new one over before it leases
+/// the next connection. An endpoint that is in the old set and in the new one is the same object.
 package final class Upstream: Sendable {
     package let name: String
     /// What its source and its checks came to.
     package let report = UpstreamReport()
     package let retryBudget = RetryBudget()
-    /// The version of the published set; pairs with the release in `publish`.
-    private let version: Atomic<UInt64>
-    private let present: Mutex<Present>
+    /// Held while a set is built, which takes milliseconds where there are many endpoints: by the threads that reload and
+    /// that look after endpoints, never by a loop that serves.
+    private let turn: Mutex<Turn>
+    /// That of the configuration in force. Held for a reference.
+    private let present: Mutex<UpstreamEdition>
+    /// What `turn` says of ejections, for those who must not wait for a build.
+    private let ejected = Mutex(EjectionCounts())
     /// How many pools have requests that wait for a connection. Raised before the last look at the counts, looked at
     /// after a count was lowered; sequentially consistent, so that one of the two sees the other.
     private let waitingPools = Atomic<Int>(0)
     private let pools = Mutex<[PoolReference]>([])
 
-    /// What is published, and what it comes from.
-    private struct Present {
-        var set: EndpointSet
+    /// What the next set comes from.
+    private struct Turn {
         var weighing = EndpointWeighing()
         /// The time of the last look at the endpoints.
         var now: Nanoseconds = 0
@@ -36,71 +40,126 @@ package final class Upstream: Sendable {
         let pool: UpstreamPool
     }
 
-    package init(name: String, endpoints urls: [EndpointURL], policy: UpstreamPolicy) {
+    /// - Parameter source: the URL of what will list the endpoints; nil where these are they.
+    package init(name: String, endpoints urls: [EndpointURL], policy: UpstreamPolicy, source: String? = nil) {
         self.name = name
-        version = Atomic(1)
         let weights = urls.map(\.weight)
-        present = Mutex(
-            Present(
-                set: EndpointSet(
-                    version: 1,
-                    endpoints: urls.enumerated().map { Endpoint($1, slot: $0, serial: UInt64($0)) },
-                    configuredWeights: weights,
-                    weights: weights.map { EffectiveWeight($0 * policy.passingWeight) },
-                    isPanicking: false,
-                    policy: policy,
-                    replacing: nil
-                ),
-                serials: UInt64(urls.count)
-            )
+        let set = EndpointSet(
+            version: 1,
+            endpoints: urls.enumerated().map { Endpoint($1, slot: $0, serial: UInt64($0)) },
+            configuredWeights: weights,
+            weights: weights.map { EffectiveWeight($0 * policy.passingWeight) },
+            isPanicking: false,
+            policy: policy,
+            replacing: nil
         )
+        present = Mutex(UpstreamEdition(set, source: source))
+        turn = Mutex(Turn(serials: UInt64(urls.count)))
     }
 
     // MARK: Its endpoints
 
+    /// That of the configuration in force.
+    package var edition: UpstreamEdition { present.withLock { $0 } }
+
     /// The endpoints as they are now.
-    package var endpointSet: EndpointSet { present.withLock { $0.set } }
+    package var endpointSet: EndpointSet { edition.endpointSet }
 
     package var endpoints: [Endpoint] { endpointSet.endpoints }
 
     package var policy: UpstreamPolicy { endpointSet.policy }
 
-    /// What to compare a set's version with: one load.
-    var publishedVersion: UInt64 { version.load(ordering: .acquiring) }
+    /// Ejections so far by cause, and outliers that stayed because too many others were out.
+    package var ejections: EjectionCounts { ejected.withLock { $0 } }
 
-    /// Replaces the endpoints, or what holds for them. Those that are at the same place as before stay; requests on their
-    /// way to one that is gone go on, and its unused connections are closed.
-    package func replace(_ urls: [EndpointURL], policy: UpstreamPolicy) {
-        replace(urls.map { DiscoveredEndpoint($0) }, policy: policy)
-    }
+    /// How many places there are to connect to: an endpoint that is a name may have several addresses. No lock is taken
+    /// for any of them.
+    package var addressCount: Int { endpoints.reduce(0) { $0 + max(1, $1.addressCount) } }
 
-    /// Replaces the endpoints by those that were found, in the same way.
-    package func replace(_ found: [DiscoveredEndpoint]) {
-        replace(found, policy: nil)
-    }
+    /// Whether some endpoint has taken a connection.
+    package var hasAnswered: Bool { endpoints.contains { $0.hasAnswered } }
 
-    /// Replaces what holds for the endpoints.
-    package func replace(policy: UpstreamPolicy) {
-        replace(nil, policy: policy)
-    }
+    // MARK: Changes
 
-    private func replace(_ found: [DiscoveredEndpoint]?, policy: UpstreamPolicy?) {
-        present.withLock { present in
-            let former = present.set
-            let next = present.weighing.set(
-                found.map { Self.endpoints($0, keeping: former.endpoints, &present.serials) } ?? former.endpoints,
-                found?.map(\.presentWeight) ?? former.configuredWeights,
-                policy ?? former.policy,
-                replacing: former,
-                at: present.now
+    /// Replaces the endpoints by those that a source has listed. Those that are at the same place as before stay; requests
+    /// on their way to one that is gone go on, and its unused connections are closed.
+    ///
+    /// - Parameter source: its URL. Where the configuration in force has another, or none, the list is late.
+    /// - Returns: whether they are the endpoints now.
+    @discardableResult
+    package func replace(_ found: [DiscoveredEndpoint], from source: String?) -> Bool {
+        let isPresent = turn.withLock { turn in
+            let edition = edition
+            guard edition.source == source else { return false }
+            let former = edition.endpointSet
+            let endpoints = Self.endpoints(found, keeping: former.endpoints, &turn.serials)
+            for (endpoint, found) in zip(endpoints, found) { endpoint.condition.noteListed(found.presentHealth) }
+            edition.publish(
+                turn.weighing.set(
+                    endpoints,
+                    found.map(\.presentWeight),
+                    former.policy,
+                    replacing: former,
+                    at: turn.now
+                )
             )
-            // Before anybody can take the new set over: who does, finds which endpoints are gone.
-            let kept = Set(next.endpoints.map(ObjectIdentifier.init))
-            for endpoint in former.endpoints where !kept.contains(ObjectIdentifier(endpoint)) { endpoint.retire() }
-            present.set = next
+            return true
         }
-        publish()
-        for reference in pools.withLock({ $0 }) { reference.pool.refresh() }
+        if isPresent { refreshPools() }
+        return isPresent
+    }
+
+    /// What it becomes with a configuration that is about to be published, beside what it is: nothing changes before
+    /// `begin`. It is the present edition where the configuration says the same.
+    ///
+    /// - Parameters:
+    ///   - urls: the endpoints; not asked for where `source` lists them, which begins with those that there are.
+    ///   - source: the URL of what lists them.
+    package func draft(_ urls: [EndpointURL], policy: UpstreamPolicy, source: String? = nil) -> UpstreamDraft {
+        turn.withLock { turn in
+            let edition = edition
+            let former = edition.endpointSet
+            let isSame = edition.source == source && former.policy == policy
+            guard !isSame || source == nil && !former.lists(urls) else {
+                return UpstreamDraft(upstream: self, edition: edition, former: former)
+            }
+            let isListed = source != nil
+            let set = turn.weighing.set(
+                isListed
+                    ? former.endpoints
+                    : Self.endpoints(urls.map { DiscoveredEndpoint($0) }, keeping: former.endpoints, &turn.serials),
+                isListed ? former.configuredWeights : urls.map(\.weight),
+                policy,
+                replacing: former,
+                at: turn.now
+            )
+            return UpstreamDraft(upstream: self, edition: UpstreamEdition(set, source: source), former: former)
+        }
+    }
+
+    /// The snapshot that names the draft is published: from now on its edition follows the endpoints.
+    package func begin(_ draft: UpstreamDraft) {
+        turn.withLock { turn in
+            guard draft.edition !== edition else { return }
+            let former = edition.endpointSet
+            if draft.edition.source == nil {
+                // What a source said of them holds no longer.
+                for endpoint in draft.edition.endpointSet.endpoints { endpoint.condition.noteListed(.unknown) }
+            } else if former.version != draft.former.version {
+                // Its source has listed others meanwhile, or they weigh something else.
+                draft.edition.publish(
+                    turn.weighing.set(
+                        former.endpoints,
+                        former.configuredWeights,
+                        draft.edition.endpointSet.policy,
+                        replacing: former,
+                        at: turn.now
+                    )
+                )
+            }
+            present.withLock { $0 = draft.edition }
+        }
+        refreshPools()
     }
 
     /// Looks at what has become of the endpoints, ejects those that do worse than the others, and has loops choose by the
@@ -108,27 +167,18 @@ package final class Upstream: Sendable {
     ///
     /// - Returns: what is worth a line in the log.
     package func reweigh(at now: Nanoseconds) -> [UpstreamEvent] {
-        let (events, isNew) = present.withLock { present in
-            present.now = now
-            let events = present.weighing.look(at: present.set, now)
-            guard let next = present.weighing.reweighed(present.set, at: now) else { return (events, false) }
-            let panics = next.isPanicking == present.set.isPanicking ? [] : [UpstreamEvent.panic(next.isPanicking)]
-            present.set = next
-            return (events + panics, true)
+        let (events, isNew) = turn.withLock { turn in
+            turn.now = now
+            let edition = edition
+            let former = edition.endpointSet
+            let events = turn.weighing.look(at: former, now)
+            ejected.withLock { $0 = turn.weighing.counts }
+            guard let next = turn.weighing.reweighed(former, at: now) else { return (events, false) }
+            edition.publish(next)
+            return (events + (next.isPanicking == former.isPanicking ? [] : [.panic(next.isPanicking)]), true)
         }
-        if isNew {
-            publish()
-            for reference in pools.withLock({ $0 }) { reference.pool.refresh() }
-        }
+        if isNew { refreshPools() }
         return events
-    }
-
-    /// Ejections so far by cause, and outliers that stayed because too many others were out.
-    package var ejections: EjectionCounts { present.withLock { $0.weighing.counts } }
-
-    /// Whoever sees the version finds the set: it is written before, under the mutex.
-    private func publish() {
-        version.max(endpointSet.version, ordering: .releasing)
     }
 
     /// An endpoint for each that was found: the former one where there is one, else a new one in the least slot that is
@@ -145,18 +195,9 @@ package final class Upstream: Sendable {
         return zip(found, kept).map { found, former in
             serials += 1
             // There are more numbers than endpoints.
-            let endpoint =
-                former ?? Endpoint(found.url, slot: free.next() ?? 0, serial: serials, authority: found.authority)
-            endpoint.condition.noteListed(found.presentHealth)
-            return endpoint
+            return former ?? Endpoint(found.url, slot: free.next() ?? 0, serial: serials, authority: found.authority)
         }
     }
-
-    /// How many places there are to connect to: an endpoint that is a name may have several addresses.
-    package var addressCount: Int { endpoints.reduce(0) { $0 + max(1, $1.knownAddresses.count) } }
-
-    /// Whether some endpoint has taken a connection.
-    package var hasAnswered: Bool { endpoints.contains { $0.hasAnswered } }
 
     // MARK: Waiting for a connection
 
@@ -166,6 +207,10 @@ package final class Upstream: Sendable {
 
     func forget(_ pool: UpstreamPool) {
         pools.withLock { $0.removeAll { $0.pool === pool } }
+    }
+
+    private func refreshPools() {
+        for reference in pools.withLock({ $0 }) { reference.pool.refresh() }
     }
 
     /// Whether requests of any loop wait for a connection.

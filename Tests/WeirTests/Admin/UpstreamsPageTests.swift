@@ -57,7 +57,7 @@ import WeirUpstream
             String(decoding: UpstreamsPage.json([upstream]), as: UTF8.self) == source + "null},\"endpoints\":[]}]}\n"
         )
         upstream.report.noteSource(problem: "not \"there\"")
-        upstream.replace([DiscoveredEndpoint(try EndpointURL(parsing: "http://10.0.0.1"), health: .warning)])
+        upstream.replace([DiscoveredEndpoint(try EndpointURL(parsing: "http://10.0.0.1"), health: .warning)], from: nil)
         upstream.endpoints[0].condition.note(.passing, output: "HTTP 200\n")
         let page = String(decoding: UpstreamsPage.json([upstream]), as: UTF8.self)
         #expect(page.hasPrefix(source + #""not \"there\""},"endpoints":[{"url":"http://10.0.0.1""#), "\(page)")

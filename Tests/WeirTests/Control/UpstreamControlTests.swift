@@ -65,6 +65,23 @@ import WeirUpstream
         #expect(upstream.report.source == nil)
     }
 
+    @Test func `of two reloads in quick succession the last one counts`() throws {
+        let test = try ControlInHand()
+        let upstream = try Self.upstream()
+        test.control.follow([FollowedUpstream(upstream, discover: .addresses(name: "a.test", port: 80))])
+        try test.names.watches[0].found("http://10.0.0.1")
+        // Both are in force before this loop is told of the first.
+        let plans = try ["http://10.0.0.7", "http://10.0.0.8"].map {
+            FollowedUpstream(upstream, endpoints: [try EndpointURL(parsing: $0)])
+        }
+        for plan in plans {
+            // A word of the former source may still be on its way.
+            try test.names.watches[0].found("http://10.0.0.2")
+            test.control.follow([plan])
+            #expect(Self.urls(upstream) == ["http://10.0.0.8"])
+        }
+    }
+
     @Test func `an upstream that is gone is left alone`() throws {
         let test = try ControlInHand()
         let (one, two) = (try Self.upstream("one"), try Self.upstream("two", "http://c.test"))
@@ -89,7 +106,7 @@ import WeirUpstream
         #expect(upstream.endpoints[0].knownAddresses.map(\.description) == ["10.0.0.2:8080", "10.0.0.3:8080"])
         test.names.watches[0].feed.failed("no answer")
         #expect(upstream.endpoints[0].knownAddresses.count == 2)
-        upstream.replace([try EndpointURL(parsing: "http://10.0.0.1")], policy: upstream.policy)
+        upstream.begin(upstream.draft([try EndpointURL(parsing: "http://10.0.0.1")], policy: upstream.policy))
         test.control.follow([FollowedUpstream(upstream)])
         #expect(test.names.running == [])
     }

@@ -182,4 +182,37 @@ import WeirFlow
             #expect(client.settings.deadline == .seconds(3))
         }
     }
+
+    @Test func `a request that waits has the endpoints of the routes that it met`() async throws {
+        try await withEchoes(["a", "b"]) { urls async throws in
+            func leading(to name: String) -> String {
+                """
+                concurrency: 1
+                queue: 8
+                upstreams: {orders: {endpoints: ["\(urls[name] ?? "")"]}}
+                routes: [{match: {path: /orders}, upstream: orders}]
+                """
+            }
+            let hold = Hold()
+            try await Self.app(leading(to: "a"), hold: hold).test { client async throws in
+                #expect(try await client.get("/orders").headers["X-Service"] == "a")
+                async let held = client.get("/hold")
+                #expect(await client.untilExecuting(1))
+                async let waiting = client.get("/orders")
+                #expect(await client.untilQueued(1))
+                // More than one, and its endpoint's place is another's.
+                for name in ["b", "a", "b"] {
+                    guard case .applied = Self.reload(client, leading(to: name)) else {
+                        Issue.record("not applied")
+                        return
+                    }
+                }
+                hold.gate.open()
+                #expect(try await held.status == 200)
+                #expect(try await waiting.headers["X-Service"] == "a")
+                for _ in 0..<3 { #expect(try await client.get("/orders").headers["X-Service"] == "b") }
+                #expect(await client.untilQuiet())
+            }
+        }
+    }
 }

@@ -180,8 +180,8 @@ import WeirUpstream
         answer(100)
         _ = test.upstream.reweigh(at: test.clock.now)
         let policy = test.upstream.policy
-        test.upstream.replace([endpoints[0].url], policy: policy)
-        test.upstream.replace(endpoints.map(\.url), policy: policy)
+        test.replace([endpoints[0].url], policy: policy)
+        test.replace(endpoints.map(\.url), policy: policy)
         // Its counts are less than they were.
         answer(30)
         for _ in 0..<70 {

@@ -5,6 +5,8 @@ import WeirEventLoop
 import WeirUpstream
 
 @Suite struct EndpointHealthTests {
+    private static let source = "file:///endpoints"
+
     private static func found(_ number: UInt32, _ health: DiscoveredHealth?, _ warningWeight: Int? = nil)
         -> DiscoveredEndpoint
     {
@@ -16,8 +18,8 @@ import WeirUpstream
     }
 
     private static func upstream(_ found: [DiscoveredEndpoint]) -> Upstream {
-        let upstream = Upstream(name: "test", endpoints: [], policy: UpstreamPolicy())
-        upstream.replace(found)
+        let upstream = Upstream(name: "test", endpoints: [], policy: UpstreamPolicy(), source: Self.source)
+        upstream.replace(found, from: Self.source)
         return upstream
     }
 
@@ -62,7 +64,7 @@ import WeirUpstream
         let upstream = Self.upstream([Self.found(1, nil), Self.found(2, nil)])
         let second = upstream.endpoints[1]
         second.condition.note(.critical, output: "")
-        upstream.replace([Self.found(3, nil), Self.found(2, .passing)])
+        upstream.replace([Self.found(3, nil), Self.found(2, .passing)], from: Self.source)
         #expect(upstream.endpoints[1] === second)
         #expect(upstream.endpoints.map(\.health) == [.unknown, .critical])
     }
@@ -74,8 +76,8 @@ import WeirUpstream
         let former = upstream.endpoints[0]
         #expect(former.authorityBytes.elementsEqual("a.test:80".utf8))
         found.authority = "b.test:80"
-        upstream.replace([found])
-        #expect(former.isRetired)
+        upstream.replace([found], from: Self.source)
+        #expect(upstream.endpoints[0] !== former)
         #expect(upstream.endpoints[0].authorityBytes.elementsEqual("b.test:80".utf8))
     }
 
@@ -84,7 +86,7 @@ import WeirUpstream
         let endpoint = upstream.endpoints[0]
         var policy = UpstreamPolicy()
         policy.connectionsMax = 7
-        upstream.replace(policy: policy)
+        upstream.begin(upstream.draft([], policy: policy, source: Self.source))
         #expect(upstream.policy.connectionsMax == 7)
         #expect(upstream.endpoints[0] === endpoint)
         #expect(upstream.endpointSet.configuredWeights == [3])

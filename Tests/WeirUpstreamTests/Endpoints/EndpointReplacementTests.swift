@@ -21,7 +21,7 @@ import WeirUpstream
         let (first, peer) = try begin(test, endpoints[0])
         peer.send(Self.answer)
         test.turn()
-        test.upstream.replace([endpoints[1].url, endpoints[0].url], policy: test.upstream.policy)
+        test.replace([endpoints[1].url, endpoints[0].url], policy: test.upstream.policy)
         test.turn()
         #expect(test[1] === stays)
         #expect(stays.connectionCount == 1)
@@ -39,9 +39,8 @@ import WeirUpstream
         let (_, peer) = try begin(test, endpoints[0])
         peer.send(Self.answer)
         test.turn()
-        test.upstream.replace([endpoints[1].url], policy: test.upstream.policy)
+        test.replace([endpoints[1].url], policy: test.upstream.policy)
         test.turn()
-        #expect(gone.isRetired)
         #expect(gone.connectionCount == 0)
         #expect(peer.receivesEnd())
         // The new endpoint has the slot of the former, and none of its connections.
@@ -55,7 +54,7 @@ import WeirUpstream
         let (first, peer) = try begin(test, endpoints[0])
         peer.send(Self.answer)
         test.turn()
-        test.upstream.replace([endpoints[1].url], policy: test.upstream.policy)
+        test.upstream.replace([DiscoveredEndpoint(endpoints[1].url)], from: nil)
         let second = test.request()
         #expect(second.lease() == .leased)
         #expect(second.connection !== first.connection)
@@ -67,7 +66,7 @@ import WeirUpstream
         let test = try PoolInHand(endpoints[0])
         let gone = test[0]
         let (request, peer) = try begin(test, endpoints[0])
-        test.upstream.replace([endpoints[1].url], policy: test.upstream.policy)
+        test.replace([endpoints[1].url], policy: test.upstream.policy)
         test.turn()
         peer.send(Self.answer)
         test.turn()
@@ -83,7 +82,7 @@ import WeirUpstream
         _ = try begin(test, endpoints[0])
         let waiting = test.request()
         #expect(waiting.lease() == .waits)
-        test.upstream.replace(endpoints.map(\.url), policy: test.upstream.policy)
+        test.replace(endpoints.map(\.url), policy: test.upstream.policy)
         test.turn()
         #expect(waiting.answers == [.waits, .leased])
         #expect(waiting.connection?.endpoint === test[1])
@@ -97,7 +96,7 @@ import WeirUpstream
         #expect(waiting.lease() == .waits)
         var policy = test.upstream.policy
         policy.connectionsMax = 2
-        test.upstream.replace([endpoint.url], policy: policy)
+        test.replace([endpoint.url], policy: policy)
         test.turn()
         #expect(waiting.answers == [.waits, .leased])
     }
@@ -108,11 +107,11 @@ import WeirUpstream
         _ = try begin(test, endpoint)
         let waiting = test.request()
         #expect(waiting.lease() == .waits)
-        test.upstream.replace([], policy: test.upstream.policy)
+        test.replace([], policy: test.upstream.policy)
         test.turn()
         #expect(waiting.answers == [.waits, .unavailable])
         #expect(test.request().lease() == .unavailable)
-        test.upstream.replace([endpoint.url], policy: test.upstream.policy)
+        test.replace([endpoint.url], policy: test.upstream.policy)
         #expect(test.request().lease() == .leased)
     }
 
@@ -120,7 +119,7 @@ import WeirUpstream
         let endpoints = [try ScriptedEndpoint(), try ScriptedEndpoint()]
         let test = try PoolInHand(endpoints[0], endpoints[1])
         let heavier = EndpointURL(place: endpoints[1].url.place, weight: 3)
-        test.upstream.replace([endpoints[0].url, heavier], policy: test.upstream.policy)
+        test.replace([endpoints[0].url, heavier], policy: test.upstream.policy)
         for _ in 0..<40 { #expect(test.request().lease() == .leased) }
         #expect(test.upstream.endpoints.map(\.requestCount) == [10, 30])
     }

@@ -70,6 +70,12 @@ final class PoolInHand {
         return request
     }
 
+    /// Publishes a configuration that says this of the upstream, and has the loop take it over.
+    func replace(_ urls: [EndpointURL], policy: UpstreamPolicy) {
+        upstream.begin(upstream.draft(urls, policy: policy))
+        pool.adopt(upstream.edition)
+    }
+
     /// The endpoint at this place, with its counts.
     subscript(_ index: Int) -> Endpoint { upstream.endpoints[index] }
 

@@ -52,11 +52,25 @@ final class TestRequest: @unchecked Sendable {
     var isOver: Bool { endedCount + faults.count > 0 }
 
     @discardableResult
-    func lease(route: Int = 0, after failed: Int? = nil, left: Nanoseconds = .max) -> Answer {
+    func lease(
+        route: Int = 0,
+        after failed: Int? = nil,
+        left: Nanoseconds = .max,
+        edition: UpstreamEdition? = nil
+    ) -> Answer {
         let answer: Answer
         var tried = TriedEndpoints()
         if let failed { tried.insert(failed) }
-        switch pool.lease(to: taker, method: method, route: route, tried: tried, place: place, left: left) {
+        let lease = pool.lease(
+            to: taker,
+            method: method,
+            route: route,
+            tried: tried,
+            place: place,
+            left: left,
+            edition: edition.map(Unmanaged.passUnretained)
+        )
+        switch lease {
         case .connection(let leased):
             connection = leased
             answer = .leased

@@ -26,4 +26,9 @@ package struct TriedEndpoints: Sendable {
         for place in 0..<Self.countMax where Int(indices[place]) == index { return true }
         return false
     }
+
+    /// Those that are remembered.
+    package var all: some Sequence<Int> {
+        (0..<min(insertions, Self.countMax)).lazy.map { [indices] in Int(indices[$0]) }
+    }
 }

@@ -4,18 +4,11 @@
 import Weir
 import WeirTestSupport
 
-/// Runs an echo for each name on a Unix socket, and a gateway under test whose upstreams of these names lead there.
-///
-/// - Parameter yaml: the file without its upstreams.
-func withConfiguredGateway(
-    _ names: [String] = ["a"],
-    _ yaml: String,
-    settings change: [String: String] = [:],
-    test body: (TestClient) async throws -> Void
-) async throws {
+/// Runs an echo for each name on a Unix socket; `body` is given the URLs by name.
+func withEchoes(_ names: [String], _ body: ([String: String]) async throws -> Void) async throws {
     let folder = try ScratchFolder()
     var running: [RunningApp] = []
-    var upstreams = ""
+    var urls: [String: String] = [:]
     for name in names {
         let log = CapturedLog()
         let app = makeApp(log: log) {
@@ -24,17 +17,32 @@ func withConfiguredGateway(
         }
         Echo.declare(on: app, name: name)
         running.append(try await RunningApp(app, log: log))
-        upstreams += "  \(name): {endpoints: [\"unix:\(folder.path)/\(name)\"]}\n"
+        urls[name] = "unix:\(folder.path)/\(name)"
     }
-    let environment = ["WEIR_LOOPS": "1", "WEIR_LOG_LEVEL": "critical"].merging(change) { $1 }
-    let configuration = try GatewayConfiguration("upstreams:\n\(upstreams)\(yaml)", environment)
     do {
-        try await App(configuration).test { client async throws in try await body(client) }
+        try await body(urls)
     } catch {
         for app in running { try await app.stop() }
         throw error
     }
     for app in running { try await app.stop() }
+}
+
+/// Runs an echo for each name, and a gateway under test whose upstreams of these names lead there.
+///
+/// - Parameter yaml: the file without its upstreams.
+func withConfiguredGateway(
+    _ names: [String] = ["a"],
+    _ yaml: String,
+    settings change: [String: String] = [:],
+    test body: (TestClient) async throws -> Void
+) async throws {
+    try await withEchoes(names) { urls async throws in
+        let upstreams = names.map { "  \($0): {endpoints: [\"\(urls[$0] ?? "")\"]}\n" }.joined()
+        let environment = ["WEIR_LOOPS": "1", "WEIR_LOG_LEVEL": "critical"].merging(change) { $1 }
+        let configuration = try GatewayConfiguration("upstreams:\n\(upstreams)\(yaml)", environment)
+        try await App(configuration).test { client async throws in try await body(client) }
+    }
 }
 
 /// A service that answers what it was asked.
