@@ -47,8 +47,11 @@ enum FlowSamples {
         add("weir_queue_expired_total", "Requests that left the queue for their deadline.", .counter) {
             Double($0.counts.expired)
         }
-        add("weir_queue_displaced_total", "Requests that made room in the queue for a higher class.", .counter) {
+        add("weir_queue_displaced_total", "Requests that made room in a full queue.", .counter) {
             Double($0.counts.displaced)
+        }
+        add("weir_queue_newest_first", "Whether the queue stands, and is served from its end.", .gauge) {
+            $0.order == .newest ? 1 : 0
         }
         add(
             "weir_requests_arrived_total",

@@ -47,7 +47,8 @@ package enum QueuePage {
         for (index, priority) in WeirFlow.Priority.allCases.enumerated() {
             json.append("\(index == 0 ? "" : ",")\"\(priority)\":\(signals.queuedByClass[index])")
         }
-        json.append("},\"queue_limit\":\(signals.queueLimit),\"queued_peak\":\(signals.queuedPeak)")
+        json.append("},\"order\":\"\(signals.order.rawValue)\"")
+        json.append(",\"queue_limit\":\(signals.queueLimit),\"queued_peak\":\(signals.queuedPeak)")
         json.append(",\"oldest_seconds\":\(seconds(signals.oldestAge))")
         json.append(",\"expected_wait_seconds\":\(seconds(signals.expectedWait))")
         json.append(",\"mean_execution_seconds\":\(seconds(signals.meanExecution))}")

@@ -84,7 +84,7 @@ final class Exchange: @unchecked Sendable {
     /// What it waits for while it is `checking`.
     var storeTicket = StoreTicket(number: 0)
     var poolReference: Unmanaged<AdmissionPool>?
-    /// Since when it waits in the queue, and since when it executes.
+    /// When it asked for a place, and since when it executes: between them it waited.
     var waitsSince: Nanoseconds = 0
     var executesSince: Nanoseconds = 0
     /// The rate limits that were asked, kept by the route; nil for none. What they said is in `limitDecisions`.

@@ -70,7 +70,6 @@ extension HTTP1Connection {
         case .admitted:
             execute(exchange, route)
         case .queued:
-            exchange.waitsSince = loop.now
             exchange.isAnsweredAtOnce = false
             // What comes of the body stays where it is until somebody takes it.
             readDeadline = .max

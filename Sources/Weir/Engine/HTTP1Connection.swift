@@ -365,9 +365,11 @@ final class HTTP1Connection: @unchecked Sendable {
         owner.give(self)
     }
 
-    /// Counts a request whose client left before its response was whole.
+    /// Counts a request whose client left before its response was whole, and tells its pool of one that had waited.
     func noteCancelled(_ exchange: Exchange) {
-        if !exchange.isCancelled.load(ordering: .relaxed) { metrics.increment(.requestsCancelled) }
+        guard !exchange.isCancelled.load(ordering: .relaxed) else { return }
+        metrics.increment(.requestsCancelled)
+        if exchange.output.isPending { owner.clientLeft(exchange) }
     }
 
     /// Ends the connection in the middle of an answer, so that the client does not take the part for the whole.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A loop's side of the admission pools: who enters, who leaves, whom to tell. On the loop's thread.
 
+import Synchronization
 import WeirEventLoop
 import WeirFlow
 import WeirMetrics
@@ -44,6 +45,7 @@ extension ServerLoop {
         }
         let now = loop.now
         let deadline = exchange.deadline
+        exchange.waitsSince = now
         switch exchange.withTicket({ pool.enter($0, priority: priority, deadline: deadline, now: now) }) {
         case .admitted:
             hold(exchange, pool, now: now)
@@ -92,22 +94,31 @@ extension ServerLoop {
         let took = now > exchange.executesSince ? now &- exchange.executesSince : 0
         reference._withUnsafeGuaranteedRef { pool in
             pool.traffic.end(loop: loop.index, begun: exchange.executesSince, now: now)
+            // By its client, or at its deadline.
+            let isCutShort = exchange.isCancelled.load(ordering: .relaxed)
             if let samples = server.flow?.samples, server.flow?.pod === pool {
                 // What the deadline cut off, or was turned away further on, says nothing about how fast the service is,
-                // but that it is too slow.
+                // but that it is too slow. What the client cut off says nothing.
                 if exchange.status == 504 || exchange.status == 503 {
                     samples.recordFailure(loop: loop.index)
-                } else {
+                } else if !isCutShort {
                     samples.record(loop: loop.index, latency: took, inFlight: pool.executingCount)
                 }
             }
-            if let next = pool.leave(executionNanoseconds: took, now: now) { Self.tell(next) }
+            if let next = pool.leave(executionNanoseconds: took, isCutShort: isCutShort, now: now) { Self.tell(next) }
         }
     }
 
     /// A handler that ran elsewhere, or beyond its answer, has ended.
     func handlerEnded(_ exchange: Exchange) {
         if exchange.slot == .held, exchange.connection == nil { leave(exchange, now: loop.instant) }
+    }
+
+    /// The client of a request that runs has left before its answer began: its pool is told, if the request had to wait.
+    func clientLeft(_ exchange: Exchange) {
+        guard exchange.slot == .held, exchange.executesSince > exchange.waitsSince else { return }
+        let elapsed = loop.now &- exchange.waitsSince
+        exchange.poolReference?._withUnsafeGuaranteedRef { $0.clientLeft(after: elapsed) }
     }
 
     /// The request no longer waits: its client is gone, or its deadline has passed.

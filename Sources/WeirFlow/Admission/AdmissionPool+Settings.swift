@@ -59,6 +59,7 @@ extension AdmissionPool {
                 limit: word.limit,
                 queueLimit: waiting.queueLimit,
                 queuedByClass: waiting.queue.countsByClass,
+                order: waiting.queue.order,
                 queueIntegral: history.integral,
                 instant: history.now,
                 queuedPeak: history.queuedPeak,

@@ -86,8 +86,18 @@ package final class AdmissionPool: Sendable {
 
     /// A request gives its slot back, however it ended; the time for which it held the slot is what counts. Answers
     /// whose slot it is now, who is to be sent a message.
-    package func leave(executionNanoseconds: Nanoseconds, now: Nanoseconds) -> AdmissionTicket? {
-        execution.record(executionNanoseconds)
+    ///
+    /// - Parameter isCutShort: its client left, or its deadline passed, before its execution had come to its end.
+    package func leave(
+        executionNanoseconds: Nanoseconds,
+        isCutShort: Bool = false,
+        now: Nanoseconds
+    ) -> AdmissionTicket? {
+        if isCutShort {
+            execution.record(atLeast: executionNanoseconds)
+        } else {
+            execution.record(executionNanoseconds)
+        }
         var observed = load()
         while let leaving = observed.leaving {
             if swap(&observed, for: leaving) { return nil }
@@ -101,7 +111,7 @@ package final class AdmissionPool: Sendable {
         waiting.withLock { waiting in
             switch ticket.state {
             case .waiting:
-                waiting.queue.cancel(ticket, now: now)
+                waiting.queue.cancel(ticket, mean: execution.mean, now: now)
                 store(load().waiting(waiting.queue.count))
                 return .removed
             case .expired:
@@ -117,6 +127,13 @@ package final class AdmissionPool: Sendable {
                 preconditionFailure("a ticket is cancelled that does not wait")
             }
         }
+    }
+
+    /// The client of a request that had to wait and now runs has left, so long after the request asked for a slot.
+    /// `leave` still follows.
+    package func clientLeft(after elapsed: Nanoseconds) {
+        guard load().queued > 0 else { return }
+        waiting.withLock { $0.queue.gaveUp(after: elapsed, mean: execution.mean) }
     }
 
     // MARK: Under the mutex
@@ -147,7 +164,7 @@ package final class AdmissionPool: Sendable {
         }
     }
 
-    /// The queue is full: the newest of a lower class makes room, or this request is turned away.
+    /// The queue is full: whoever would be served last makes room, or is this request and is turned away.
     private func displace(
         for ticket: AdmissionTicket,
         priority: Priority,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Those that wait in a pool: who goes next, who has to go, and how long it takes. Pure; guarded by the pool's mutex.
 
-/// A list for each class; first in, first out within it.
+/// A list for each class, in the order of their coming, which is served from one end or the other (`QueueOrder`).
 struct AdmissionQueue {
     /// How many requests that cannot be served in time are passed over, at most, to find one that can.
     static let passedOverMax = 32
@@ -10,6 +10,8 @@ struct AdmissionQueue {
     private(set) var count = 0
     private(set) var history: QueueHistory
     private(set) var counts = AdmissionCounts()
+    /// Whether it has stood since it was last empty: see `gaveUp`.
+    private var hasStood = false
     /// When the head of the queue last moved, or the queue began. Whatever executes now is at least as old as that,
     /// for while somebody waits a slot that comes free is passed on at once.
     private var movedAt: Nanoseconds = 0
@@ -29,7 +31,10 @@ struct AdmissionQueue {
         now: Nanoseconds
     ) {
         precondition(ticket.state == .idle, "a ticket enters that is still in use")
-        if count == 0 { movedAt = max(now, history.now) }
+        if count == 0 {
+            movedAt = max(now, history.now)
+            hasStood = false
+        }
         if let displaced {
             remove(displaced, becoming: .displaced, now: now)
             counts.displaced += 1
@@ -46,9 +51,9 @@ struct AdmissionQueue {
     /// Whoever is to have the slot that came free; nil if nobody is left that can still run.
     mutating func popNext(mean: Nanoseconds, now: Nanoseconds) -> AdmissionTicket? {
         for index in lists.indices {
-            while let first = lists[index].first, first.deadline <= now { expire(first, now: now) }
+            while let first = front(of: lists[index]), first.deadline <= now { expire(first, now: now) }
             guard let ticket = next(in: lists[index], mean: mean, now: now) else { continue }
-            while let passedOver = lists[index].first, passedOver !== ticket {
+            while let passedOver = front(of: lists[index]), passedOver !== ticket {
                 expire(passedOver, now: now)
             }
             remove(ticket, becoming: .granted, now: now)
@@ -60,16 +65,21 @@ struct AdmissionQueue {
     }
 
     /// The owner does not want it any more.
-    mutating func cancel(_ ticket: AdmissionTicket, now: Nanoseconds) {
+    mutating func cancel(_ ticket: AdmissionTicket, mean: Nanoseconds, now: Nanoseconds) {
         let hasExpired = ticket.deadline <= now
         remove(ticket, becoming: .idle, now: now)
-        if hasExpired { counts.expired += 1 } else { counts.cancelled += 1 }
+        if hasExpired {
+            counts.expired += 1
+        } else {
+            counts.cancelled += 1
+            gaveUp(after: max(now, ticket.enqueuedAt) - ticket.enqueuedAt, mean: mean)
+        }
     }
 
-    /// The newest of the lowest class, if that is lower than `priority`.
+    /// Whoever would be served last, if a request of this class that comes now would be served sooner.
     func displaceable(for priority: Priority) -> AdmissionTicket? {
-        for lower in stride(from: Priority.sheddable.rawValue, to: priority.rawValue, by: -1) {
-            if let newest = lists[Int(lower)].last { return newest }
+        for index in lists.indices.reversed() where isAhead(priority, of: index) {
+            if let last = back(of: lists[index]) { return last }
         }
         return nil
     }
@@ -82,7 +92,7 @@ struct AdmissionQueue {
     /// How many are served before a request of this class that comes now.
     func ahead(of priority: Priority) -> Int {
         var ahead = 0
-        for index in 0...Int(priority.rawValue) { ahead += lists[index].count }
+        for index in lists.indices where !isAhead(priority, of: index) { ahead += lists[index].count }
         return ahead
     }
 
@@ -110,19 +120,44 @@ struct AdmissionQueue {
 
     // MARK: Order
 
-    /// First in, first out, but those that can no longer be served in time are passed over for one that can. If there
-    /// is none among the first few, the first has its chance: a slot is not left idle on the word of an average.
+    /// The client of a request that had to wait has left, so long after it came, waiting still or running. If that is
+    /// longer than an execution takes, it would have had its answer but for the wait: the queue *stands*, until it is
+    /// empty.
     ///
-    /// Simulated against newest-first under standing overload and against CoDel (AdmissionOverloadTests): neither serves
-    /// more in time at three or ten times the capacity, and both serve fewer at one.
+    /// Clients that wait for as long as the queue takes, or say for how long they do, are best served in the order of
+    /// arrival: no other serves more of them in time, none is overtaken, and those that cannot be served learn it at once.
+    /// Clients that give up sooner and do not say so would get their turn just when they leave, and nobody be served. So
+    /// the newest, who are still there, go first (both measured: docs/overload.md). A burst that its clients wait for
+    /// does not stand.
+    mutating func gaveUp(after elapsed: Nanoseconds, mean: Nanoseconds) {
+        if elapsed > mean { hasStood = true }
+    }
+
+    var order: QueueOrder { hasStood && count > 0 ? .newest : .arrival }
+
+    /// Whoever is next in the order, but those that can no longer be served in time are passed over for one that can. If
+    /// there is none among the first few, the first has its chance: a slot is not left idle on the word of an average.
     private func next(in list: AdmissionTicketList, mean: Nanoseconds, now: Nanoseconds) -> AdmissionTicket? {
-        var candidate = list.first
+        var candidate = front(of: list)
         for _ in 0...Self.passedOverMax {
             guard let ticket = candidate else { break }
             if !isTooLate(ticket, mean: mean, now: now) { return ticket }
-            candidate = ticket.next
+            candidate = order == .arrival ? ticket.next : unsafe ticket.previous
         }
-        return list.first
+        return front(of: list)
+    }
+
+    private func front(of list: AdmissionTicketList) -> AdmissionTicket? {
+        order == .arrival ? list.first : list.last
+    }
+
+    private func back(of list: AdmissionTicketList) -> AdmissionTicket? {
+        order == .arrival ? list.last : list.first
+    }
+
+    /// Whether a request of this class that comes now is served before those of the class `index`.
+    private func isAhead(_ priority: Priority, of index: Int) -> Bool {
+        order == .arrival ? index > Int(priority.rawValue) : index >= Int(priority.rawValue)
     }
 
     /// Whether less is left of the deadline than an execution takes.

@@ -8,6 +8,8 @@ package struct AdmissionSignals: Equatable, Sendable {
     package let queueLimit: Int
     /// How many of each class wait, in the order of `Priority`.
     package let queuedByClass: [Int]
+    /// Who of a class is served next.
+    package let order: QueueOrder
 
     /// Integral of the queue's length over time, in nanoseconds × requests. Between two snapshots its difference over
     /// the difference of `instant` is the exact mean length. Never steps back.

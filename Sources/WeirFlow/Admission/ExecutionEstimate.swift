@@ -21,6 +21,11 @@ struct ExecutionEstimate: ~Copyable {
     /// 0 before anything was measured.
     var mean: Nanoseconds { average.load(ordering: .relaxed) }
 
+    /// An execution was cut short: it would have taken longer. One that was no longer than most says nothing.
+    func record(atLeast nanoseconds: Nanoseconds) {
+        if nanoseconds > mean { record(nanoseconds) }
+    }
+
     func record(_ nanoseconds: Nanoseconds) {
         let mean = mean
         guard mean > 0 else { return average.store(max(1, min(nanoseconds, Self.executionMax)), ordering: .relaxed) }

@@ -85,6 +85,21 @@ struct AdmissionDeadlineTests {
         #expect((1...millisecond).contains(mean()))
     }
 
+    @Test("learns from an execution that was cut short only that it takes longer")
+    func cutShort() {
+        let fixture = PoolFixture()
+        func mean() -> Nanoseconds { fixture.pool.signals(now: 0).meanExecution }
+        fixture.measure(100 * millisecond)
+        for execution in [millisecond, 100 * millisecond] {
+            _ = fixture.enter(0)
+            _ = fixture.pool.leave(executionNanoseconds: execution, isCutShort: true, now: 0)
+            #expect(mean() == 100 * millisecond)
+        }
+        _ = fixture.enter(0)
+        _ = fixture.pool.leave(executionNanoseconds: 740 * millisecond, isCutShort: true, now: 0)
+        #expect(mean() == 110 * millisecond)
+    }
+
     @Test("passes those over that cannot be served any more, for one that can")
     func passedOver() {
         let fixture = PoolFixture()

@@ -20,6 +20,7 @@ private struct AdmissionModel {
     /// In the order of their coming.
     var waiting: [Request] = []
     var movedAt: Nanoseconds = 0
+    var isStanding = false
 
     mutating func enter(_ request: Request, mean: Nanoseconds) -> Told {
         let now = request.enqueuedAt
@@ -29,19 +30,18 @@ private struct AdmissionModel {
             return .admitted
         }
         let isFull = waiting.count >= queueLimit
-        let lowest = waiting.map(\.priority.rawValue).max() ?? 0
-        let victim =
-            isFull && lowest > request.priority.rawValue ? waiting.last { $0.priority.rawValue == lowest } : nil
-        if isFull, victim == nil { return .refused(.queueFull) }
+        let line = inOrder(with: request)
+        let victim = isFull ? line.last : nil
+        if victim?.number == request.number { return .refused(.queueFull) }
 
-        let ahead = waiting.count { $0.priority.rawValue <= request.priority.rawValue }
+        let ahead = line.prefix { $0.number != request.number }.count
         let wait = ahead == 0 || mean == 0 ? 0 : Nanoseconds(ahead) * max(mean, now - movedAt) / Nanoseconds(limit)
         let left = request.deadline - now
         if wait > (left >= mean ? left - mean : left) { return .refused(.deadlineUnmeetable) }
 
         if waiting.isEmpty { movedAt = now }
-        waiting.removeAll { $0.number == victim?.number }
         waiting.append(request)
+        if let victim { remove(victim) }
         return victim.map { .queuedDisplacing($0.number) } ?? .queued
     }
 
@@ -52,8 +52,10 @@ private struct AdmissionModel {
 
     mutating func next(mean: Nanoseconds, now: Nanoseconds) -> Int? {
         for priority in Priority.allCases {
-            while let first = waiting.first(where: { $0.priority == priority }), first.deadline <= now { remove(first) }
-            let line = waiting.filter { $0.priority == priority }
+            while let first = inOrder().first(where: { $0.priority == priority }), first.deadline <= now {
+                remove(first)
+            }
+            let line = inOrder().filter { $0.priority == priority }
             guard let first = line.first else { continue }
             let chosen =
                 line.prefix(33).first { request in
@@ -69,7 +71,23 @@ private struct AdmissionModel {
         return nil
     }
 
-    mutating func remove(_ request: Request) { waiting.removeAll { $0.number == request.number } }
+    /// In the order in which they will be served, with one more that comes now.
+    func inOrder(with request: Request? = nil) -> [Request] {
+        let all = waiting + (request.map { [$0] } ?? [])
+        return Priority.allCases.flatMap { priority in
+            let line = all.filter { $0.priority == priority }
+            return isStanding ? line.reversed() : line
+        }
+    }
+
+    mutating func remove(_ request: Request) {
+        waiting.removeAll { $0.number == request.number }
+        if waiting.isEmpty { isStanding = false }
+    }
+
+    mutating func giveUp(after elapsed: Nanoseconds, mean: Nanoseconds) {
+        if !waiting.isEmpty, elapsed > mean { isStanding = true }
+    }
 }
 
 @Suite("An admission pool and its model")
@@ -81,6 +99,8 @@ struct AdmissionModelTests {
         let fixture = PoolFixture(limit: 2, queueLimit: 8, requests: count)
         var model = AdmissionModel(limit: 2, queueLimit: 8)
         var now: Nanoseconds = 0
+
+        var standing = 0
 
         func granted(_ number: Int?) {
             if let number { #expect(fixture.reclaim(number) == .granted) }
@@ -108,9 +128,16 @@ struct AdmissionModelTests {
                 #expect(next == model.leave(mean: mean, now: now))
                 granted(next)
             case 8:
+                let mean = fixture.pool.signals(now: now).meanExecution
+                if random.oneIn(4) {
+                    let elapsed = Nanoseconds(random.below(400)) * millisecond
+                    fixture.pool.clientLeft(after: elapsed)
+                    model.giveUp(after: elapsed, mean: mean)
+                }
                 guard let request = model.waiting.randomElement(using: &random) else { break }
                 _ = fixture.pool.cancel(fixture.tickets[request.number], now: now)
                 model.remove(request)
+                if request.deadline > now { model.giveUp(after: now - request.enqueuedAt, mean: mean) }
             default:
                 model.queueLimit = random.below(12)
                 fixture.pool.setQueueLimit(model.queueLimit)
@@ -127,9 +154,12 @@ struct AdmissionModelTests {
             for ticket in fixture.tickets where ticket.state == .expired { _ = fixture.pool.cancel(ticket, now: now) }
             let signals = fixture.pool.signals(now: now)
             #expect([signals.executing, signals.queued] == [model.executing, model.waiting.count])
+            #expect((signals.order == .newest) == model.isStanding)
+            if model.isStanding { standing += 1 }
             let counts = signals.counts
             let gone = counts.granted + counts.expired + counts.cancelled + counts.displaced
             #expect(counts.waited == gone + UInt64(signals.queued))
         }
+        #expect((20...1480).contains(standing), "both orders are compared")
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a pool serves in time under load, beside other disciplines. This is why the queue is first in, first out.
+// What a pool serves in time under load, beside other disciplines. This is why the queue is served in order, and from
+// its end where clients give up in it.
 
 import Testing
 import WeirFlow
@@ -34,6 +35,20 @@ struct AdmissionOverloadTests {
             #expect(served > simulation.servedInTime(NewestFirstUnderOverload.self))
             #expect(served > simulation.servedInTime(ControlledDelay.self))
         }
+    }
+
+    @Test(
+        "serves clients that give up unannounced, as newest-first does and the order of arrival does not",
+        arguments: [1.5, 3, 10],
+        [150 * millisecond, 300 * millisecond]
+    )
+    func impatient(load: Double, patience: Nanoseconds) {
+        var simulation = OverloadSimulation(load: load, queueLimit: 32, budget: 10 * second)
+        simulation.patience = patience
+        let served = simulation.servedInTime(PoolDiscipline.self)
+        #expect(served > simulation.servedInTime(NewestFirstUnderOverload.self) - 0.02)
+        #expect(served > 0.85)
+        #expect(simulation.servedInTime(BoundedQueue.self) < 0.25)
     }
 
     @Test("does not serve what comes too late, as a queue does that has a bound only")

@@ -50,8 +50,11 @@ struct InterleavingWorld: Hashable {
     var word: AdmissionWord
     let queueLimit: Int
     var isLocked = false
-    /// First in, first out; the critical ones before the others.
+    /// In the order of their coming; the critical ones before the others.
     var queue: [Int] = []
+    /// Whether a client that gives up makes the queue stand, and whether it stands.
+    let givesUp: Bool
+    var isStanding = false
     var requests: [Request]
     var limiter: Limiter
     /// Whether the deadlines have passed; nil where they never do.
@@ -125,8 +128,7 @@ struct InterleavingWorld: Hashable {
                 requests[actor].position = .enteringLocked(word)
             }
         } else if queue.count >= queueLimit {
-            let victim = requests[actor].isCritical ? queue.last { !requests[$0].isCritical } : nil
-            if let victim {
+            if let victim = last(behind: actor) {
                 requests[actor].position = .linking(displaced: victim)
             } else {
                 unlock(actor, .ended(.refused))
@@ -166,6 +168,8 @@ struct InterleavingWorld: Hashable {
         switch requests[actor].ticket {
         case .waiting:
             queue.removeAll { $0 == actor }
+            let hasExpired = isLate == true && requests[actor].hasDeadline
+            isStanding = !queue.isEmpty && (isStanding || givesUp && !hasExpired)
             requests[actor].ticket = .idle
             requests[actor].position = .unlinking(word)
         case .expired:
@@ -239,13 +243,27 @@ struct InterleavingWorld: Hashable {
     // MARK: Parts of a step
 
     private mutating func popNext() -> Int? {
-        while !queue.isEmpty {
-            let first = queue.removeFirst()
+        while let front {
+            let first = queue.remove(at: front)
+            if queue.isEmpty { isStanding = false }
             let hasExpired = isLate == true && requests[first].hasDeadline
             requests[first].ticket = hasExpired ? .expired : .granted
             if !hasExpired { return first }
         }
         return nil
+    }
+
+    /// Where in the queue the one is that is next: the first or last of the critical ones, or else of the others.
+    private var front: Int? {
+        guard isStanding, let first = queue.first else { return queue.indices.first }
+        return queue.lastIndex { requests[$0].isCritical == requests[first].isCritical }
+    }
+
+    /// Whoever is served last, if that is after this one, which comes now.
+    private func last(behind actor: Int) -> Int? {
+        let others = queue.filter { !requests[$0].isCritical }
+        if isStanding { return others.first ?? (requests[actor].isCritical ? queue.first : nil) }
+        return requests[actor].isCritical ? others.last : nil
     }
 
     private mutating func tell(_ receiver: Int) {

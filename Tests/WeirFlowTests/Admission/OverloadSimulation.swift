@@ -5,15 +5,24 @@ import Glibc
 import WeirFlow
 import WeirTestSupport
 
-/// Who runs and who waits. A request is a number; all come with the same budget.
+/// Who runs and who waits. A request is a number; all come with the same budget, and clients of the same patience.
 protocol Discipline {
     init(limit: Int, queueLimit: Int)
     /// Whether it runs at once.
     mutating func arrive(_ request: Int, deadline: Nanoseconds, now: Nanoseconds) -> Bool
-    /// One has finished: who runs now.
-    mutating func leave(after execution: Nanoseconds, now: Nanoseconds) -> Int?
-    /// Its deadline has passed, wherever it is.
+    /// One runs no more: who runs now.
+    mutating func leave(_ request: Int, _ ending: RunEnding, after execution: Nanoseconds, now: Nanoseconds) -> Int?
+    /// Its deadline has passed, or its client has left, wherever it is.
     mutating func expire(_ request: Int, now: Nanoseconds)
+}
+
+/// How an execution ends.
+enum RunEnding {
+    case finished
+    /// Its deadline has passed.
+    case late
+    /// Its client has left, unannounced.
+    case abandoned
 }
 
 struct OverloadSimulation {
@@ -25,6 +34,8 @@ struct OverloadSimulation {
     var queueLimit = 32
     var meanExecution = 100 * millisecond
     var budget = second
+    /// For how long a client waits, which nobody is told.
+    var patience = Nanoseconds.max
     var length = 30 * second
 
     /// Requests served before their deadline, as a share of what the service can carry.
@@ -36,7 +47,8 @@ struct OverloadSimulation {
     func servedInTime(_ discipline: inout some Discipline) -> Double {
         var random = SeededGenerator(seed: 42)
         let capacity = Double(limit) / Double(meanExecution)
-        /// By number: each request's deadline. The deadlines come in the order of the numbers.
+        /// By number: when each request's deadline has passed, or its client has left. They come in the order of the
+        /// numbers.
         var deadlines: [Nanoseconds] = []
         var firstPending = 0
         var executing: [(end: Nanoseconds, start: Nanoseconds, request: Int)] = []
@@ -45,7 +57,7 @@ struct OverloadSimulation {
 
         func begin(_ request: Int, at now: Nanoseconds) {
             let execution = service == .constant ? meanExecution : random.exponential(mean: Double(meanExecution))
-            // At the deadline it is answered 504, and its execution is cancelled.
+            // Then it is cancelled, and its place is free, whatever the service still does for it.
             executing.append((min(now + execution, deadlines[request]), now, request))
         }
 
@@ -57,15 +69,19 @@ struct OverloadSimulation {
             guard now < length else { break }
             if now == end, let ending {
                 let done = executing.remove(at: ending)
-                if now < deadlines[done.request] { served += 1 }
-                if let next = discipline.leave(after: now - done.start, now: now) { begin(next, at: now) }
+                let isServed = now < deadlines[done.request]
+                if isServed { served += 1 }
+                let ending: RunEnding = isServed ? .finished : budget <= patience ? .late : .abandoned
+                if let next = discipline.leave(done.request, ending, after: now - done.start, now: now) {
+                    begin(next, at: now)
+                }
             } else if now == expiry {
                 discipline.expire(firstPending, now: now)
                 firstPending += 1
             } else {
-                deadlines.append(now + budget)
+                deadlines.append(now + min(budget, patience))
                 let request = deadlines.count - 1
-                if discipline.arrive(request, deadline: deadlines[request], now: now) { begin(request, at: now) }
+                if discipline.arrive(request, deadline: now + budget, now: now) { begin(request, at: now) }
                 nextArrival = now + random.exponential(mean: 1 / (capacity * load))
             }
         }
@@ -85,6 +101,8 @@ extension SeededGenerator {
 struct PoolDiscipline: Discipline {
     private let pool: AdmissionPool
     private var waiting: [Int: AdmissionTicket] = [:]
+    /// When those that run and had to wait came.
+    private var arrivals: [Int: Nanoseconds] = [:]
 
     var counts: AdmissionCounts { pool.signals(now: 0).counts }
 
@@ -101,11 +119,16 @@ struct PoolDiscipline: Discipline {
         }
     }
 
-    mutating func leave(after execution: Nanoseconds, now: Nanoseconds) -> Int? {
-        guard let next = pool.leave(executionNanoseconds: execution, now: now) else { return nil }
-        let request = Int(bitPattern: next.owner)
-        waiting[request] = nil
-        return request
+    mutating func leave(_ request: Int, _ ending: RunEnding, after execution: Nanoseconds, now: Nanoseconds) -> Int? {
+        let arrival = arrivals.removeValue(forKey: request)
+        if ending == .abandoned, let arrival { pool.clientLeft(after: now - arrival) }
+        guard let next = pool.leave(executionNanoseconds: execution, isCutShort: ending != .finished, now: now) else {
+            return nil
+        }
+        let granted = Int(bitPattern: next.owner)
+        waiting[granted] = nil
+        arrivals[granted] = next.enqueuedAt
+        return granted
     }
 
     mutating func expire(_ request: Int, now: Nanoseconds) {
@@ -121,7 +144,9 @@ struct BoundedQueue: Discipline {
     mutating func arrive(_ request: Int, deadline: Nanoseconds, now: Nanoseconds) -> Bool {
         line.arrive(request, now: now, isNewestKept: false)
     }
-    mutating func leave(after _: Nanoseconds, now _: Nanoseconds) -> Int? { line.next(isNewestFirst: false) }
+    mutating func leave(_: Int, _: RunEnding, after _: Nanoseconds, now _: Nanoseconds) -> Int? {
+        line.next(isNewestFirst: false)
+    }
     mutating func expire(_ request: Int, now _: Nanoseconds) { line.remove(request) }
 }
 
@@ -133,7 +158,7 @@ struct NewestFirstUnderOverload: Discipline {
     mutating func arrive(_ request: Int, deadline _: Nanoseconds, now: Nanoseconds) -> Bool {
         line.arrive(request, now: now, isNewestKept: line.isStanding(now))
     }
-    mutating func leave(after _: Nanoseconds, now: Nanoseconds) -> Int? {
+    mutating func leave(_: Int, _: RunEnding, after _: Nanoseconds, now: Nanoseconds) -> Int? {
         line.next(isNewestFirst: line.isStanding(now))
     }
     mutating func expire(_ request: Int, now _: Nanoseconds) { line.remove(request) }
@@ -148,7 +173,7 @@ struct ControlledDelay: Discipline {
     mutating func arrive(_ request: Int, deadline _: Nanoseconds, now: Nanoseconds) -> Bool {
         line.arrive(request, now: now, isNewestKept: false)
     }
-    mutating func leave(after _: Nanoseconds, now: Nanoseconds) -> Int? {
+    mutating func leave(_: Int, _: RunEnding, after _: Nanoseconds, now: Nanoseconds) -> Int? {
         line.dropOlder(than: line.isStanding(now) ? 20 * millisecond : 100 * millisecond, now: now)
         return line.next(isNewestFirst: false)
     }

@@ -31,10 +31,10 @@ import WeirFlow
         )
         let expected =
             #"{"utilization":1.5,"pools":[{"name":"pod","utilization":1.5,"executing":2,"concurrency_limit":2,"#
-            + #""queued":4,"queued_by_class":{"critical":1,"default":2,"sheddable":1},"queue_limit":16,"#
+            + #""queued":4,"queued_by_class":{"critical":1,"default":2,"sheddable":1},"order":"arrival","queue_limit":16,"#
             + #""queued_peak":4,"oldest_seconds":0.02,"expected_wait_seconds":0.075,"mean_execution_seconds":0.05},"#
             + #"{"name":"/a\"b","utilization":0.0,"executing":0,"concurrency_limit":3,"#
-            + #""queued":0,"queued_by_class":{"critical":0,"default":0,"sheddable":0},"queue_limit":0,"#
+            + #""queued":0,"queued_by_class":{"critical":0,"default":0,"sheddable":0},"order":"arrival","queue_limit":0,"#
             + #""queued_peak":0,"oldest_seconds":0.0,"expected_wait_seconds":0.0,"mean_execution_seconds":0.0}]}"#
         #expect(String(decoding: page, as: UTF8.self) == expected + "\n")
     }
