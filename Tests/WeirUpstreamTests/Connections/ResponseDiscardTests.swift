@@ -3,6 +3,7 @@
 import Testing
 import WeirEventLoop
 import WeirTestSupport
+import WeirHTTP
 import WeirUpstream
 
 @Suite("Responses that are thrown away") struct ResponseDiscardTests {
