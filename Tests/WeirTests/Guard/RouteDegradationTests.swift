@@ -29,17 +29,17 @@ import WeirMetrics
         let routes = Self.routes("shed: true", "priority: sheddable")
         try await withConfiguredGateway(["a"], routes) { client async throws in
             var inHand = GuardInHand(client.guards[0])
-            #expect(try await Self.answers(client).allSatisfy { $0.status == 200 })
+            #expect(Set(try await Self.answers(client).map(\.status)) == [200])
             inHand.degrade()
             let answers = try await Self.answers(client)
-            let refused = answers.filter { $0.status == 503 }
-            #expect(!refused.isEmpty && refused.count < answers.count)
-            #expect(answers.allSatisfy { $0.status == 200 || $0.status == 503 })
-            #expect(refused.allSatisfy { $0.text.contains(#""reason":"degraded""#) })
+            #expect(Set(answers.map(\.status)) == [200, 503])
+            var refused: [TestResponse] = []
+            for answer in answers where answer.status == 503 { refused.append(answer) }
+            #expect(refused.map(\.text).allSatisfy { $0.contains(#""reason":"degraded""#) })
             #expect(refused.first?.headers["Retry-After"] == "1801")
             #expect(client.count(.rejectedDegraded) == UInt64(refused.count))
             inHand.recover()
-            #expect(try await Self.answers(client).allSatisfy { $0.status == 200 })
+            #expect(Set(try await Self.answers(client).map(\.status)) == [200])
         }
     }
 
@@ -47,7 +47,7 @@ import WeirMetrics
         try await withConfiguredGateway(["a"], Self.routes("shed: true")) { client async throws in
             var inHand = GuardInHand(client.guards[0])
             inHand.degrade()
-            #expect(try await Self.answers(client).allSatisfy { $0.status == 200 })
+            #expect(Set(try await Self.answers(client).map(\.status)) == [200])
             #expect(client.count(.rejectedDegraded) == 0)
         }
     }

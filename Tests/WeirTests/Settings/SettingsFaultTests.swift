@@ -57,6 +57,12 @@ struct Bounds: Sendable, CustomTestStringConvertible {
         Bounds("WEIR_STREAMS", ["1", "10000000", "auto"], ["0", "10000001"]),
         Bounds("WEIR_TUNNELS", ["0", "10000000", "auto"], ["-1", "10000001"]),
         Bounds("WEIR_TUNNEL_TIMEOUT", ["10ms", "24h"], ["9ms", "86401s"]),
+        Bounds("WEIR_BASELINE", ["/var/lib/weir"], ["/" + String(repeating: "c", count: 4095)]),
+        Bounds(
+            "WEIR_BASELINE_VERSION",
+            ["1", "1.4.2-rc_1+Z", String(repeating: "v", count: 64)],
+            [".1", "a/b", "ü", String(repeating: "v", count: 65)]
+        ),
         Bounds(
             "WEIR_TRUSTED_PROXIES",
             ["10.0.0.0/8, fd00::/8", "loopback,private,unix"],
