@@ -69,8 +69,9 @@ final class Exchange: @unchecked Sendable {
     /// When the client stops waiting, as its fields said; `.max` without one. Whatever moves `deadline` stays before it.
     var callerDeadline: Nanoseconds = .max
 
-    /// When an endpoint's head was passed on, and whether the request has less than its route's others; set for routes with a
-    /// guard.
+    /// For routes with a guard: when the request was whole, when an endpoint's head was passed on, and whether the request
+    /// has less than others.
+    var wholeAt: Nanoseconds = 0
     var answeredAt: Nanoseconds = 0
     var isDegraded = false
 

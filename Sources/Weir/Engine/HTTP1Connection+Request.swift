@@ -293,6 +293,7 @@ extension HTTP1Connection {
     private func bodyEnded(_ exchange: Exchange) {
         // An answer that refused the body may have ended the exchange.
         guard isAt(exchange) else { return }
+        exchange.wholeAt = loop.now
         readDeadline = .max
         exchange.owesContinue = false
         restartDeadline(exchange)

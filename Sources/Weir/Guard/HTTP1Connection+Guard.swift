@@ -11,6 +11,7 @@ extension HTTP1Connection {
     func passesGuard(_ exchange: Exchange, _ route: Route, _ watch: RouteWatch) -> Bool {
         exchange.isDegraded = false
         exchange.waitsSince = 0
+        exchange.wholeAt = exchange.startedAt
         exchange.answeredAt = 0
         guard watch.routeGuard.degrades({ owner.random() }) else { return true }
         let priority = owner.readsPriority ? exchange.priority(of: route, isTrusted: isPeerTrusted) : route.priority
@@ -42,9 +43,10 @@ extension ServerLoop {
         watch.routeGuard.record(loop: loop.index, latency: latency, queue: waited(exchange, now: now))
     }
 
-    /// From a request's arrival to its answer, at most the route's deadline; nil where it was turned away here, which says
-    /// nothing of how fast the route is.
+    /// From the end of a request to its answer, at most the route's deadline. Nil where it says nothing of how fast the
+    /// route is: it was turned away here, or has not come whole, which is the client's doing.
     private func latency(of exchange: Exchange, _ route: Route, now: Nanoseconds) -> Nanoseconds? {
+        guard exchange.input.isDone else { return nil }
         switch exchange.reason {
         case .rateLimited, .queueFull, .deadlineUnmeetable, .draining, .memory, .degraded, .tunnels:
             return nil
@@ -60,7 +62,8 @@ extension ServerLoop {
             return route.deadlineNanoseconds
         case .none, .aborted, .deadlineExceeded:
             let answeredAt = exchange.answeredAt == 0 ? now : exchange.answeredAt
-            return min(answeredAt &- exchange.startedAt, route.deadlineNanoseconds)
+            // An answer may come before the request is whole.
+            return min(max(answeredAt, exchange.wholeAt) &- exchange.wholeAt, route.deadlineNanoseconds)
         }
     }
 

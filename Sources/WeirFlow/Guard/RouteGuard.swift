@@ -69,8 +69,8 @@ package final class RouteGuard: @unchecked Sendable {
     /// Counts a request that was served as ever, and has its answer. The loop's thread only; neither allocates nor locks.
     ///
     /// - Parameters:
-    ///   - latency: from its arrival to its answer.
-    ///   - queue: how much of that it waited to run.
+    ///   - latency: from its end to its answer.
+    ///   - queue: how long it waited to run.
     package func record(loop: Int, latency: Nanoseconds, queue: Nanoseconds) {
         precondition(loop >= 0 && loop < loopCount, "there is no such loop")
         // In bounds: checked above.

@@ -105,6 +105,34 @@ import WeirMetrics
         }
     }
 
+    @Test func `a request that does not come whole is not measured`() async throws {
+        try await withConfiguredGateway(["a"], Self.routes("shed: true")) { client async throws in
+            var inHand = GuardInHand(client.guards[0])
+            inHand.endWindow()
+            let raw = try client.raw()
+            raw.send("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf")
+            #expect(await client.untilExecuting(1))
+            raw.close()
+            #expect(await client.untilQuiet())
+            _ = try await client.post("/x", body: Array("whole".utf8))
+            inHand.endWindow()
+            #expect(inHand.routeGuard.report.requests == 1)
+        }
+    }
+
+    @Test func `failures of an upstream are counted for its baseline`() async throws {
+        try await withConfiguredGateway(["a"], "routes: [{match: {path: \"/*path\"}, upstream: a}]") {
+            client async throws in
+            let window = try await client.serviceWindow { _ = try await Self.answers(client) }
+            #expect(window?.upstreams["a"] == ServiceWindow.Upstream(requests: Self.requestCount, failures: 0))
+        }
+        try await App(.onNoEndpoint("routes: [{match: {path: /x}, upstream: a}]")).test { client async throws in
+            let window = try await client.serviceWindow { _ = try await Self.answers(client) }
+            let upstream = try #require(window?.upstreams["a"])
+            #expect(upstream.failures > 0 && upstream.failures == upstream.requests)
+        }
+    }
+
     @Test func `a guard keeps what it has learnt over a reload, as long as its route is there`() async throws {
         func configuration(_ route: String) throws(SettingsError) -> GatewayConfiguration {
             try .onNoEndpoint(Self.routes("shed: true", route))
