@@ -259,7 +259,7 @@ final class Exchange: @unchecked Sendable {
     @inline(__always)
     func withWatch(_ body: (Route, RouteWatch) -> Void) {
         routeReference?._withUnsafeGuaranteedRef { route in
-            if let watch = route.watch { body(route, watch) }
+            route.watchReference?._withUnsafeGuaranteedRef { body(route, $0) }
         }
     }
 

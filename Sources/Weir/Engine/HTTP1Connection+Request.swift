@@ -132,7 +132,11 @@ extension HTTP1Connection {
         exchange.peer = peer
         if isPeerTrusted { resolveClient(exchange) }
         exchange.beginDeadline(of: route)
-        if let watch = route.watch, !passesGuard(exchange, route, watch) { return }
+        if let watch = route.watchReference,
+            !watch._withUnsafeGuaranteedRef({ passesGuard(exchange, route, $0) })
+        {
+            return
+        }
         if exchange.budget == 0 { return refuseExpired(exchange) }
         if let limits = route.limits, !passesLimits(exchange, limits) { return }
         proceed(exchange, route)

@@ -52,7 +52,9 @@ final class Route: Sendable {
     let retry: RetryPolicy
     let retryBudget: RetryBudget.Policy
     /// Its live guard; nil for none.
-    let watch: RouteWatch?
+    private let watch: RouteWatch?
+    /// `watch` again, for the same reason as `poolReference`.
+    let watchReference: Unmanaged<RouteWatch>?
     /// What is changed of the messages that pass; nil for nothing.
     let rewrites: RouteRewrites?
     /// `rewrites` again, for where counting its references would have all loops write one word.
@@ -108,6 +110,7 @@ final class Route: Sendable {
         self.watch = watch
         self.rewrites = rewrites
         rewritesReference = rewrites.map(Unmanaged.passUnretained)
+        watchReference = watch.map(Unmanaged.passUnretained)
         self.chain = chain
         collectsBody =
             switch handler {

@@ -28,8 +28,8 @@ extension Route {
     /// The other upstream of a request while the route is degraded; nil for the route's own.
     @inline(__always)
     func otherUpstream(for exchange: Exchange) -> RouteUpstream? {
-        guard let watch, exchange.isDegraded else { return nil }
-        return watch.upstream
+        guard let watchReference, exchange.isDegraded else { return nil }
+        return watchReference._withUnsafeGuaranteedRef { $0.upstream }
     }
 }
 
