@@ -25,6 +25,9 @@ package final class MetricsShard: Sendable {
     /// `weir_handler_stalls_total`.
     package let stalls: RouteCounters
 
+    /// `weir_tagged_requests_total`.
+    package let tags: TagCounters
+
     /// `weir_queue_wait_seconds`.
     package let waits = WaitHistogram()
 
@@ -35,6 +38,7 @@ package final class MetricsShard: Sendable {
     package init(cellsMax: Int = 4096) {
         durations = DurationHistograms(cellsMax: cellsMax)
         stalls = RouteCounters(cellsMax: cellsMax)
+        tags = TagCounters(cellsMax: cellsMax)
     }
 
     /// Adds to a counter. Writer's thread only.
@@ -80,6 +84,12 @@ package final class MetricsShard: Sendable {
     /// so that callers from other modules need not retain the histograms. Writer's thread only.
     package func recordDuration(route: Int32, method: UInt8, status: UInt16, nanoseconds: UInt64) {
         durations.record(route: route, method: method, status: status, nanoseconds: nanoseconds)
+    }
+
+    /// Counts one request of a route with tags, as `recordDuration` does; `tag` is as in ``TagCounters``. Writer's thread
+    /// only.
+    package func recordTag(route: Int32, tag: UInt16) {
+        tags.increment(route: route, tag: tag)
     }
 
     /// Counts one request that waited, as `recordDuration` does. Writer's thread only.

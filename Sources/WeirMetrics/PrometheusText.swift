@@ -23,7 +23,16 @@ package struct PrometheusText: Sendable {
             let sum = shards.reduce(0) { $0 &+ $1.value(gauge) }
             write(gauge.descriptor, kind: .gauge, value: "\(sum)")
         }
-        writeStalls(MergedCells(shards.map(\.stalls.cells)) { labels.route($0.route) })
+        write(
+            "weir_handler_stalls_total",
+            "Times that a handler held a loop too long, by route.",
+            MergedCells(shards.map(\.stalls.cells)) { labels.route($0.route) }
+        )
+        write(
+            "weir_tagged_requests_total",
+            "Requests of routes with tags, by route and tag; none for any other value.",
+            MergedCells(shards.map(\.tags.cells), labels: labels.tagged)
+        )
         writeDurations(MergedCells(shards.map(\.durations.cells), labels: labels.labels))
         writeWaits(shards.map(\.waits))
     }
@@ -41,10 +50,10 @@ package struct PrometheusText: Sendable {
         write(descriptor.name, descriptor.label.map { [$0] } ?? [], value: value)
     }
 
-    private mutating func writeStalls(_ cells: MergedCells) {
-        let name = "weir_handler_stalls_total"
+    /// Writes a family of counters, one in each cell.
+    private mutating func write(_ name: String, _ help: String, _ cells: MergedCells) {
         for cell in cells.all {
-            begin(family: name, help: "Times that a handler held a loop too long, by route.", type: "counter")
+            begin(family: name, help: help, type: "counter")
             write(name, cell.labels, value: "\(cell.counters[0])")
         }
     }

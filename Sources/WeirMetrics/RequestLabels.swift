@@ -7,12 +7,13 @@ package struct RequestLabels: Sendable {
     /// OpenTelemetry.
     package let methods: [String]
 
-    /// The pattern of the route with this index; nil for requests that met no route, which then have no label for it.
-    package let pattern: @Sendable (Int32) -> String?
+    /// The name with this index: the pattern of a route, or a tag. Nil for requests that met no route, which then have no
+    /// label for it.
+    package let name: @Sendable (Int32) -> String?
 
-    package init(methods: [String], pattern: @escaping @Sendable (Int32) -> String?) {
+    package init(methods: [String], name: @escaping @Sendable (Int32) -> String?) {
         self.methods = methods
-        self.pattern = pattern
+        self.name = name
     }
 
     func labels(_ key: RequestKey) -> [MetricLabel] {
@@ -24,7 +25,7 @@ package struct RequestLabels: Sendable {
     }
 
     func route(_ route: Int32) -> [MetricLabel] {
-        pattern(route).map { [MetricLabel("http_route", $0)] } ?? []
+        name(route).map { [MetricLabel("http_route", $0)] } ?? []
     }
 
     /// What is counted for keys beyond a table's capacity; the name is OpenTelemetry's for the same case.

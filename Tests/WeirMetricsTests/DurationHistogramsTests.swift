@@ -80,6 +80,20 @@ import WeirTestSupport
         #expect(Exposition(shards: [shard]).requestCount == 15_000)
     }
 
+    @Test func `tags are counted by route, and what is none is one series`() {
+        let shards = [MetricsShard(), MetricsShard()]
+        for shard in shards {
+            shard.recordTag(route: 7, tag: 3)
+            shard.recordTag(route: 7, tag: TagCounters.none)
+            shard.recordTag(route: 7, tag: TagCounters.none)
+        }
+        shards[1].recordTag(route: 2, tag: 3)
+        let values = Exposition(shards: shards).values("weir_tagged_requests_total")
+        let labels = [#"{http_route="/2",tag="/3"}"#, #"{http_route="/7",tag="/3"}"#, #"{http_route="/7",tag="none"}"#]
+        #expect(values.map(\.series) == labels.map { "weir_tagged_requests_total\($0)" })
+        #expect(values.map(\.value) == ["1", "2", "4"])
+    }
+
     @Test func `stalls are counted by route`() {
         let shards = [MetricsShard(), MetricsShard()]
         shards[0].stalls.increment(route: 7)

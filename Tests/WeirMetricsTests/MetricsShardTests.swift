@@ -43,7 +43,7 @@ import WeirMetrics
         }
         #expect(shards.map { $0.value(.requests) } == [UInt64(rounds), UInt64(rounds)])
         var text = PrometheusText()
-        text.write(shards: shards, labels: RequestLabels(methods: [], pattern: { _ in nil }))
+        text.write(shards: shards, labels: RequestLabels(methods: [], name: { _ in nil }))
         #expect(String(decoding: text.bytes, as: UTF8.self).contains("\nweir_requests_total \(2 * rounds)\n"))
     }
 

@@ -118,6 +118,10 @@ package struct AccessFormatter: ~Copyable {
             buffer.append(",\"endpoint\":")
             endpoints.append(Int(record.endpoint), to: &buffer)
         }
+        if record.tag >= 0 {
+            buffer.append(",\"tag\":")
+            routes.append(Int(record.tag), to: &buffer)
+        }
         buffer.append("}\n")
     }
 
@@ -160,6 +164,10 @@ package struct AccessFormatter: ~Copyable {
         if record.endpoint >= 0 {
             buffer.append(" endpoint=")
             endpoints.append(Int(record.endpoint), to: &buffer)
+        }
+        if record.tag >= 0 {
+            buffer.append(" tag=")
+            routes.append(Int(record.tag), to: &buffer)
         }
         buffer.append("\n")
     }

@@ -10,11 +10,11 @@ package import WeirEventLoop
 ///
 /// A loop writes about a hundred bytes into its own ring and goes on; a full ring costs the line and never time.
 package final class AccessLog: Sendable {
-    /// The most different route patterns and endpoints that lines can name.
+    /// The most different route patterns, with their tags, and endpoints that lines can name.
     private static let routesMax = 1 << 16
     private static let endpointsMax = Int(Int16.max)
 
-    /// The names of routes, which are their patterns, and of endpoints, for `Exchange.endpointIndex`.
+    /// The names of routes, which are their patterns, and of their tags; and of endpoints, for `Exchange.endpointIndex`.
     package let routes = IndexedNames(countMax: routesMax)
     package let endpoints = IndexedNames(countMax: endpointsMax)
     /// The rings, one for each loop.

@@ -26,6 +26,8 @@ package struct AccessRecord: BitwiseCopyable, Sendable {
     var peer: PeerAddress
     /// Index in the log's route names, -1 for none.
     package var route: Int32 = -1
+    /// Index in the same names of the tag, -1 for none.
+    package var tag: Int32 = -1
     /// Index in the log's endpoint names, -1 for none.
     package var endpoint: Int16 = -1
     /// 0 where the connection ended before there was an answer.
@@ -52,7 +54,7 @@ package struct AccessRecord: BitwiseCopyable, Sendable {
 
     /// What `exchange` says of itself when it is over.
     @inline(__always)
-    init(_ exchange: Exchange, route: Int32, nanoseconds: Nanoseconds, idByteCount: Int) {
+    init(_ exchange: Exchange, route: Int32, tag: Int32, nanoseconds: Nanoseconds, idByteCount: Int) {
         startedAt = exchange.startedAt
         self.nanoseconds = nanoseconds
         bytesIn = exchange.bodyBytesIn
@@ -63,6 +65,7 @@ package struct AccessRecord: BitwiseCopyable, Sendable {
         spanID = exchange.spanID
         peer = exchange.peer
         self.route = route
+        self.tag = tag
         endpoint = exchange.endpointIndex
         status = exchange.status
         method = exchange.parser.pointee.head.method.rawValue

@@ -24,6 +24,7 @@ final class AccessRecorder: Sendable {
             of: AccessRecord(
                 exchange,
                 route: routeIndex(exchange),
+                tag: exchange.withTags { $0.logIndex($1, in: routes) } ?? -1,
                 nanoseconds: nanoseconds,
                 idByteCount: idByteCount
             ),

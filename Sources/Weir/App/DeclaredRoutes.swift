@@ -244,6 +244,7 @@ struct DeclaredRoutes {
                     }
                 },
                 rewrites: route.configuration.flatMap { RouteRewrites($0, pattern: route.pattern) },
+                tags: route.configuration?.tags.map { RouteTags($0, destinations, names) },
                 // A redirect is the same whatever is in the body.
                 readsBody: route.configuration == nil,
                 chain: chain(index)

@@ -39,6 +39,8 @@ final class Exchange: @unchecked Sendable {
     private(set) var routeReference: Unmanaged<Route>?
     /// The route's index, -1 without a route; and whether its handler on the loop has returned a whole response.
     var routeIndex: Int32 = -1
+    /// The place of its tag among those of its route, -1 for none. Says nothing where the route has no tags.
+    var tag: Int16 = -1
     var isAnsweredAtOnce = false
     var peer = PeerAddress()
     /// Numbers the loop's requests; the request id comes from it.

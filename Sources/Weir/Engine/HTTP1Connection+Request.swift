@@ -131,6 +131,7 @@ extension HTTP1Connection {
     private func hand(_ exchange: Exchange, to route: Route, _ head: RequestHead) {
         exchange.peer = peer
         if isPeerTrusted { resolveClient(exchange) }
+        route.tagsReference?._withUnsafeGuaranteedRef { exchange.tag = $0.place(for: exchange) }
         exchange.beginDeadline(of: route)
         if let watch = route.watchReference,
             !watch._withUnsafeGuaranteedRef({ passesGuard(exchange, route, $0) })

@@ -59,6 +59,10 @@ final class Route: Sendable {
     let rewrites: RouteRewrites?
     /// `rewrites` again, for where counting its references would have all loops write one word.
     let rewritesReference: Unmanaged<RouteRewrites>?
+    /// Values of a field that select another upstream than the route's; nil for none.
+    let tags: RouteTags?
+    /// `tags` again, for where counting its references would have all loops write one word.
+    let tagsReference: Unmanaged<RouteTags>?
     /// The routes among which header conditions choose where the table has found this one; nil for this alone.
     let chain: RouteChain?
     /// Whether the handler has the body whole or not at all.
@@ -87,6 +91,7 @@ final class Route: Sendable {
         retryBudget: RetryBudget.Policy = RetryBudget.Policy(),
         watch: RouteWatch? = nil,
         rewrites: RouteRewrites? = nil,
+        tags: RouteTags? = nil,
         readsBody: Bool = true,
         chain: RouteChain? = nil
     ) {
@@ -111,6 +116,8 @@ final class Route: Sendable {
         self.rewrites = rewrites
         rewritesReference = rewrites.map(Unmanaged.passUnretained)
         watchReference = watch.map(Unmanaged.passUnretained)
+        self.tags = tags
+        tagsReference = tags.map(Unmanaged.passUnretained)
         self.chain = chain
         collectsBody =
             switch handler {
@@ -129,7 +136,7 @@ package final class Snapshot: Sendable {
     let upstreams: [Upstream]
     /// What each of these is, as long as loops go by this snapshot.
     let editions: [UpstreamEdition]
-    /// The patterns of routes in this snapshot and those before it.
+    /// The patterns of routes, and their tags, in this snapshot and those before it.
     let names: IndexedNames
     /// The methods that some route answers, as `Allow` says it, for `OPTIONS *`.
     let allow: String

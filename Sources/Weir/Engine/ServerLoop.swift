@@ -386,6 +386,7 @@ final class ServerLoop: @unchecked Sendable {
             nanoseconds: now &- exchange.startedAt
         )
         exchange.withWatch { measure(exchange, of: $0, $1, now: now) }
+        exchange.withTags { metrics.recordTag(route: exchange.routeIndex, tag: $0.counted($1)) }
         // A handler that goes on holds its place until it ends.
         if exchange.slot == .held, !exchange.isHandlerRunning { leave(exchange, now: now) }
     }

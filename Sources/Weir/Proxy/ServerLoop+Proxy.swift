@@ -13,7 +13,7 @@ struct UpstreamBodyTaken: Error, CustomStringConvertible {
 extension ServerLoop {
     /// Passes a request on to its route's upstream, or to one of those among which its requests are divided.
     func forward(_ exchange: Exchange, by route: Route) {
-        if let other = route.otherUpstream(for: exchange) { return begin(exchange, other) }
+        if let other = exchange.chosenUpstream(of: route) { return begin(exchange, other) }
         if let split = route.split { return begin(exchange, split.upstream(random())) }
         guard let upstream = route.upstream else { preconditionFailure("a route that passes on to nowhere") }
         begin(exchange, upstream)
@@ -67,7 +67,7 @@ extension ServerLoop {
     /// Passes a request on that middleware let through; its fields are added to the response.
     func forward(_ exchange: Exchange, to reference: UpstreamReference, adding fields: Headers? = nil) {
         let destination = exchange.route.flatMap { route in
-            route.otherUpstream(for: exchange) ?? route.split?.upstream(random()) ?? route.upstream
+            exchange.chosenUpstream(of: route) ?? route.split?.upstream(random()) ?? route.upstream
         }
         guard let destination else {
             // The start has checked that each route's upstream is there.

@@ -45,11 +45,11 @@ import WeirHTTP
                 #""method":"POST","route":"/users/:id","status":503,"reason":"no_endpoint","bytes_in":12,"#
                     + #""bytes_out":18446744073709551615,"duration_ms":18446744073709.551,"#
                     + #""request_id":"a=b,c'd","trace_id":"0123456789abcdef00000000000000ff","#
-                    + #""span_id":"fedcba9876543210","client":"2001:db8::1","endpoint":"pod-1""#,
+                    + #""span_id":"fedcba9876543210","client":"2001:db8::1","endpoint":"pod-1","tag":"canary""#,
                 "method=POST route=/users/:id status=503 reason=no_endpoint bytes_in=12 "
                     + "bytes_out=18446744073709551615 duration_ms=18446744073709.551 "
                     + #"request_id="a=b,c'd" trace_id=0123456789abcdef00000000000000ff "#
-                    + "span_id=fedcba9876543210 client=2001:db8::1 endpoint=pod-1",
+                    + "span_id=fedcba9876543210 client=2001:db8::1 endpoint=pod-1 tag=canary",
                 id: "a=b,c'd"
             ) { record in
                 record.method = HTTPMethod.post.rawValue
@@ -63,6 +63,7 @@ import WeirHTTP
                 record.spanID = 0xFEDC_BA98_7654_3210
                 record.route = 0
                 record.endpoint = 0
+                record.tag = 2
             }
             .with(client: .ipv6(0x2001_0DB8_0000_0000, 1, port: 1)),
             Case(
@@ -105,6 +106,7 @@ import WeirHTTP
                 made.spanID = record.spanID
                 made.route = record.route
                 made.endpoint = record.endpoint
+                made.tag = record.tag
                 changed = made
             }
         }
@@ -115,7 +117,7 @@ import WeirHTTP
 
     private static func lines(_ records: [[UInt8]], _ format: Settings.LogFormat, names: [String] = []) -> [String] {
         let routes = IndexedNames(countMax: 10)
-        for name in ["/users/:id", "/\"a\\b\" \u{1B}\n=é"] + names { _ = routes.index(of: name) }
+        for name in ["/users/:id", "/\"a\\b\" \u{1B}\n=é", "canary"] + names { _ = routes.index(of: name) }
         let endpoints = IndexedNames(countMax: 10)
         _ = endpoints.index(of: "pod-1")
         var formatter = AccessFormatter(format: format, routes: routes, endpoints: endpoints)
@@ -171,7 +173,7 @@ import WeirHTTP
     @Test(arguments: [Settings.LogFormat.json, .text])
     func `the longest line fits into a batch many times`(format: Settings.LogFormat) {
         var record = Case.all[1].record
-        record.route = 2
+        record.route = 3
         let bytes = record.bytes(id: String(repeating: "i", count: AccessRecord.idBytesMax))
         let name = String(repeating: "\u{1}", count: 100_000)
         let line = Self.lines([bytes], format, names: [name])[0]

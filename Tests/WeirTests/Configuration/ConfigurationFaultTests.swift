@@ -283,6 +283,10 @@ import Weir
             "- {upstream: a, headers: {request: {set: {a: 1, A: 2}}}}",
             "3:42: routes[0].headers.request.set: a is there twice; names have no case"
         ),
+        (
+            "- {upstream: a, tags: {header: Keep-Alive, upstreams: {b: a}}}",
+            "3:32: routes[0].tags.header: keep-alive is for one connection and not passed on"
+        ),
         ("- {upstream: a, tags: {header: x}}", "3:23: routes[0].tags: upstreams is missing"),
         (
             "- {upstream: a, tags: {header: x, upstreams: {canary: elsewhere}}}",

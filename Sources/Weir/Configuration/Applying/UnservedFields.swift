@@ -5,7 +5,6 @@ extension RouteConfiguration {
     /// The first field that is not served: a route without it would be another one, so the start is refused.
     var unservedField: String? {
         if mirror != nil { return "mirror" }
-        if tags != nil { return "tags" }
         return nil
     }
 }

@@ -2,6 +2,7 @@
 // A request field whose value selects an upstream.
 
 import WeirDocument
+import WeirHTTP
 
 /// A request field whose value selects an upstream, is passed on, logged and counted.
 package struct TrafficTags: Sendable, Equatable {
@@ -12,7 +13,7 @@ package struct TrafficTags: Sendable, Equatable {
 
     /// The field's name in lower case.
     package var header = ""
-    /// What other values say is not looked at, and counted as none.
+    /// Any other value is counted as none.
     package var tags: [Tag] = []
 }
 
@@ -39,4 +40,10 @@ extension TrafficTags: ConfigurationObject {
     ]
 
     package init(_ settings: Settings) {}
+
+    func check(_ node: DocumentNode, _ path: FieldPath, _ context: ReadingContext) throws(SettingsError) {
+        if HeaderNameSet.hopByHop.contains(HeaderName(header)) {
+            throw context.document.fault(path.key("header"), "\(header) is for one connection and not passed on")
+        }
+    }
 }
