@@ -154,6 +154,8 @@ def test_the_host_is_another_and_the_client_s_is_still_said(routed, upstream, ta
         assert wire.get(target, host="shop.test").status == 200
     (seen,) = endpoint.requests
     assert (seen.header("host"), seen.header("x-forwarded-host")) == ("orders.svc:8080", "shop.test")
+    # RFC 9110 section 7.2: it should come first.
+    assert seen.headers[0][0] == "Host"
 
 
 def test_a_retry_gets_the_same_path(routed, upstream):

@@ -11,12 +11,14 @@ final class RouteRewrites: Sendable {
     let response: FieldEdits
     /// The path, as the endpoint gets it.
     let path: PathTemplate
+    /// What the endpoint gets as Host; empty for what the client asked for.
+    let host: [UInt8]
 
     /// Nil where nothing is changed: then nothing is asked of a message.
     ///
     /// - Parameter pattern: the path that the route is for, one of `match.paths`.
     init?(_ route: RouteConfiguration, pattern: String) {
-        request = FieldEdits(route.headers.request, host: route.rewrite.host)
+        request = FieldEdits(route.headers.request)
         response = FieldEdits(route.headers.response)
         path =
             if let path = route.rewrite.path {
@@ -26,19 +28,17 @@ final class RouteRewrites: Sendable {
             } else {
                 PathTemplate()
             }
+        host = Array((route.rewrite.host ?? "").utf8)
         if request.isEmpty, response.isEmpty, route.rewrite == Rewrite() { return nil }
     }
 }
 
 extension FieldEdits {
     /// What is set stands instead of all fields of its name, so those are taken away too.
-    ///
-    /// - Parameter host: what the Host field says instead of the client's; nil for that.
-    fileprivate init(_ edits: HeaderEdits.Edits, host: String? = nil) {
-        let hosts = host.map { [(name: "Host", value: $0)] } ?? []
+    fileprivate init(_ edits: HeaderEdits.Edits) {
         self.init(
-            removing: edits.removed + edits.replaced.map(\.name) + hosts.map(\.name),
-            adding: hosts + (edits.replaced + edits.added).map { (name: $0.name, value: $0.value) }
+            removing: edits.removed + edits.replaced.map(\.name),
+            adding: (edits.replaced + edits.added).map { (name: $0.name, value: $0.value) }
         )
     }
 }

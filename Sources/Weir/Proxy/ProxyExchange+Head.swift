@@ -46,7 +46,7 @@ extension ProxyExchange {
         var room =
             Int(head.byteCount) + exchange.parser.pointee.fieldCount + 2 * authority.count + ClientFields.bytesMax
             + HeadWriter.deadlineBytesMax + Self.fixedBytesMax
-        exchange.withRewrites { room += $0.request.addedByteCount + $0.path.byteCount(path) }
+        exchange.withRewrites { room += $0.request.addedByteCount + $0.path.byteCount(path) + $0.host.count }
         var writer = HeadWriter(loop.reserveOutput(connection.channel, room))
         writer.raw(exchange.bytes(head.methodRange))
         writer.raw(" ")
@@ -89,7 +89,9 @@ extension ProxyExchange {
         let seen = exchange.parser.pointee.fields.seen
         // The authority of an absolute target counts more than Host (RFC 9112 section 3.2.2).
         if case .absolute = head.form { omitted.insert(.host) }
-        if !seen.contains(.host) || omitted.contains(.host) {
+        if writesHost(of: exchange, &writer) {
+            omitted.insert(.host)
+        } else if !seen.contains(.host) || omitted.contains(.host) {
             writer.raw("Host: ")
             writer.raw(authority)
             writer.raw("\r\n")
@@ -109,6 +111,19 @@ extension ProxyExchange {
             writer.raw("\r\n")
         }
         if trace.isNew { trace.value.write(into: &writer) }
+    }
+
+    /// Writes the Host field that the route says; false where it says none.
+    private func writesHost(of exchange: Exchange, _ writer: inout HeadWriter) -> Bool {
+        var isWritten = false
+        exchange.withRewrites { rewrites in
+            if rewrites.host.isEmpty { return }
+            writer.raw("Host: ")
+            rewrites.host.withUnsafeBytes { writer.raw($0) }
+            writer.raw("\r\n")
+            isWritten = true
+        }
+        return isWritten
     }
 
     /// What is left: in the fields that the client used, and in that of the settings.
