@@ -4,8 +4,8 @@
 import threading
 
 import pytest
-import yaml
 
+from retries import in_order
 from upstream import Ended, answer, repeating, serve_all
 from wire import request
 
@@ -13,23 +13,11 @@ NO = answer(b"no", status="503 Service Unavailable", headers=["X-Says: no"])
 DISCARD_BYTES_MAX = 64 << 10
 
 
-def start(gateway, tmp_path, endpoints, retry, deadline="15s", **upstream):
-    """A gateway that goes to the endpoints in this order, as long as they are well."""
-    file = tmp_path / "weir.yaml"
-    upstream = {"endpoints": [one.url for one in endpoints], "balance": "first", **upstream}
-    route = {"match": {"path": "/*"}, "upstream": "orders", "retry": retry, "deadline": deadline}
-    file.write_text(yaml.safe_dump({"upstreams": {"orders": upstream}, "routes": [route]}))
-    server = gateway(WEIR_UPSTREAM=None, WEIR_CONFIG=file)
-    for one in endpoints:
-        one.wait_for_connections(1)
-    return server
-
-
 @pytest.mark.parametrize("status", [502, 503, 504])
 def test_a_status_that_is_a_cause_is_not_seen_and_its_connection_is_kept(status, gateway, upstream, tmp_path):
     bad = upstream(repeating(answer(b"no" * 500, status=f"{status} No")))
     good = upstream()
-    server = start(gateway, tmp_path, [bad, good], {"on": [status]})
+    server = in_order(gateway, tmp_path, [bad, good], {"on": [status]})
     with server.connect() as wire:
         for number in range(4):
             reply = wire.get(f"/{number}")
@@ -41,7 +29,7 @@ def test_a_status_that_is_a_cause_is_not_seen_and_its_connection_is_kept(status,
 
 def test_a_status_that_is_no_cause_is_passed_on(gateway, upstream, tmp_path):
     bad, good = upstream(repeating(NO)), upstream()
-    server = start(gateway, tmp_path, [bad, good], {"on": ["connect", 502, 504]})
+    server = in_order(gateway, tmp_path, [bad, good], {"on": ["connect", 502, 504]})
     with server.connect() as wire:
         reply = wire.get()
     assert (reply.status, reply.body, reply.header("x-says")) == (503, b"no", "no")
@@ -55,7 +43,7 @@ def test_a_status_that_is_no_cause_is_passed_on(gateway, upstream, tmp_path):
 )
 def test_what_would_be_carried_out_twice_is_not_sent_again(asked, gateway, upstream, tmp_path):
     bad, good = upstream(repeating(NO)), upstream()
-    server = start(gateway, tmp_path, [bad, good], {"on": [503]})
+    server = in_order(gateway, tmp_path, [bad, good], {"on": [503]})
     with server.connect() as wire:
         wire.send(asked)
         reply = wire.reply()
@@ -68,7 +56,7 @@ def test_the_last_attempts_answer_is_passed_on_as_it_is(gateway, upstream, tmp_p
         upstream(repeating(answer(f"no {number}".encode(), status="503 Full", headers=[f"X-Number: {number}"])))
         for number in range(4)
     ]
-    server = start(gateway, tmp_path, endpoints, {"on": [503], "attempts": 2})
+    server = in_order(gateway, tmp_path, endpoints, {"on": [503], "attempts": 2})
     with server.connect() as wire:
         reply = wire.get()
     assert (reply.status, reply.body, reply.header("x-number")) == (503, b"no 2", "2")
@@ -77,7 +65,7 @@ def test_the_last_attempts_answer_is_passed_on_as_it_is(gateway, upstream, tmp_p
 
 def test_without_leave_of_the_budget_the_first_answer_is_passed_on(gateway, upstream, tmp_path):
     bad, good = upstream(repeating(NO)), upstream()
-    server = start(gateway, tmp_path, [bad, good], {"on": [503], "budget": "0%", "budget-min": 0})
+    server = in_order(gateway, tmp_path, [bad, good], {"on": [503], "budget": "0%", "budget-min": 0})
     with server.connect() as wire:
         assert wire.get().status == 503
     assert not good.requests
@@ -92,7 +80,7 @@ def test_a_single_endpoint_is_asked_again(gateway, upstream, tmp_path):
             peer.send(next(replies))
 
     only = upstream(script)
-    server = start(gateway, tmp_path, [only], {"on": [503]})
+    server = in_order(gateway, tmp_path, [only], {"on": [503]})
     with server.connect() as wire:
         assert wire.get().status == 200
     assert len(only.requests) == 3
@@ -101,7 +89,7 @@ def test_a_single_endpoint_is_asked_again(gateway, upstream, tmp_path):
 def test_a_single_endpoint_that_asks_for_more_time_than_is_left_is_not_asked_again(gateway, upstream, tmp_path):
     later = answer(b"no", status="503 Service Unavailable", headers=["Retry-After: 10"])
     only = upstream(repeating(later))
-    server = start(gateway, tmp_path, [only], {"on": [503]}, deadline="5s")
+    server = in_order(gateway, tmp_path, [only], {"on": [503]}, deadline="5s")
     with server.connect() as wire:
         reply = wire.get()
     assert (reply.status, reply.header("retry-after")) == (503, "10")
@@ -111,7 +99,7 @@ def test_a_single_endpoint_that_asks_for_more_time_than_is_left_is_not_asked_aga
 def test_another_endpoint_is_asked_whatever_the_first_says_of_itself(gateway, upstream, tmp_path):
     later = answer(b"no", status="503 Service Unavailable", headers=["Retry-After: 10"])
     bad, good = upstream(repeating(later)), upstream()
-    server = start(gateway, tmp_path, [bad, good], {"on": [503]}, deadline="5s")
+    server = in_order(gateway, tmp_path, [bad, good], {"on": [503]}, deadline="5s")
     with server.connect() as wire:
         assert wire.get().status == 200
     assert len(bad.requests) == len(good.requests) == 1
@@ -128,7 +116,7 @@ def test_the_client_does_not_wait_for_the_rest_of_an_answer_that_is_thrown_away(
         serve_all(peer)
 
     bad, good = upstream(slow), upstream()
-    server = start(gateway, tmp_path, [bad, good], {"on": [503]})
+    server = in_order(gateway, tmp_path, [bad, good], {"on": [503]})
     with server.connect() as wire:
         assert wire.get().status == 200
         assert len(good.requests) == 1
@@ -158,7 +146,7 @@ def test_an_answer_that_is_too_long_to_throw_away_ends_its_connection(coding, ga
         peer.wait_for_end()
 
     bad, good = upstream(script), upstream()
-    server = start(gateway, tmp_path, [bad, good], {"on": [503]})
+    server = in_order(gateway, tmp_path, [bad, good], {"on": [503]})
     with server.connect() as wire:
         assert wire.get().status == 200
         bad.wait_for_end(bad.requests[0].connection)
@@ -173,7 +161,7 @@ def test_an_answer_that_does_not_end_is_not_waited_for(gateway, upstream, tmp_pa
         peer.wait_for_end()
 
     bad, good = upstream(endless), upstream()
-    server = start(gateway, tmp_path, [bad, good], {"on": [503]})
+    server = in_order(gateway, tmp_path, [bad, good], {"on": [503]})
     with server.connect() as wire:
         assert wire.get().status == 200
         bad.wait_for_end(bad.requests[0].connection)

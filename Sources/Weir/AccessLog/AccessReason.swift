@@ -25,6 +25,7 @@ package enum AccessReason: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     case upstreamClosed
     case upstreamMalformed
     case upstreamTimeout
+    case upstreamAttemptTimeout
 
     /// The name in a line; empty for `none`.
     package var name: StaticString {
@@ -46,6 +47,7 @@ package enum AccessReason: UInt8, Sendable, BitwiseCopyable, CaseIterable {
         case .upstreamClosed: "upstream_closed"
         case .upstreamMalformed: "upstream_malformed"
         case .upstreamTimeout: "upstream_timeout"
+        case .upstreamAttemptTimeout: "upstream_attempt_timeout"
         }
     }
 }

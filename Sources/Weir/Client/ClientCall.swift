@@ -97,7 +97,7 @@ final class ClientCall: @unchecked Sendable {
     private func send(over connection: UpstreamConnection) {
         writeHead(head, of: exchange, until: deadline, to: connection)
         body.withUnsafeBytes { loop.send(connection.channel, $0) }
-        connection.endRequest()
+        connection.endRequest(headTimeout: exchange.route?.retry.attemptTimeout ?? .max)
         loop.flush(connection.channel)
     }
 

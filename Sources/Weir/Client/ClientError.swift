@@ -20,6 +20,8 @@ public enum ClientError: Error, Sendable, Equatable {
     case malformedResponse
     /// The endpoint stopped in the middle of a message (502).
     case timeout
+    /// The response's head did not come within `attempt-timeout` of the route that asks (504).
+    case attemptTimeout
     /// The response's body is longer than was asked for (502).
     case bodyTooLarge(ByteCount)
     /// Too many requests wait for a connection already (503).
@@ -40,6 +42,7 @@ public enum ClientError: Error, Sendable, Equatable {
         case .closed: (.badGateway, .upstreamClosed, UpstreamFault.closed.message)
         case .malformedResponse: (.badGateway, .upstreamMalformed, "the upstream's response is malformed")
         case .timeout: (.badGateway, .upstreamTimeout, UpstreamFault.timeout.message)
+        case .attemptTimeout: (.gatewayTimeout, .upstreamAttemptTimeout, UpstreamFault.attemptTimeout.message)
         case .bodyTooLarge: (.badGateway, .upstreamMalformed, "the upstream's response is too large")
         case .busy: (.serviceUnavailable, .noEndpoint, "every endpoint is busy")
         case .unavailable: (.serviceUnavailable, .noEndpoint, "no endpoint takes requests now")
@@ -56,6 +59,7 @@ public enum ClientError: Error, Sendable, Equatable {
         case .reset, .closed: self = .closed
         case .malformed: self = .malformedResponse
         case .timeout: self = .timeout
+        case .attemptTimeout: self = .attemptTimeout
         }
     }
 }

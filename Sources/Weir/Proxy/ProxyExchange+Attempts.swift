@@ -37,7 +37,7 @@ extension ProxyExchange {
             owner.metrics.increment(.rejectedDeadlineUnmeetable)
             refuse(.gatewayTimeout, "no endpoint answers within what is left", .deadlineUnmeetable)
         case .failed(let fault):
-            refuse(.badGateway, fault.message, fault.reason)
+            refuse(fault.status, fault.message, fault.reason)
         }
     }
 
@@ -57,7 +57,7 @@ extension ProxyExchange {
         }
         end()
         if exchange.output.isPending {
-            refuse(.badGateway, fault.message, fault.reason)
+            refuse(fault.status, fault.message, fault.reason)
         } else if wasTunnel {
             connection.endTunnel(exchange)
         } else {

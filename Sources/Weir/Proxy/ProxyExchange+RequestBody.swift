@@ -59,7 +59,8 @@ extension ProxyExchange {
 
     private func endBody(_ exchange: Exchange, _ connection: UpstreamConnection) {
         if exchange.parser.pointee.head.isChunked { writeTrailers(connection) }
-        connection.endRequest()
+        let timeout = exchange.routeReference?._withUnsafeGuaranteedRef { $0.retry.attemptTimeout } ?? .max
+        connection.endRequest(headTimeout: timeout)
         loop.flush(connection.channel)
     }
 

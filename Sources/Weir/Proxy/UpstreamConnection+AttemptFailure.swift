@@ -12,8 +12,8 @@ extension UpstreamConnection {
         if hasHead { return nil }
         return switch fault {
         case .connect, .connectTimeout: .connect
-        case .closed, .reset: .reset
-        case .timeout: .timeout
+        case .closed, .reset, .timeout: .reset
+        case .attemptTimeout: .timeout
         case .malformed: nil
         }
     }

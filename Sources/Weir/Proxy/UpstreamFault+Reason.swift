@@ -13,6 +13,7 @@ extension UpstreamFault {
         case .closed: .upstreamClosed
         case .malformed: .upstreamMalformed
         case .timeout: .upstreamTimeout
+        case .attemptTimeout: .upstreamAttemptTimeout
         }
     }
 
@@ -25,6 +26,15 @@ extension UpstreamFault {
         case .closed: "the upstream closed the connection before its response"
         case .malformed: "the upstream's response is malformed"
         case .timeout: "the upstream stopped in the middle of a message"
+        case .attemptTimeout: "the upstream did not answer in time"
+        }
+    }
+
+    /// The status of the client's answer.
+    var status: Status {
+        switch self {
+        case .connect, .connectTimeout, .reset, .closed, .malformed, .timeout: .badGateway
+        case .attemptTimeout: .gatewayTimeout
         }
     }
 }

@@ -36,6 +36,8 @@ package final class UpstreamConnection: @unchecked Sendable {
         var hasSentRequest = false
         /// When the request was whole, and until then when it began.
         fileprivate var requestedAt: Nanoseconds = 0
+        /// How long after that the response's head may come; meaningful once the request was sent.
+        fileprivate var headTimeout = Nanoseconds.max
         fileprivate var isReused = false
         fileprivate var hasReceived = false
         fileprivate var hasHead = false
@@ -127,9 +129,16 @@ package final class UpstreamConnection: @unchecked Sendable {
     }
 
     /// The request has been written to its end: when the response is whole, too, the connection serves the next.
-    package func endRequest() {
+    ///
+    /// - Parameter headTimeout: how long the response's head may take from now on, and the connection where it does not
+    ///   stand yet.
+    package func endRequest(headTimeout: Nanoseconds = .max) {
         state.pointee.hasSentRequest = true
         state.pointee.requestedAt = loop.now
+        state.pointee.headTimeout = headTimeout
+        guard headTimeout != .max else { return }
+        let limit = channel.isConnecting ? min(pool.policy.connectTimeout, headTimeout) : headTimeout
+        channel.setDeadline(loop.now &+ limit, on: loop)
     }
 
     /// Whether the endpoint has closed the connection, which the loop has not been told yet; one system call.
@@ -169,7 +178,7 @@ package final class UpstreamConnection: @unchecked Sendable {
 
     package func resume() {
         guard channel.isPaused else { return }
-        if !awaitsHead { extendDeadline() }
+        if awaitsHead { channel.setDeadline(headDeadline, on: loop) } else { extendDeadline() }
         channel.resume(on: loop)
     }
 
@@ -205,7 +214,7 @@ package final class UpstreamConnection: @unchecked Sendable {
 
     private func connected() {
         endpoint.noteOpened()
-        channel.setDeadline(.max, on: loop)
+        channel.setDeadline(headDeadline, on: loop)
         if let taker = state.pointee.taker {
             state.pointee.quietTurn = loop.turnNumber
             takerEvents.pointee.connected(taker, self)
@@ -269,6 +278,12 @@ package final class UpstreamConnection: @unchecked Sendable {
 
     private var awaitsHead: Bool {
         if case .head = state.pointee.input { true } else { false }
+    }
+
+    /// Until when the response's head may come; `.max` while more of the request is to be sent.
+    private var headDeadline: Nanoseconds {
+        guard state.pointee.hasSentRequest, state.pointee.headTimeout != .max else { return .max }
+        return state.pointee.requestedAt &+ state.pointee.headTimeout
     }
 
     /// Reads a head and tells it; nil while it is unfinished.
@@ -375,7 +390,7 @@ package final class UpstreamConnection: @unchecked Sendable {
 
     private func drained() {
         guard let taker = state.pointee.taker else { return }
-        if awaitsHead { channel.setDeadline(.max, on: loop) }
+        if awaitsHead { channel.setDeadline(headDeadline, on: loop) }
         takerEvents.pointee.drained(taker, self)
     }
 
@@ -386,7 +401,8 @@ package final class UpstreamConnection: @unchecked Sendable {
         }
         // That it is slow with what nobody wants is no fault.
         if state.pointee.discardUntil != .max { return cancel() }
-        fail(channel.isConnecting ? .connectTimeout : .timeout)
+        if channel.isConnecting { return fail(.connectTimeout) }
+        fail(awaitsHead && headDeadline <= loop.now ? .attemptTimeout : .timeout)
     }
 
     private func closed(_ reason: CloseReason) {
@@ -434,11 +450,15 @@ package final class UpstreamConnection: @unchecked Sendable {
     }
 
     private func noteFailure(_ fault: UpstreamFault) {
-        if case .malformed = fault {
+        let time = loop.now &- state.pointee.requestedAt
+        switch fault {
+        case .malformed:
             // It has answered, and its connections are sound: the breaker has nothing to say to that.
             endpoint.outcomes.note(.gatewayFailure)
-        } else {
-            pool.noteFailure(of: endpoint, takePermit(), after: loop.now &- state.pointee.requestedAt)
+        case .attemptTimeout:
+            endpoint.noteTimeout(takePermit(), route: state.pointee.route, after: time, at: loop.now)
+        case .connect, .connectTimeout, .reset, .closed, .timeout:
+            pool.noteFailure(of: endpoint, takePermit(), after: time)
         }
     }
 
@@ -447,7 +467,7 @@ package final class UpstreamConnection: @unchecked Sendable {
         switch fault {
         // Or of bytes that nobody had asked for, which made the connection useless (RFC 9112 section 9.3.1).
         case .closed, .reset, .malformed: isReused && !hasReceived
-        case .connect, .connectTimeout, .timeout: false
+        case .connect, .connectTimeout, .timeout, .attemptTimeout: false
         }
     }
 

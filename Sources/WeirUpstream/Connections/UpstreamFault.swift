@@ -17,13 +17,15 @@ package enum UpstreamFault: Equatable, Sendable {
     case malformed(ResponseFault)
     /// The endpoint neither sent nor took anything for too long in the middle of a message.
     case timeout
+    /// The response's head did not come in the time that an attempt is given.
+    case attemptTimeout
 
     /// The label's value.
     package var label: StaticString { Self.labels[index] }
 
     /// The values of the label, in the order of `index`.
     package static let labels: [StaticString] = [
-        "connect", "connect_timeout", "reset", "closed", "malformed", "timeout",
+        "connect", "connect_timeout", "reset", "closed", "malformed", "timeout", "attempt_timeout",
     ]
 
     /// Counts the kinds, for tables.
@@ -35,6 +37,7 @@ package enum UpstreamFault: Equatable, Sendable {
         case .closed: 3
         case .malformed: 4
         case .timeout: 5
+        case .attemptTimeout: 6
         }
     }
 }

@@ -23,7 +23,7 @@ package final class Endpoint: @unchecked Sendable {
     private let nextAddress = Atomic<Int>(0)
     private let opened = Atomic<UInt64>(0)
     private let requests = Atomic<UInt64>(0)
-    private let failures = InlineArray<6, Atomic<UInt64>> { _ in Atomic(0) }
+    private let failures = InlineArray<7, Atomic<UInt64>> { _ in Atomic(0) }
     private let answered = Atomic<Bool>(false)
     package let responseTimes = RouteResponseTimes()
     /// What balancing goes by.

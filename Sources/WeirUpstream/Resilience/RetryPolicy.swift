@@ -9,20 +9,19 @@ package enum AttemptFailure: Equatable, Sendable {
     case connect
     /// An unused connection was closed as the request was sent on it, before a byte came back (RFC 9112 section 9.3.1).
     case stale
-    /// A connection broke off before the response's head, or what came is none.
+    /// A connection broke off before the response's head, or stood still in the middle of the request.
     case reset
-    /// No response in the time that an attempt is given.
+    /// No response's head within ``RetryPolicy/attemptTimeout``.
     case timeout
     /// A response of one of ``RetryCauses/statuses``, and its `Retry-After`.
     case status(Int, retryAfter: Nanoseconds?)
 
     /// Whether an endpoint that has failed a request so may be asked again where there is no other: it is there, and
-    /// behind its address there may be several. Otherwise a failure that nobody has configured anything about would be
-    /// seen twice as late.
+    /// behind its address there may be several.
     package var allowsSameEndpoint: Bool {
         switch self {
-        case .stale, .status: true
-        case .connect, .reset, .timeout: false
+        case .stale, .timeout, .status: true
+        case .connect, .reset: false
         }
     }
 }
@@ -118,14 +117,12 @@ package struct RetryPolicy: Equatable, Sendable {
     /// The first one included; 1 is no retry.
     package var attemptsMax = 3
     package var causes = RetryCauses.standard
-    /// What an attempt is given of the deadline; nil is all that is left.
-    package var attemptTimeout: Nanoseconds?
+    /// How long an attempt may wait for the response's head once the request is whole; `.max` is all that is left of the
+    /// deadline, which bounds it in any case.
+    package var attemptTimeout = Nanoseconds.max
     package var backoff = RetryBackoff()
 
     package init() {}
-
-    /// How long an attempt may wait for the response's head.
-    package func timeout(left: Nanoseconds) -> Nanoseconds { min(left, attemptTimeout ?? left) }
 
     /// Whether to try again, and after how long. The reasons are looked at in the order of ``RetryDecision/Reason``.
     package func decision(

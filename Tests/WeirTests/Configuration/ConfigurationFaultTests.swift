@@ -221,7 +221,7 @@ import Weir
         ),
         (
             "- {upstream: a, retry: {on: [500]}}",
-            #"3:30: routes[0].retry.on[0]: "500": expected one of connect, reset, 502, 503, 504"#
+            #"3:30: routes[0].retry.on[0]: "500": expected one of connect, reset, timeout, 502, 503, 504"#
         ),
         (
             "- {upstream: a, retry: {backoff: 1s}}",

@@ -95,7 +95,8 @@ import Weir
         let route = try GatewayConfiguration.route(
             """
             match: {path: "/v1/:id/*rest"}, deadline: 2s, priority: sheddable,
-            retry: {attempts: 1, "on": [connect, 503], budget: 10, budget-min: 1, backoff: 10ms, backoff-max: 1s},
+            retry: {attempts: 1, "on": [connect, 503], attempt-timeout: 300ms, budget: 10, budget-min: 1,
+                    backoff: 10ms, backoff-max: 1s},
             rewrite: {path: "/x/:id/*rest", host: Orders.svc:8080},
             headers: {request: {set: {X-A: 1}, add: {x-b: "c d"}, remove: [X-C, cookie]}, response: {remove: server}},
             tags: {header: X-Track, upstreams: {canary: a, "2": a}},
@@ -104,6 +105,7 @@ import Weir
         )
         #expect(route.deadline == .seconds(2) && route.priority == .sheddable)
         #expect(route.retry.attempts == 1 && route.retry.conditions == [.connect, .unavailable])
+        #expect(route.retry.attemptTimeout == .milliseconds(300))
         #expect(route.retry.budgetPercent == 10 && route.retry.budgetMinPerSecond == 1)
         #expect(route.retry.backoff == .milliseconds(10) && route.retry.backoffMax == .seconds(1))
         #expect(route.rewrite.path == "/x/:id/*rest" && route.rewrite.host == "orders.svc:8080")

@@ -2,6 +2,7 @@
 
 import Testing
 import WeirEventLoop
+import WeirHTTP
 import WeirTestSupport
 import WeirHTTP
 import WeirUpstream

@@ -66,7 +66,7 @@ import WeirUpstream
     @Test func `each kind of failure has a count of its own`() {
         let endpoint = Endpoint(EndpointURL(place: Self.place))
         #expect(endpoint.failureCounts.map { "\($0.label)" }.count == UpstreamFault.labels.count)
-        #expect(Set(endpoint.failureCounts.map { "\($0.label)" }).count == 6)
+        #expect(Set(endpoint.failureCounts.map { "\($0.label)" }).count == 7)
         #expect(endpoint.failureCounts.allSatisfy { $0.count == 0 })
         #expect(!endpoint.hasAnswered)
     }

@@ -178,11 +178,4 @@ import WeirUpstream
         let mean = waits.reduce(0, +) / 1000
         #expect(mean > bound * 9 / 20 && mean < bound * 11 / 20)
     }
-
-    @Test("An attempt is given its own time, but no more than is left", arguments: [(nil, 9, 9), (5, 9, 5), (9, 5, 5)])
-    func timeout(own: Nanoseconds?, left: Nanoseconds, expected: Nanoseconds) {
-        var policy = RetryPolicy()
-        policy.attemptTimeout = own
-        #expect(policy.timeout(left: left) == expected)
-    }
 }

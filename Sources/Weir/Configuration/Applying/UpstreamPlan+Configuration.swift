@@ -94,10 +94,12 @@ extension RetryPolicy {
         attemptsMax = retry.attempts + 1
         causes = [.stale]
         if retry.conditions.contains(.connect) { causes.insert(.connect) }
-        if retry.conditions.contains(.reset) { causes.formUnion([.reset, .timeout]) }
+        if retry.conditions.contains(.reset) { causes.insert(.reset) }
+        if retry.conditions.contains(.timeout) { causes.insert(.timeout) }
         if retry.conditions.contains(.badGateway) { causes.insert(.badGateway) }
         if retry.conditions.contains(.unavailable) { causes.insert(.serviceUnavailable) }
         if retry.conditions.contains(.gatewayTimeout) { causes.insert(.gatewayTimeout) }
+        attemptTimeout = retry.attemptTimeout?.nanosecondsClamped ?? .max
         backoff.base = retry.backoff.nanosecondsClamped
         backoff.max = retry.backoffMax.nanosecondsClamped
     }

@@ -10,8 +10,10 @@ package struct RetryConfiguration: Sendable, Equatable {
     package enum Condition: String, Sendable, CaseIterable {
         /// No connection could be made.
         case connect
-        /// The connection ended before the response's head.
+        /// The connection ended before the response's head, or stood still in the middle of the request.
         case reset
+        /// No response's head came within `attemptTimeout`.
+        case timeout
         case badGateway = "502"
         case unavailable = "503"
         case gatewayTimeout = "504"
@@ -19,7 +21,9 @@ package struct RetryConfiguration: Sendable, Equatable {
 
     /// How often it may be sent again.
     package var attempts = 2
-    package var conditions: [Condition] = [.connect, .reset]
+    package var conditions: [Condition] = [.connect, .reset, .timeout]
+    /// How long an attempt may wait for the response's head; nil for all that is left of the deadline.
+    package var attemptTimeout: Duration?
     package var budgetPercent = 20
     package var budgetMinPerSecond = 3
     package var backoff: Duration = .milliseconds(25)
@@ -38,7 +42,14 @@ extension RetryConfiguration: ConfigurationObject {
             "on",
             \.conditions,
             .list(of: .value(.choice), 1...Condition.allCases.count, orOne: true),
-            "What for: no connection, one that ended before the response's head, a status"
+            "What for: no connection, one that ended before the response's head, no head within `attempt-timeout`, a status"
+        ),
+        ConfigurationField(
+            "attempt-timeout",
+            \.attemptTimeout,
+            .optional(.value(.duration(.milliseconds(1) ... .seconds(3600)))),
+            "How long each attempt may wait for the response's head, once the request is sent; else it has failed. "
+                + "All that is left of the deadline where it is not given, and never more"
         ),
         ConfigurationField(
             "budget",
