@@ -66,6 +66,17 @@ package enum EndpointSamples {
                 )
             }
         }
+        let mirrored = sets.filter { $0.0.report.mirrored.isUsed }.flatMap { upstream, _, labels in
+            MirrorResult.allCases.map { result in
+                MetricSample(
+                    "weir_mirrored_total",
+                    "Requests that were to be copied to an upstream, by what became of that.",
+                    kind: .counter,
+                    labels: labels + [MetricLabel("result", result.label)],
+                    value: Double(upstream.report.mirrored[result])
+                )
+            }
+        }
         let panics = sets.map { _, set, labels in
             MetricSample(
                 "weir_upstream_panicking",
@@ -83,6 +94,6 @@ package enum EndpointSamples {
             }
             + family("weir_upstream_breaker_open", "1 while an endpoint is left alone because its connections fail.") {
                 $0.endpoint.isBreakerOpen ? 1 : 0
-            } + ejections + panics
+            } + ejections + panics + mirrored
     }
 }

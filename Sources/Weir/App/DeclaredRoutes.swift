@@ -247,6 +247,7 @@ struct DeclaredRoutes {
                 tags: route.configuration?.tags.map { RouteTags($0, destinations, names) },
                 // A redirect is the same whatever is in the body.
                 readsBody: route.configuration == nil,
+                mirror: route.configuration?.mirror.flatMap { RouteMirror($0, destinations) },
                 chain: chain(index)
             )
         }

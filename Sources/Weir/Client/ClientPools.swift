@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A loop's connections for what its handlers ask. Confined to the loop's thread.
+// A loop's connections for other takers than the clients' requests. Confined to the loop's thread.
 
 import WeirEventLoop
 import WeirUpstream
 
-/// The pools of handlers' requests; an upstream's is made when it is first asked.
+/// The pools of one kind of takers, handlers' requests or mirrors' copies; an upstream's is made when it is first asked.
 ///
 /// Apart from those of the gateway's routes, because a pool tells all its takers by one table of functions; the limit of
 /// connections is the endpoint's, over all pools.
@@ -21,12 +21,12 @@ final class ClientPools: @unchecked Sendable {
     private var isClosed = false
     private let events: UnsafeMutablePointer<UpstreamEvents>
 
-    init(_ upstreams: [Upstream], _ editions: [UpstreamEdition], loop: EventLoop) {
+    init(_ upstreams: [Upstream], _ editions: [UpstreamEdition], loop: EventLoop, events table: UpstreamEvents) {
         self.upstreams = upstreams
         self.editions = editions
         self.loop = loop
         events = .allocate(capacity: 1)
-        events.initialize(to: ClientCall.events)
+        events.initialize(to: table)
     }
 
     deinit {

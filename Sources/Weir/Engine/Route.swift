@@ -63,6 +63,10 @@ final class Route: Sendable {
     let tags: RouteTags?
     /// `tags` again, for where counting its references would have all loops write one word.
     let tagsReference: Unmanaged<RouteTags>?
+    /// Where its requests are copied to; nil for nowhere.
+    let mirror: RouteMirror?
+    /// `mirror` again, for where counting its references would have all loops write one word.
+    let mirrorReference: Unmanaged<RouteMirror>?
     /// The routes among which header conditions choose where the table has found this one; nil for this alone.
     let chain: RouteChain?
     /// Whether the handler has the body whole or not at all.
@@ -93,6 +97,7 @@ final class Route: Sendable {
         rewrites: RouteRewrites? = nil,
         tags: RouteTags? = nil,
         readsBody: Bool = true,
+        mirror: RouteMirror? = nil,
         chain: RouteChain? = nil
     ) {
         self.index = Int32(index)
@@ -118,6 +123,8 @@ final class Route: Sendable {
         watchReference = watch.map(Unmanaged.passUnretained)
         self.tags = tags
         tagsReference = tags.map(Unmanaged.passUnretained)
+        self.mirror = mirror
+        mirrorReference = mirror.map(Unmanaged.passUnretained)
         self.chain = chain
         collectsBody =
             switch handler {

@@ -48,6 +48,8 @@ final class ServerLoop: @unchecked Sendable {
     var formerPools: [UpstreamPool] = []
     /// The loop's connections for what its handlers ask.
     let clientPools: ClientPools
+    /// Those for copies of requests.
+    let mirrorPools: ClientPools
     /// Connects again to upstreams that have not answered yet.
     var probeTimer: LoopTimer?
     let proxyEvents: UnsafeMutablePointer<UpstreamEvents>
@@ -95,7 +97,8 @@ final class ServerLoop: @unchecked Sendable {
         flowReference = shared.flow.map(Unmanaged.passUnretained)
         readsPriority = shared.flow?.priorityHeader.isEmpty == false
         store = shared.openStore.map { open in StoreClient(open(loop), shared.flow?.storeLimits ?? []) }
-        clientPools = ClientPools(snapshot.upstreams, snapshot.editions, loop: loop)
+        clientPools = ClientPools(snapshot.upstreams, snapshot.editions, loop: loop, events: ClientCall.events)
+        mirrorPools = ClientPools(snapshot.upstreams, snapshot.editions, loop: loop, events: RouteMirror.events)
         accessLog = shared.accessLog?.recorders[loop.index]
         events = .allocate(capacity: 1)
         events.initialize(to: HTTP1Connection.events)
@@ -144,6 +147,7 @@ final class ServerLoop: @unchecked Sendable {
     func closeIdle() {
         for pool in pools { pool.close() }
         clientPools.close()
+        mirrorPools.close()
         loop.forEachChannel(with: events) { channel in
             guard let context = channel.context else { return }
             Unmanaged<HTTP1Connection>.fromOpaque(context).takeUnretainedValue().closeIfIdle()
@@ -219,6 +223,7 @@ final class ServerLoop: @unchecked Sendable {
         probeTimer = nil
         for pool in pools + formerPools { pool.end() }
         clientPools.end()
+        mirrorPools.end()
         store?.stop()
         recycle()
         for task in state.pointee.activeTasks { task.end() }

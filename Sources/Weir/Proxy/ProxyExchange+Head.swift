@@ -36,7 +36,7 @@ extension ProxyExchange {
     }
 
     /// Writes the head to the connection's output.
-    func writeHead(of exchange: Exchange, to connection: UpstreamConnection) {
+    func writeHead(of exchange: Exchange, to connection: UpstreamConnection, isCopy: Bool = false) {
         guard let (fields, isPeerTrusted) = exchange.withConnection({ ($0.clientFields(), $0.isPeerTrusted) }) else {
             return
         }
@@ -72,6 +72,7 @@ extension ProxyExchange {
             writer.raw("Connection: close\r\n")
         }
         exchange.withRewrites { writer.edit($0.request) }
+        if isCopy { writer.raw(RouteMirror.mark) }
         writer.end()
         precondition(!writer.overflowed, "the head's size was estimated too low")
         loop.commitOutput(connection.channel, writer.count)

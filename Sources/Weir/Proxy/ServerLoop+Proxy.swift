@@ -43,6 +43,7 @@ extension ServerLoop {
     func takeOverUpstreams() {
         let (upstreams, editions) = (snapshot.upstreams, snapshot.editions)
         clientPools.replace(upstreams, editions)
+        mirrorPools.replace(upstreams, editions)
         if upstreams.count == pools.count, zip(upstreams, pools).allSatisfy({ $0 === $1.upstream }) {
             for (pool, edition) in zip(pools, editions) { pool.adopt(edition) }
             return formerPools.closeAndForgetQuiet()

@@ -24,6 +24,9 @@ package final class UpstreamReport: Sendable {
     // Relaxed: each is exact on its own.
     private let checks = InlineArray<3, Atomic<UInt64>> { _ in Atomic(0) }
 
+    /// What became of requests that were to be copied to it.
+    package let mirrored = MirrorCounts()
+
     init() {}
 
     /// Nil where the endpoints were given.

@@ -10,10 +10,7 @@ extension DeclaredRoutes {
         var routes = self
         routes.add(configuration.upstreamPlans)
         let pools = configuration.pools.map { DeclaredPool($0.concurrency, queue: $0.queue, name: $0.name) }
-        for (index, route) in configuration.routes.enumerated() {
-            if let field = route.unservedField {
-                routes.refuse("routes[\(index)]: \(field) is not served by this version; remove it")
-            }
+        for route in configuration.routes {
             for declared in route.declared(pools) { routes.add(declared) }
         }
         return routes

@@ -151,7 +151,8 @@ extension WeightedUpstream: ConfigurationObject {
 
 extension Mirror: ConfigurationObject {
     static let name = "mirror"
-    static let summary = "Requests that are also sent elsewhere; what comes back is thrown away."
+    static let summary =
+        "Requests that are also sent elsewhere, if they have no body; what comes back is thrown away."
 
     static let fields = [
         ConfigurationField<Self>(
@@ -166,6 +167,12 @@ extension Mirror: ConfigurationObject {
             \.percent,
             .value(.percent(1...100)),
             "How many of the requests, by chance"
+        ),
+        ConfigurationField<Self>(
+            "concurrency",
+            \.concurrency,
+            .value(.number(1...1_000_000)),
+            "How many copies may be unanswered at a time; beyond it requests are not copied"
         ),
     ]
 

@@ -82,6 +82,8 @@ package struct WeightedUpstream: Sendable, Equatable {
 package struct Mirror: Sendable, Equatable {
     package var upstream = ""
     package var percent = 100
+    /// How many copies may be unanswered at a time.
+    package var concurrency = 256
 }
 
 /// An answer that sends the client elsewhere.

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+# Requests that are copied to another upstream: what the copy carries, and that its fate is nobody's.
+
+import threading
+
+import pytest
+import yaml
+
+from upstream import answer, repeating, unused_port
+from wire import request
+
+MARK = "x-weir-mirrored"
+
+
+def start(gateway, tmp_path, endpoint, shadow, **mirror):
+    """A gateway whose requests go to the one and are copied to the other."""
+    file = tmp_path / "weir.yaml"
+    url = shadow if isinstance(shadow, str) else shadow.url
+    upstreams = {"orders": {"endpoints": [endpoint.url]}, "shadow": {"endpoints": [url]}}
+    route = {"match": {"path": "/*"}, "upstream": "orders", "mirror": {"upstream": "shadow", **mirror}}
+    file.write_text(yaml.safe_dump({"upstreams": upstreams, "routes": [route]}))
+    server = gateway(WEIR_UPSTREAM=None, WEIR_CONFIG=file, WEIR_DEADLINE_HEADER="X-Deadline")
+    endpoint.wait_for_connections(1)
+    return server
+
+
+def mirrored(server, result):
+    return f'weir_mirrored_total{{upstream="shadow",result="{result}"}}'
+
+
+def test_a_copy_is_the_request_and_a_mark(gateway, upstream, tmp_path):
+    endpoint, shadow = upstream(), upstream(repeating(answer(b"shadow", status="500 No")))
+    server = start(gateway, tmp_path, endpoint, shadow)
+    with server.connect() as wire:
+        for number in range(3):
+            reply = wire.get(f"/orders/{number}?full=1", headers=["X-Team: blue"])
+            assert (reply.status, reply.body) == (200, b"ok")
+            server.wait_for_metric(mirrored(server, "answered"), number + 1)
+    originals, copies = endpoint.wait_for_requests(3), shadow.wait_for_requests(3)
+    for original, copy in zip(originals, copies):
+        assert (copy.method, copy.target) == (original.method, original.target)
+        assert copy.header(MARK) == "1" and original.header(MARK) is None
+        assert copy.header("x-team") == "blue"
+        for name in ("host", "x-request-id", "x-forwarded-for"):
+            assert copy.header(name) == original.header(name) is not None
+        assert 0 < int(copy.header("x-deadline")[:-2]) <= int(original.header("x-deadline")[:-2])
+    assert {copy.connection for copy in copies} == {0}, "its connection is kept"
+
+
+def test_a_part_of_the_requests_is_copied(gateway, upstream, tmp_path):
+    endpoint, shadow = upstream(), upstream()
+    server = start(gateway, tmp_path, endpoint, shadow, percent=50)
+    with server.connect() as wire:
+        for _ in range(400):
+            assert wire.get().status == 200
+    # Of a fair coin, fewer or more come once in a billion times.
+    assert 140 < len(shadow.requests) < 260
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        request(method="POST", headers=["Content-Length: 4"], body=b"body"),
+        request(method="POST", headers=["Transfer-Encoding: chunked"], body=b"0\r\n\r\n"),
+    ],
+    ids=["length", "chunked"],
+)
+def test_what_has_a_body_is_not_copied(asked, gateway, upstream, tmp_path):
+    endpoint, shadow = upstream(), upstream()
+    server = start(gateway, tmp_path, endpoint, shadow)
+    with server.connect() as wire:
+        wire.send(asked)
+        assert wire.reply().status == 200
+        assert server.metric(mirrored(server, "not_copyable")) == 1
+        wire.send(request(method="DELETE", headers=["Content-Length: 0"]))
+        assert wire.reply().status == 200
+    assert shadow.wait_for_requests(1)[0].method == "DELETE"
+
+
+def test_a_copy_is_not_copied_again(gateway, upstream, tmp_path):
+    endpoint, shadow = upstream(), upstream()
+    server = start(gateway, tmp_path, endpoint, shadow)
+    with server.connect() as wire:
+        assert wire.get(headers=["X-Weir-Mirrored: 1"]).status == 200
+        assert wire.get("/other").status == 200
+    assert [copy.target for copy in shadow.wait_for_requests(1)] == ["/other"]
+    assert endpoint.requests[0].header(MARK) == "1"
+
+
+def test_a_mirror_that_answers_nothing_delays_nobody_and_its_copies_are_bounded(gateway, upstream, tmp_path):
+    def silent(peer):
+        peer.request()
+        peer.wait_for_end()
+
+    endpoint, shadow = upstream(), upstream(silent)
+    server = start(gateway, tmp_path, endpoint, shadow, concurrency=3)
+    with server.connect() as wire:
+        for _ in range(10):
+            # The next is answered while the copies before it still wait.
+            assert wire.get().status == 200
+        assert server.metric(mirrored(server, "busy")) == 7
+        assert len(shadow.wait_for_requests(3)) == 3
+        shadow.end_connections()
+        server.wait_for_metric(mirrored(server, "failed"), 3)
+        # Their places are free again.
+        assert wire.get().status == 200
+        shadow.wait_for_requests(4)
+
+
+def test_a_copy_has_the_deadline_of_its_original(gateway, upstream, tmp_path):
+    def silent(peer):
+        peer.request()
+        peer.wait_for_end()
+
+    endpoint, shadow = upstream(), upstream(silent)
+    server = start(gateway, tmp_path, endpoint, shadow)
+    with server.connect() as wire:
+        assert wire.get(headers=["X-Deadline: 200ms"]).status == 200
+        server.wait_for_metric(mirrored(server, "timeout"), 1)
+    shadow.wait_for_end(0)
+
+
+def test_a_mirror_that_is_not_there_fails_nobody(gateway, upstream, tmp_path):
+    endpoint = upstream()
+    server = start(gateway, tmp_path, endpoint, f"http://127.0.0.1:{unused_port()}")
+    with server.connect() as wire:
+        assert {wire.get().status for _ in range(20)} == {200}
+    names = ("answered", "failed", "unavailable")
+    server.wait_for_metric(mirrored(server, "failed"), 1)
+    # After a few the endpoint is left alone for a time.
+    assert sum(server.metric(mirrored(server, name)) for name in names) <= 20
+    assert server.metric(mirrored(server, "answered")) == 0
+
+
+def test_what_a_mirror_says_is_thrown_away_however_long_it_is(gateway, upstream, tmp_path):
+    ended = threading.Event()
+
+    def endless(peer):
+        peer.request()
+        peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        try:
+            while True:
+                peer.send(b"1000\r\n" + b"x" * 4096 + b"\r\n")
+        except OSError:
+            ended.set()
+
+    endpoint, shadow = upstream(), upstream(endless)
+    server = start(gateway, tmp_path, endpoint, shadow)
+    with server.connect() as wire:
+        assert wire.get().body == b"ok"
+        assert ended.wait(15), "the gateway reads on without end"
+        assert server.metric(mirrored(server, "answered")) == 1
+
+
+def test_copies_go_on_after_a_reload(gateway, upstream, tmp_path):
+    endpoint, shadow = upstream(), upstream()
+    server = start(gateway, tmp_path, endpoint, shadow)
+    with server.connect() as wire:
+        assert wire.get().status == 200
+        assert server.ask_admin("/reload", method="POST")[0] == 200
+        assert wire.get().status == 200
+        server.wait_for_metric(mirrored(server, "answered"), 2)
