@@ -103,11 +103,6 @@ struct DeclaredRoutes {
         all.append(route)
     }
 
-    /// Something about the routes that makes them none.
-    mutating func refuse(_ reason: String) {
-        if fault == nil { fault = .routes(reason) }
-    }
-
     private mutating func addToTable(_ route: DeclaredRoute) throws(RoutingError) {
         let host = route.properties.host
         guard route.configuration != nil else {

@@ -53,7 +53,7 @@ extension ServerLoop {
         case .deadlineExceeded where exchange.budget == 0:
             return nil
         case .noEndpoint, .upstreamConnect, .upstreamConnectTimeout, .upstreamReset, .upstreamClosed,
-            .upstreamMalformed, .upstreamTimeout:
+            .upstreamMalformed, .upstreamTimeout, .upstreamAttemptTimeout:
             // Endpoints that fail fast are not well.
             return route.deadlineNanoseconds
         case .none where exchange.status == 101:

@@ -22,7 +22,7 @@ final class RouteMirror: Sendable {
 
     /// Nil where its upstream is not there.
     init?(_ mirror: Mirror, _ upstreams: [RouteUpstream]) {
-        guard let upstream = upstreams.first(where: { $0.upstream.name == mirror.upstream })?.upstream else { return nil }
+        guard let upstream = upstreams.map(\.upstream).first(where: { $0.name == mirror.upstream }) else { return nil }
         self.upstream = upstream
         percent = UInt64(mirror.percent)
         copiesMax = mirror.concurrency
