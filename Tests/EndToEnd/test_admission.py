@@ -342,3 +342,39 @@ def test_the_limit_and_the_queue_are_what_the_settings_say(serve):
     server = serve(WEIR_CONCURRENCY="3/cpu", WEIR_QUEUE=0)
     assert pool(server, "concurrency_limit") % 3 == 0
     assert pool(server, "queue_limit") == 0
+
+
+@pytest.mark.parametrize("where", ["waiting", "running"])
+def test_a_queue_whose_clients_give_up_serves_the_newest_until_it_is_empty(serve, where):
+    server = serve(**ONE_PLACE)
+    with server.connect() as wire:
+        # So that an execution is known to be short.
+        wire.send(request("/hello"))
+        assert wire.reply().status == 200
+    holder = Holder(server)
+    gone, older, newest = (server.connect() for _ in range(3))
+    gone.send(request("/sleep?ms=60000"))
+    wait_for_pool(server, queued=1)
+    older.send(request("/hello"))
+    wait_for_pool(server, queued=2)
+    newest.send(request("/echo", "POST", ["Transfer-Encoding: chunked"], b"2\r\nho\r\n"))
+    wait_for_pool(server, queued=3)
+    assert pool(server, "queue_newest_first") == 0
+    if where == "running":
+        holder.end()
+        wait_for_pool(server, executing=1, queued=2)
+        gone.close()
+    else:
+        gone.close()
+        wait_for_pool(server, executing=1, queued=2)
+        holder.end()
+    newest.read_until(b"\r\n\r\n2\r\nho\r\n")
+    wait_for_pool(server, executing=1, queued=1)
+    assert pool(server, "queue_newest_first") == 1
+    newest.send(b"0\r\n\r\n")
+    assert newest.read_until(b"0\r\n\r\n") == b"0\r\n\r\n"
+    assert older.reply().status == 200
+    for wire in (older, newest):
+        wire.close()
+    expect_quiet(server)
+    assert pool(server, "queue_newest_first") == 0

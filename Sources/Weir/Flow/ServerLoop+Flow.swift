@@ -98,10 +98,10 @@ extension ServerLoop {
             let isCutShort = exchange.isCancelled.load(ordering: .relaxed)
             if let samples = server.flow?.samples, server.flow?.pod === pool {
                 // What the deadline cut off, or was turned away further on, says nothing about how fast the service is,
-                // but that it is too slow. What the client cut off says nothing.
+                // but that it is too slow. What its client cut off says something where it was slower than most.
                 if exchange.status == 504 || exchange.status == 503 {
                     samples.recordFailure(loop: loop.index)
-                } else if !isCutShort {
+                } else if !isCutShort || took >= pool.meanExecution {
                     samples.record(loop: loop.index, latency: took, inFlight: pool.executingCount)
                 }
             }

@@ -11,7 +11,7 @@ package enum AdmissionOutcome: Sendable {
 }
 
 package enum AdmissionRefusal: Sendable {
-    /// As many wait as may, none of a lower class.
+    /// As many wait as may, and all would be served sooner.
     case queueFull
     /// It would wait longer than its deadline allows.
     case deadlineUnmeetable

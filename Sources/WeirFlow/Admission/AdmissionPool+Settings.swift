@@ -39,6 +39,9 @@ extension AdmissionPool {
     /// How many run, without a look at the rest.
     package var executingCount: Int { load().executing }
 
+    /// How long a request executes on the average; 0 before anything was measured.
+    package var meanExecution: Nanoseconds { execution.mean }
+
     /// How many run and how many wait, at one instant.
     package var occupancy: (executing: Int, queued: Int) {
         let word = load()

@@ -13,7 +13,7 @@ package final class AdmissionTicket: @unchecked Sendable {
         case waiting
         /// Out of the queue with a slot. A message to the owner is under way.
         case granted
-        /// Out of the queue, for a request of a higher class. A message to the owner is under way.
+        /// Out of the queue, for a request that is served sooner. A message to the owner is under way.
         case displaced
         /// Out of the queue for its deadline. No message: the owner's timer for that deadline calls `cancel`.
         case expired
