@@ -100,7 +100,10 @@ extension SchemaValue {
         ("enum", .array([.boolean(true), .boolean(false)] + ["on", "off", "yes", "no"].map { .string($0) }))
     )
 
-    static func choice(_ names: [String]) -> SchemaValue { members(("enum", strings(names))) }
+    /// One of these names; YAML reads one that is a number as such.
+    static func choice(_ names: [String]) -> SchemaValue {
+        members(("enum", .array(names.map { .string($0) } + names.compactMap { Int($0) }.map { .integer($0) })))
+    }
 
     /// One of these.
     static func any(_ schemas: [SchemaValue]) -> SchemaValue { members(("anyOf", .array(schemas))) }
