@@ -25,6 +25,8 @@ import Weir
         ["path: /a, headers: {x: 1, y: 2}", "path: /a, headers: {x: 1}"],
         ["path: /a, headers: {x: {present: yes}}", "path: /a, headers: {x: {present: no}}"],
         ["path: '/:a', headers: {x: 1}", "path: '/:b'"],
+        ["path: /a, methods: HEAD", "path: /a, methods: GET"],
+        ["path: /a, methods: GET, headers: {x: 1}", "path: /a, methods: HEAD", "path: /a, methods: GET"],
     ])
     func `routes that all get requests`(matches: [String]) throws {
         #expect(try Self.configuration(matches).routes.count == matches.count)
@@ -40,6 +42,8 @@ import Weir
         (["path: /a, headers: {x: {present: yes}}", "path: /a, headers: {X: {prefix: b}}"], 1, 0),
         (["path: /a, headers: {x: 1}", "path: /a", "path: /a, headers: {x: 2}"], 2, 1),
         (["path: /a, host: [b, c]", "path: /a, host: C."], 1, 0),
+        (["path: /a, methods: GET", "path: /a, methods: HEAD"], 1, 0),
+        (["path: /a, methods: [GET, POST]", "path: /a, methods: [HEAD, PUT]"], 1, 0),
     ])
     func `a route that gets none`(matches: [String], route: Int, other: Int) {
         let error = #expect(throws: SettingsError.self) { try Self.configuration(matches) }

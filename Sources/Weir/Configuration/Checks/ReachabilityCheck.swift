@@ -25,14 +25,17 @@ struct ReachabilityCheck {
         var leaves: [Leaf: [Int]] = [:]
         for (index, route) in routes.enumerated() {
             let hosts = route.match.hosts.isEmpty ? [nil] : route.match.hosts.map { Optional($0) }
-            let methods = route.match.methods.isEmpty ? Method.allCases.filter { $0 != .connect } : route.match.methods
+            let named = route.match.methods.isEmpty ? Method.allCases.filter { $0 != .connect } : route.match.methods
+            // A route for GET takes HEAD requests too, as `DeclaredRoute.methodsInFile` says. That others have taken them
+            // in front of it is no mistake.
+            let methods = named.contains(.get) && !named.contains(.head) ? named + [.head] : named
             for host in hosts {
                 for (pathIndex, pattern) in route.match.paths.enumerated() {
                     for method in methods {
                         let path = FieldPath.root.key("routes").index(index).key("match").key("path").index(pathIndex)
                         let known = try add(method, host, pattern, number, path, &builder)
                         let leaf = Leaf(host: host, pattern: known, method: method)
-                        try check(routes, index, behind: leaves[leaf, default: []])
+                        if named.contains(method) { try check(routes, index, behind: leaves[leaf, default: []]) }
                         leaves[leaf, default: []].append(index)
                     }
                     number += 1
