@@ -376,7 +376,7 @@ def own_address():
         return probe.getsockname()[0]
 
 
-def test_from_elsewhere_writing_needs_the_token(serve):
+def test_writing_needs_the_token_where_one_is_set(serve):
     server = serve(WEIR_ADMIN_LISTEN="0.0.0.0:0", WEIR_ADMIN_TOKEN=TOKEN)
     host = own_address()
     assert not host.startswith("127.")
@@ -396,8 +396,11 @@ def test_from_elsewhere_writing_needs_the_token(serve):
     )
     assert reply.status_code == 200
     assert client().agent.services() == {}
-    # Loopback is the same pod.
-    assert consul.Consul(host="127.0.0.1", port=server.admin_port).agent.service.register("web")
+    # So it does from the same pod.
+    local = consul.Consul(host="127.0.0.1", port=server.admin_port)
+    with pytest.raises(consul.ACLPermissionDenied, match="Permission denied"):
+        local.agent.service.register("web")
+    assert consul.Consul(host="127.0.0.1", port=server.admin_port, token=TOKEN).agent.service.register("web")
 
 
 def test_a_registry_has_bounds(agent):

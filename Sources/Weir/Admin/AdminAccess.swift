@@ -3,7 +3,7 @@
 
 package import WeirEventLoop
 
-/// Loopback may, Unix sockets may (their file says who), and whoever shows the token.
+/// Where a token is set, whoever shows it. Without one, loopback and Unix sockets, whose file says who.
 package struct AdminAccess: Sendable {
     /// Nil where no token is set: then none is right.
     private let token: [UInt8]?
@@ -14,9 +14,16 @@ package struct AdminAccess: Sendable {
         self.token = token.isEmpty ? nil : Array(token.utf8)
     }
 
-    /// Whether this peer may, with this Authorization field, or with the token as Consul's clients send it.
+    /// Whether this peer may write, with this Authorization field, or with the token as Consul's clients send it.
     package func permits(_ peer: SocketAddress, authorization: String?, consulToken: String? = nil) -> Bool {
-        Self.local.contains(peer) || authorization.map(isBearer) ?? false || consulToken.map(isToken) ?? false
+        guard token != nil else { return Self.local.contains(peer) }
+        return authorization.map(isBearer) ?? false || consulToken.map(isToken) ?? false
+    }
+
+    /// Whether this peer may begin the drain. Whoever is in the pod may without the token, which a `preStop` hook cannot
+    /// read from a secret; it could as well send the process a signal.
+    package func permitsDrain(_ peer: SocketAddress, authorization: String?) -> Bool {
+        Self.local.contains(peer) || permits(peer, authorization: authorization)
     }
 
     /// `Bearer <token>` (RFC 6750 section 2.1); the scheme in any case (RFC 9110 section 11.1).

@@ -130,7 +130,8 @@ struct AdminRoutes {
         return [
             Page(
                 path: "/reload",
-                summary: "POST reads the configuration anew, and answers what came of it (loopback, or with the token)",
+                summary:
+                    "POST reads the configuration anew, and answers what came of it (with the token, or loopback)",
                 methods: [.post],
                 deadline: Self.reloadDeadline,
                 handler: .async { request, _ in try await page.answer(request) }

@@ -14,7 +14,7 @@ struct DrainPage {
     func answer(_ request: Request) async throws -> Response {
         guard request.method != .head else { throw HTTPError(.methodNotAllowed, headers: ["Allow": "GET, POST"]) }
         guard
-            access.permits(request.exchange.peer.socketAddress, authorization: request.headers["authorization"])
+            access.permitsDrain(request.exchange.peer.socketAddress, authorization: request.headers["authorization"])
         else { throw HTTPError(.forbidden, "a drain is for loopback, and for requests with the admin token") }
         let rest = await drain.wait()
         if rest.isNothing { return .text("drained\n") }

@@ -12,7 +12,9 @@ struct ReloadPage {
     func answer(_ request: Request) async throws -> Response {
         guard
             access.permits(request.exchange.peer.socketAddress, authorization: request.headers["authorization"])
-        else { throw HTTPError(.forbidden, "a reload is for loopback, and for requests with the admin token") }
+        else {
+            throw HTTPError(.forbidden, "a reload needs the admin token, or loopback where none is set")
+        }
         guard let outcome = await reloader.reload() else { throw HTTPError(.serviceUnavailable, "the service ends") }
         return outcome.response
     }

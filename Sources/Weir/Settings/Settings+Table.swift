@@ -186,8 +186,8 @@ extension Settings {
             "WEIR_ADMIN_TOKEN",
             \.adminToken,
             .secret,
-            "What `/drain` and registrations from beyond loopback must show as `Authorization: Bearer`, or the latter as "
-                + "`X-Consul-Token`; without it only loopback may",
+            "What `/reload`, registrations, and `/drain` from beyond loopback must show as `Authorization: Bearer`, "
+                + "registrations also as `X-Consul-Token`; without it only loopback may",
             isSecret: true
         ),
     ]

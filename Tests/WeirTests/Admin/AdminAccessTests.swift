@@ -23,11 +23,23 @@ import WeirEventLoop
 
     @Test func `a Unix socket is as good as loopback: its file says who may connect`() {
         #expect(AdminAccess(token: "").permits(.unix(path: ""), authorization: nil))
-        #expect(AdminAccess(token: Self.token).permits(.unix(path: "/run/weir.sock"), authorization: nil))
+        #expect(AdminAccess(token: Self.token).permitsDrain(.unix(path: "/run/weir.sock"), authorization: nil))
     }
 
-    @Test func `loopback needs no token where one is set`() {
-        #expect(AdminAccess(token: Self.token).permits(.ipv4(0x7F00_0001, port: 1), authorization: nil))
+    @Test(arguments: [SocketAddress.ipv4(0x7F00_0001, port: 1), .unix(path: "/run/weir.sock")])
+    func `where a token is set nobody writes without it, and the pod itself drains`(peer: SocketAddress) {
+        let access = AdminAccess(token: Self.token)
+        #expect(!access.permits(peer, authorization: nil))
+        #expect(!access.permits(peer, authorization: "Bearer wrong", consulToken: "wrong"))
+        #expect(access.permits(peer, authorization: "Bearer \(Self.token)"))
+        #expect(access.permits(peer, authorization: nil, consulToken: Self.token))
+        #expect(access.permitsDrain(peer, authorization: nil))
+    }
+
+    @Test func `from elsewhere a drain needs the token`() {
+        let peer = SocketAddress.ipv4(0x0A00_0007, port: 4000)
+        for token in ["", Self.token] { #expect(!AdminAccess(token: token).permitsDrain(peer, authorization: nil)) }
+        #expect(AdminAccess(token: Self.token).permitsDrain(peer, authorization: "Bearer \(Self.token)"))
     }
 
     @Test(arguments: [
