@@ -53,11 +53,7 @@ package struct EndpointOutcomes: ~Copyable {
     package init() {}
 
     /// Counts a request that has ended. Any thread.
-    ///
-    /// - Returns: how many have failed since the last answer; what asks for a look at the endpoint, see
-    ///   ``OutlierPolicy/isDue(run:)``.
-    @discardableResult
-    package func note(_ outcome: EndpointOutcome) -> Int {
+    package func note(_ outcome: EndpointOutcome) {
         switch outcome {
         case .answered(let latency):
             let failures = runFailures
@@ -66,26 +62,17 @@ package struct EndpointOutcomes: ~Copyable {
             let logarithm = OutcomeCounts.logarithm(latency)
             answers.wrappingAdd(OutcomeCounts.answer(logarithm), ordering: .relaxed)
             squares.wrappingAdd(logarithm &* logarithm, ordering: .relaxed)
-            return 0
-        case .gatewayFailure:
-            gatewayFailures.wrappingAdd(1, ordering: .relaxed)
-            return run
-        case .timeout:
-            timeouts.wrappingAdd(1, ordering: .relaxed)
-            return run
+        case .gatewayFailure: gatewayFailures.wrappingAdd(1, ordering: .relaxed)
+        case .timeout: timeouts.wrappingAdd(1, ordering: .relaxed)
         case .refused: refusals.wrappingAdd(1, ordering: .relaxed)
         case .serverError: serverErrors.wrappingAdd(1, ordering: .relaxed)
         case .connectionFailure: connectionFailures.wrappingAdd(1, ordering: .relaxed)
         }
-        return 0
     }
 
     private var runFailures: UInt64 {
         gatewayFailures.load(ordering: .relaxed) &+ timeouts.load(ordering: .relaxed)
     }
-
-    /// Never negative: another thread may have moved the start beyond what this one has added up.
-    private var run: Int { max(0, Int(truncatingIfNeeded: runFailures &- runStart.load(ordering: .relaxed))) }
 
     /// What they stand at. Any thread.
     package var counts: OutcomeCounts {

@@ -15,8 +15,9 @@ package struct OutcomeCounts: Equatable, Sendable {
     package var timeouts: UInt64 = 0
     package var runStart: UInt64 = 0
 
-    /// The word of answers counts up to 2²⁴ of them between two readings: 1.6 million a second for ten seconds. A
-    /// logarithm is below 2¹⁴, so the sum of as many takes 38 bits and never reaches the count.
+    /// The word of answers counts up to 2²⁴ of them between two readings, which are a second apart whatever the interval
+    /// is (`OutlierEjection` adds them up). A logarithm is below 2¹⁴, so the sum of as many takes 38 bits and never
+    /// reaches the count.
     static let sumBits: UInt64 = 40
 
     /// What an answer adds to the word.
@@ -57,6 +58,7 @@ package struct OutcomeCounts: Equatable, Sendable {
 package struct OutcomeWindow: Equatable, Sendable {
     package var answered = 0
     var logarithms = 0
+    /// Below 2²⁸ for an answer: right up to 2³⁵ of them.
     var squares = 0
     package var failed = 0
 

@@ -38,25 +38,39 @@ package struct OutlierEjection {
         var ejections = 0
         /// Failures up to this one belong to no run.
         var runBase: UInt64 = 0
-        /// The counts at the ends of the last intervals, the oldest first; never empty.
-        var history: [OutcomeCounts]
+        /// What the last look read, and all that came between the looks: a word of counts goes round where it is not
+        /// read for long, and intervals may be.
+        var read: OutcomeCounts
+        var total = OutcomeWindow()
+        /// The totals at the ends of the last intervals, the oldest first; never empty.
+        var history = [OutcomeWindow()]
 
         var isEjected: Bool {
             if case .ejected = phase { true } else { false }
+        }
+
+        func reading(_ counts: OutcomeCounts) -> Member {
+            var member = self
+            member.total = total + (counts - read)
+            member.read = counts
+            return member
         }
     }
 
     /// Over how many intervals those with little traffic are compared.
     package static let horizonIntervals = 6
 
-    /// A run of failures is looked at no sooner after the last look: with a thousand endpoints each takes 0.6 ms.
-    package static let lookGap: Nanoseconds = 20_000_000
-
-    package let policy: OutlierPolicy
-    private let comparison: OutlierComparison
+    /// Another one leaves who is ejected as they are, until the time that was set.
+    package var policy: OutlierPolicy {
+        didSet {
+            comparison = OutlierComparison(policy)
+            guard policy.interval != oldValue.interval else { return }
+            intervalEnd = intervalEnd.map { $0 - min($0, oldValue.interval) + policy.interval }
+        }
+    }
+    private var comparison: OutlierComparison
     private var members: [String: Member] = [:]
     private var intervalEnd: Nanoseconds?
-    private var lookedAt: Nanoseconds?
     /// Outliers that stayed, because too many others were ejected or it was the last.
     package private(set) var sparedCount: UInt64 = 0
 
@@ -69,12 +83,6 @@ package struct OutlierEjection {
 
     package var ejectedCount: Int { members.values.count { $0.isEjected } }
 
-    /// Whether a run of failures is to be looked at now. It is passed over otherwise: the next look finds it too.
-    package func isReady(at now: Nanoseconds) -> Bool {
-        guard let lookedAt else { return true }
-        return now >= lookedAt + Self.lookGap
-    }
-
     /// Looks at the endpoints: each second or so, where a run of failures asks for it, and where the usable ones change.
     ///
     /// Who is not in the list is forgotten; names are unique.
@@ -85,7 +93,6 @@ package struct OutlierEjection {
         now: Nanoseconds,
         using random: inout some RandomNumberGenerator
     ) -> [EjectionEvent] {
-        lookedAt = now
         adopt(observed, now)
         var events = returnDue(observed, now)
         ejectRuns(observed, now, &events, &random)
@@ -104,9 +111,9 @@ package struct OutlierEjection {
         var present: [String: Member] = [:]
         for one in observed {
             if let known = members[one.endpoint], known.serial == one.serial {
-                present[one.endpoint] = known
+                present[one.endpoint] = known.reading(one.counts)
             } else {
-                present[one.endpoint] = Member(phase: .used(since: now), serial: one.serial, history: [one.counts])
+                present[one.endpoint] = Member(phase: .used(since: now), serial: one.serial, read: one.counts)
             }
         }
         members = present
@@ -215,7 +222,7 @@ package struct OutlierEjection {
     private mutating func readmit(_ one: Observed, _ now: Nanoseconds) {
         members[one.endpoint]?.phase = .used(since: now)
         members[one.endpoint]?.runBase = one.counts.runFailures
-        members[one.endpoint]?.history = [one.counts]
+        if let total = members[one.endpoint]?.total { members[one.endpoint]?.history = [total] }
     }
 
     // MARK: What is compared
@@ -229,15 +236,15 @@ package struct OutlierEjection {
 
     /// What it did in the interval that ends now, and those before; less where less is known of it.
     private func window(_ one: Observed, _ intervals: Int) -> OutcomeWindow {
-        guard let history = members[one.endpoint]?.history else { return OutcomeWindow() }
-        return one.counts - history[max(0, history.count - intervals)]
+        guard let member = members[one.endpoint] else { return OutcomeWindow() }
+        return member.total - member.history[max(0, member.history.count - intervals)]
     }
 
     private mutating func endInterval(_ observed: [Observed], _ now: Nanoseconds) {
         for one in observed {
             guard var member = members[one.endpoint] else { continue }
             if member.history.count == Self.horizonIntervals { member.history.removeFirst() }
-            member.history.append(one.counts)
+            member.history.append(member.total)
             if case .used(let since) = member.phase, member.ejections > 0, now >= since + policy.ejectionBase {
                 member.ejections -= 1
                 member.phase = .used(since: now)

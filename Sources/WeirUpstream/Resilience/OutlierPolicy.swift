@@ -32,10 +32,6 @@ package struct OutlierPolicy: Equatable, Sendable {
 
     package init() {}
 
-    /// Whether a run of failures asks for ``OutlierEjection/evaluate(_:now:using:)`` before the next regular one. Not at
-    /// each failure: where everything fails, that would be a lock for each request.
-    package func isDue(run: Int) -> Bool { run > 0 && run % consecutiveFailures == 0 }
-
     /// The length of an endpoint's ejection, of which so many came before.
     func duration(after count: Int, using random: inout some RandomNumberGenerator) -> Nanoseconds {
         let (length, overflow) = ejectionBase.multipliedReportingOverflow(by: Nanoseconds(count) + 1)

@@ -192,36 +192,6 @@ struct HealthRegistryTests {
         }
     }
 
-    @Test("gives instances their weight by their status, and none to critical ones")
-    func instances() throws {
-        let registry = makeRegistry()
-        for (id, status) in [("a", CheckStatus.passing), ("b", .warning), ("c", .critical)] {
-            try registry.register(
-                HealthService(
-                    id: id,
-                    name: "web",
-                    address: id == "a" ? "" : "10.0.0.\(id)",
-                    port: 80,
-                    weights: ServiceWeights(passing: 10, warning: 2)
-                ),
-                checks: [ttl("check-\(id)", status: status)],
-                now: 0
-            )
-        }
-        #expect(
-            registry.instances(of: "web").value == [
-                ServiceInstance(id: "a", address: "10.0.0.9", port: 80, status: .passing, weight: 10),
-                ServiceInstance(id: "b", address: "10.0.0.b", port: 80, status: .warning, weight: 2),
-            ]
-        )
-        try registry.register(
-            HealthService(id: "d", name: "off", weights: ServiceWeights(passing: 1, warning: 0)),
-            checks: [ttl("check-d", status: .warning)],
-            now: 0
-        )
-        #expect(registry.instances(of: "off").value.isEmpty)
-    }
-
     @Test("takes services out of use for maintenance")
     func maintenance() throws {
         let registry = makeRegistry()
@@ -230,15 +200,15 @@ struct HealthRegistryTests {
         try registry.setMaintenance(true, ofService: "a", reason: "disk")
         #expect(registry.health(of: "a").value.first?.status == .critical)
         #expect(registry.check("_service_maintenance:a")?.notes == "disk")
-        #expect(registry.instances(of: "b").value.count == 1)
+        #expect(registry.health(of: "b").value.first?.status == .passing)
         let index = registry.index(of: .service("a"))
         try registry.setMaintenance(true, ofService: "a", reason: "again")
         #expect(registry.index(of: .service("a")) == index)
         registry.setMaintenance(true, reason: "")
-        #expect(registry.instances(of: "b").value.isEmpty)
+        #expect(registry.health(of: "b").value.first?.status == .critical)
         try registry.setMaintenance(false, ofService: "a", reason: "")
         registry.setMaintenance(false, reason: "")
-        #expect(registry.instances(of: "a").value.count == 1)
+        #expect(registry.health(of: "a").value.first?.status == .passing)
         #expect(throws: HealthRegistryError.unknownService(id: "z")) {
             try registry.setMaintenance(true, ofService: "z", reason: "")
         }

@@ -190,22 +190,62 @@ import WeirUpstream
         #expect(!ejection.isEjected("bad"))
     }
 
-    @Test("Looks that runs of failures ask for have a gap between them")
-    func gap() {
-        var ejection = OutlierEjection()
-        var random = SeededGenerator(seed: 1)
-        #expect(ejection.isReady(at: 0))
-        _ = ejection.evaluate([], now: Self.second, using: &random)
-        #expect(!ejection.isReady(at: Self.second + OutlierEjection.lookGap - 1))
-        #expect(ejection.isReady(at: Self.second + OutlierEjection.lookGap))
+    @Test("Another policy leaves who is ejected, until the time that was set")
+    func otherPolicy() {
+        let pool = Self.pool(3, with: Behaviour(failing: 1), seed: 4)
+        pool.run(seconds: 2, requestsPerSecond: 100)
+        #expect(pool.ejected == [0])
+        pool.ejection.policy.interval = 5 * Self.second
+        pool.ejection.policy.consecutiveFailures = 7
+        pool.run(seconds: 10, requestsPerSecond: 100)
+        #expect(pool.ejected == [0])
+        pool[0].failing = 0
+        pool.run(seconds: 60, requestsPerSecond: 100)
+        #expect(pool.ejected.isEmpty)
+        #expect(pool.ejections(0).count == 1)
     }
 
-    @Test(
-        "A run is due at each multiple of its least length",
-        arguments: [(0, false), (4, false), (5, true), (6, false), (10, true)]
-    )
-    func due(run: Int, isDue: Bool) {
-        #expect(OutlierPolicy().isDue(run: run) == isDue)
+    @Test("A shorter interval begins with the one that runs", arguments: [1, 5])
+    func otherInterval(seconds: Nanoseconds) {
+        var policy = OutlierPolicy()
+        policy.interval = 3600 * Self.second
+        policy.consecutiveFailures = 10_000
+        let pool = OutlierSimulation([Self.failing, Self.good, Self.good], seed: 2, policy: policy)
+        pool.run(seconds: 60, requestsPerSecond: 100)
+        #expect(pool.ejected.isEmpty)
+        pool.ejection.policy.interval = seconds * Self.second
+        pool.run(seconds: 2, requestsPerSecond: 100)
+        #expect(pool.ejected == [0])
+    }
+
+    @Test("What comes between looks is counted whole, however long the interval is")
+    func longInterval() {
+        var policy = OutlierPolicy()
+        policy.interval = 3600 * Self.second
+        var ejection = OutlierEjection(policy: policy)
+        var random = SeededGenerator(seed: 1)
+        // 10 million answers a second for an hour, and a failure in twenty more of one of them: an hour goes round
+        // a word of 24 bits two thousand times.
+        var counts = [EndpointOutcomes().counts, EndpointOutcomes().counts]
+        for second in 0...3600 {
+            for place in 0..<2 {
+                counts[place].answers &+= 10_000_000 << 40 | 10_000_000 * (20 << 8)
+                counts[place].squares &+= 10_000_000 * (20 << 8) * (20 << 8)
+            }
+            counts[0].serverErrors += 1_000_000
+            let observed = counts.enumerated().map { OutlierEjection.Observed(endpoint: "e\($0)", counts: $1) }
+            let events = ejection.evaluate(observed, now: UInt64(second) * Self.second, using: &random)
+            guard second == 3600 else {
+                #expect(events.isEmpty)
+                continue
+            }
+            guard case .ejected(.failureRate(let own, let others), _) = events.first?.change else {
+                Issue.record("\(events)")
+                return
+            }
+            #expect(abs(own - 1.0 / 11) < 0.001)
+            #expect(others == 0)
+        }
     }
 
     @Test("Endpoints without an outlier stay for hours", arguments: [2, 3, 5])

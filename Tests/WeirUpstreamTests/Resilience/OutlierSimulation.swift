@@ -27,7 +27,7 @@ final class OutlierSimulation {
 
     private let nodes: [Node]
     private var random: SeededGenerator
-    private(set) var ejection: OutlierEjection
+    var ejection: OutlierEjection
     private(set) var events: [(second: Int, event: EjectionEvent)] = []
     private(set) var second = 0
     private var turn = 0
@@ -74,8 +74,10 @@ final class OutlierSimulation {
         let isFailing = Double.random(in: 0..<1, using: &random) < node.behaviour.failing
         // Exponentially distributed latencies: their spread is that of a busy server.
         let wait = -log(1 - Double.random(in: 0..<1, using: &random)) * node.behaviour.milliseconds
-        let run = node.outcomes.note(isFailing ? .gatewayFailure : .answered(UInt64(wait * 1_000_000)))
-        if ejection.policy.isDue(run: run) { evaluate() }
+        node.outcomes.note(isFailing ? .gatewayFailure : .answered(UInt64(wait * 1_000_000)))
+        // As an upstream looks where somebody has a run, and not at each failure of it.
+        let run = node.outcomes.counts.run()
+        if isFailing, run > 0, run % ejection.policy.consecutiveFailures == 0 { evaluate() }
     }
 
     func evaluate() {

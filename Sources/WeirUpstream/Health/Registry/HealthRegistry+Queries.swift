@@ -20,24 +20,6 @@ extension HealthRegistry {
             Indexed(registry.health(of: name), registry.index(of: .service(name)))
         }
     }
-
-    /// The instances of a service that may be sent requests: passing ones, and with less weight those that warn.
-    package func instances(of name: String) -> Indexed<[ServiceInstance]> {
-        let found = health(of: name)
-        let instances: [ServiceInstance] = found.value.compactMap { health in
-            let service = health.entry.service
-            let weight = service.weights.weight(health.status)
-            guard weight > 0 else { return nil }
-            return ServiceInstance(
-                id: service.id,
-                address: service.address.isEmpty ? node.address : service.address,
-                port: service.port,
-                status: health.status,
-                weight: weight
-            )
-        }
-        return Indexed(instances, found.index)
-    }
 }
 
 extension RegistryState {

@@ -27,14 +27,6 @@ package struct ServiceWeights: Sendable, Equatable {
         self.warning = warning
     }
 
-    package func weight(_ status: CheckStatus) -> Int {
-        switch status {
-        case .passing: passing
-        case .warning: warning
-        case .critical: 0
-        }
-    }
-
     /// What is wrong with them, in Consul's words; nil if nothing is.
     package var fault: String? {
         if passing < 1 { return "Passing must be greater than 0" }

@@ -67,21 +67,3 @@ package struct Indexed<Value: Sendable>: Sendable {
         self.index = index
     }
 }
-
-/// An instance of a service that may be sent requests.
-package struct ServiceInstance: Sendable, Equatable {
-    package let id: String
-    package let address: String
-    package let port: Int
-    package let status: CheckStatus
-    /// By its status; at least 1.
-    package let weight: Int
-
-    package init(id: String, address: String, port: Int, status: CheckStatus, weight: Int) {
-        self.id = id
-        self.address = address
-        self.port = port
-        self.status = status
-        self.weight = weight
-    }
-}

@@ -64,6 +64,28 @@ import Weir
         }
     }
 
+    private struct Passing: Middleware {
+        func handle(_ request: Request, _ context: RequestContext, next: NextHandler) async throws -> Response {
+            try await next(request, context)
+        }
+    }
+
+    @Test func `requests behind middleware are divided, too`() async throws {
+        try await withEchoes(["a", "b"]) { urls async throws in
+            let upstreams = urls.map { "\($0): {endpoints: [\"\($1)\"]}" }.joined(separator: ", ")
+            let routes = "routes: [{split: [{upstream: a, weight: 1}, {upstream: b, weight: 1}]}]"
+            let yaml = "upstreams: {\(upstreams)}\n\(routes)"
+            let app = App(try GatewayConfiguration(yaml, ["WEIR_LOOPS": "1", "WEIR_LOG_LEVEL": "critical"]))
+            app.use(Passing())
+            try await app.test { client async throws in
+                var services: Set<String> = []
+                for _ in 0..<64 { services.insert(try await client.get("/").headers["X-Service"] ?? "") }
+                // That one of them gets none of 64 happens once in 2⁶³.
+                #expect(services == ["a", "b"])
+            }
+        }
+    }
+
     @Test func `a redirect says where, and nobody is asked`() async throws {
         let yaml = "routes: [{match: {path: /old}, redirect: {to: /new, status: 301}}]"
         try await withConfiguredGateway(["a"], yaml) { client async throws in
