@@ -8,6 +8,8 @@ package enum Readiness: Equatable, Sendable {
     case ready
     case starting
     case draining
+    /// The source of an upstream has said nothing yet: its endpoints are not known.
+    case awaitingEndpoints
     /// There are endpoints, and none of them has taken a connection yet.
     case noEndpointAnswered
 
@@ -18,6 +20,11 @@ package enum Readiness: Equatable, Sendable {
         case .serving:
             // Once is enough: endpoints that fail later fail everywhere, and a pod that is taken out does not help.
             let awaited = upstreams.filter(\.policy.gatesReadiness)
+            // A source that cannot be read has had its word: one of many that fails is no reason to serve nobody.
+            guard !awaited.contains(where: \.edition.awaitsEndpoints) else {
+                self = .awaitingEndpoints
+                return
+            }
             self = awaited.isEmpty || awaited.contains { $0.hasAnswered } ? .ready : .noEndpointAnswered
         }
     }
@@ -28,6 +35,7 @@ package enum Readiness: Equatable, Sendable {
         case .ready: "ready\n"
         case .starting: "not ready: starting\n"
         case .draining: "not ready: draining\n"
+        case .awaitingEndpoints: "not ready: the endpoints of an upstream are not known yet\n"
         case .noEndpointAnswered: "not ready: no endpoint has answered yet\n"
         }
     }

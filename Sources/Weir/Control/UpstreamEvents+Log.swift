@@ -23,12 +23,12 @@ extension Upstream {
             case .returned: logger.notice("\(name) is back")
             case .returnedAsLast: logger.notice("\(name) is back before its time: no other can be used")
             }
-        case .breaker(let endpoint, let isOpen):
+        case .breaker(let endpoint, let isFailing):
             let name = "endpoint \(endpoint) of upstream \(name)"
-            if isOpen {
-                logger.warning("\(name) is left alone: its connections fail")
+            if isFailing {
+                logger.warning("\(name) is left alone but for probes: its connections fail")
             } else {
-                logger.notice("\(name) is tried again")
+                logger.notice("\(name) takes connections again")
             }
         case .panic(let isPanicking):
             if isPanicking {

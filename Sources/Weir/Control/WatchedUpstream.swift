@@ -69,6 +69,7 @@ final class WatchedUpstream {
             endpointsChanged()
         case .failing(let problem):
             upstream.report.noteSource(problem: problem)
+            if let source { upstream.noteFailure(of: source.description) }
             tools.logger.warning("\(problem)")
         case .recovered(let text):
             upstream.report.noteSource(problem: nil)

@@ -32,7 +32,8 @@ extension ProxyExchange {
             refuse(.serviceUnavailable, "every endpoint is busy", .noEndpoint, retryAfter: true)
         case .unavailable:
             owner.metrics.increment(.rejectedNoEndpoint)
-            refuse(.serviceUnavailable, "no endpoint takes requests now", .noEndpoint, retryAfter: true)
+            let message = pool.hasEndpoints ? "no endpoint takes requests now" : "no endpoint is known"
+            refuse(.serviceUnavailable, message, .noEndpoint, retryAfter: true)
         case .late:
             owner.metrics.increment(.rejectedDeadlineUnmeetable)
             refuse(.gatewayTimeout, "no endpoint answers within what is left", .deadlineUnmeetable)

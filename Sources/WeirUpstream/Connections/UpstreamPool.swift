@@ -12,7 +12,7 @@ package final class UpstreamPool: @unchecked Sendable {
     package enum Lease {
         /// Write the request to it.
         case connection(UpstreamConnection)
-        /// Every endpoint has as many connections as it may; `available` is called when one can be had. The place in the
+        /// Every endpoint has as many connections as it may, or which there are is not known yet; `available` is called when one can be had. The place in the
         /// queue is the request's for good: it stands there again if it has to wait again.
         case wait(place: UInt64)
         /// No endpoint can be reached, and none is worth trying again now.
@@ -145,6 +145,9 @@ package final class UpstreamPool: @unchecked Sendable {
         }
     }
 
+    /// Whether there is an endpoint, of whatever health.
+    package var hasEndpoints: Bool { !state.pointee.set.endpoints.isEmpty }
+
     // MARK: Leasing
 
     /// A connection for one request: an unused one of the endpoint that balancing chooses, or a new one.
@@ -170,7 +173,12 @@ package final class UpstreamPool: @unchecked Sendable {
         var ask = Ask(taker: taker, method: method, route: route, tried: tried, key: key, place: place, left: left)
         if let edition, edition.toOpaque() != Unmanaged.passUnretained(state.pointee.edition).toOpaque() {
             let former = edition.takeUnretainedValue()
+            if former.awaitsEndpoints { return wait(ask, former) }
             return lease(&ask, from: former.endpointSet, former)
+        }
+        // Before the version: where it is over, the list that has ended it is found.
+        if state.pointee.set.endpoints.isEmpty, state.pointee.edition.awaitsEndpoints {
+            return wait(ask, state.pointee.edition)
         }
         if state.pointee.edition.publishedVersion != state.pointee.set.version { takeOver() }
         // Nothing below takes another set over.
@@ -486,8 +494,10 @@ package final class UpstreamPool: @unchecked Sendable {
     }
 
     private func canServe(_ waiter: Waiter) -> Bool {
-        // Of a former edition there may be endpoints that have no slot here. Without an endpoint nobody is to wait.
-        waiter.edition !== state.pointee.edition || state.pointee.set.endpoints.isEmpty
+        // Of a former edition there may be endpoints that have no slot here. Without an endpoint nobody is to wait, unless
+        // there may be one in a moment.
+        waiter.edition !== state.pointee.edition
+            || state.pointee.set.endpoints.isEmpty && !waiter.edition.awaitsEndpoints
             || state.pointee.set.endpoints.contains { state.pointee.newest[$0.slot] != nil || hasPlace($0) }
     }
 

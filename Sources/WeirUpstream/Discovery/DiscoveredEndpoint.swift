@@ -41,8 +41,8 @@ package struct DiscoveredEndpoint: Sendable, Equatable {
 }
 
 extension DiscoveredEndpoint {
-    /// Its weight as it is now.
-    var presentWeight: Int { health == .warning ? max(1, warningWeight ?? url.weight) : url.weight }
+    /// What it says of the share.
+    var configuredWeight: ConfiguredWeight { ConfiguredWeight(url.weight, warning: warningWeight) }
 
     /// Its health as it is now: a weight of 0 is that of a critical one.
     var presentHealth: EndpointHealth {

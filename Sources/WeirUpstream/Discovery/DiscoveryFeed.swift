@@ -17,9 +17,8 @@ package enum DiscoveryNews: Sendable, Equatable {
 /// data says the same as one whose service has no endpoint, and endpoints that are really gone are found out by asking
 /// them. So an upstream keeps what worked, and somebody is told.
 package final class DiscoveryFeed {
-    /// The most endpoints of one upstream, unless it is told otherwise; and the most that it can be told.
+    /// The most endpoints of one upstream, unless it is told otherwise; it can be told up to `Upstream.endpointsMax`.
     package static let endpointsMaxDefault = 1000
-    package static let endpointsMaxHighest = 10_000
 
     package let upstream: String
     package let kind: DiscoveryKind
@@ -37,7 +36,7 @@ package final class DiscoveryFeed {
         endpointsMax: Int = endpointsMaxDefault,
         sink: @escaping (DiscoveryNews) -> Void
     ) {
-        precondition((1...Self.endpointsMaxHighest).contains(endpointsMax), "an upstream has 1 to 10,000 endpoints")
+        precondition((1...Upstream.endpointsMax).contains(endpointsMax), "an upstream has 1 to 4096 endpoints")
         self.upstream = upstream
         self.kind = kind
         counts = DiscoveryCounts(upstream: upstream, kind: kind)

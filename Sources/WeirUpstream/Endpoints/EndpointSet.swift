@@ -9,7 +9,7 @@ package final class EndpointSet: Sendable {
     /// In the order in which they were given.
     package let endpoints: [Endpoint]
     /// The weights that they were given.
-    package let configuredWeights: [Int]
+    package let configuredWeights: [ConfiguredWeight]
     /// What has become of them, and the choice by it. Its places are those of `endpoints`.
     package let table: BalancerTable
     /// Whether so few endpoints are well that all are used.
@@ -22,7 +22,7 @@ package final class EndpointSet: Sendable {
     init(
         version: UInt64,
         endpoints: [Endpoint],
-        configuredWeights: [Int],
+        configuredWeights: [ConfiguredWeight],
         weights: [EffectiveWeight],
         isPanicking: Bool,
         policy: UpstreamPolicy,
@@ -68,7 +68,8 @@ package final class EndpointSet: Sendable {
     func lists(_ urls: [EndpointURL]) -> Bool {
         urls.count == endpoints.count
             && urls.indices.allSatisfy { place in
-                urls[place].place == endpoints[place].url.place && urls[place].weight == configuredWeights[place]
+                urls[place].place == endpoints[place].url.place
+                    && ConfiguredWeight(urls[place].weight) == configuredWeights[place]
                     && endpoints[place].isSame(as: DiscoveredEndpoint(urls[place]))
             }
     }

@@ -6,8 +6,8 @@ import WeirEventLoop
 /// Something that happened to an endpoint, for the log.
 package enum UpstreamEvent: Sendable {
     case ejection(EjectionEvent)
-    /// Its breaker has opened or closed.
-    case breaker(endpoint: String, isOpen: Bool)
+    /// Its connections fail, or no longer do.
+    case breaker(endpoint: String, isFailing: Bool)
     /// So few endpoints are well that all are used, or no longer.
     case panic(Bool)
 }
@@ -31,6 +31,12 @@ struct EndpointWeighing {
     private var ejection: OutlierEjection?
     private var lookedAt: Nanoseconds = 0
     private var random = WyRand()
+    /// By serial: what was said last of an endpoint's connections, and when.
+    private var said: [UInt64: (isFailing: Bool, at: Nanoseconds)] = [:]
+
+    /// How soon after a line on an endpoint's connections there may be another: one whose connections come and go would
+    /// fill the log. What it is by then is said.
+    package static let breakerEventGap: Nanoseconds = 10_000_000_000
 
     /// How often the endpoints are looked at where no run of failures asks for it.
     private static let lookInterval: Nanoseconds = 1_000_000_000
@@ -46,7 +52,11 @@ struct EndpointWeighing {
             for endpoint in set.endpoints { endpoint.isEjected = false }
             return events
         }
-        if ejection?.policy != policy { ejection = OutlierEjection(policy: policy) }
+        if ejection == nil {
+            ejection = OutlierEjection(policy: policy)
+        } else if ejection?.policy != policy {
+            ejection?.policy = policy
+        }
         let hasRun = set.endpoints.contains { $0.outcomes.counts.run() >= policy.consecutiveFailures }
         guard now >= lookedAt + Self.lookInterval || hasRun else { return events }
         lookedAt = now
@@ -68,16 +78,23 @@ struct EndpointWeighing {
         return events
     }
 
-    private func breakerEvents(_ set: EndpointSet, _ now: Nanoseconds) -> [UpstreamEvent] {
-        set.endpoints.compactMap { endpoint in
+    /// A breaker that probes is half-open until a probe succeeds: that it is tried is no news.
+    private mutating func breakerEvents(_ set: EndpointSet, _ now: Nanoseconds) -> [UpstreamEvent] {
+        if said.count > set.endpoints.count {
+            let serials = Set(set.endpoints.map(\.serial))
+            said = said.filter { serials.contains($0.key) }
+        }
+        return set.endpoints.compactMap { endpoint in
+            let state = set.policy.circuit == nil ? CircuitState.closed : endpoint.circuit.state
             // While a probe is out it is no longer open: it is not to lose its weight again at each look.
-            let isOpen =
-                set.policy.circuit.map { policy in
-                    endpoint.circuit.state == .open && !endpoint.circuit.isAdmitting(at: now, policy)
-                } ?? false
-            guard isOpen != endpoint.isBreakerOpen else { return nil }
-            endpoint.isBreakerOpen = isOpen
-            return .breaker(endpoint: endpoint.name, isOpen: isOpen)
+            endpoint.isBreakerOpen =
+                state == .open && set.policy.circuit.map { !endpoint.circuit.isAdmitting(at: now, $0) } ?? false
+            let isFailing = state != .closed
+            let former = said[endpoint.serial]
+            guard isFailing != former?.isFailing ?? false else { return nil }
+            if let former, now < former.at + Self.breakerEventGap { return nil }
+            said[endpoint.serial] = (isFailing, now)
+            return .breaker(endpoint: endpoint.name, isFailing: isFailing)
         }
     }
 
@@ -101,7 +118,7 @@ struct EndpointWeighing {
     /// The set of other endpoints, or with another policy.
     func set(
         _ endpoints: [Endpoint],
-        _ configuredWeights: [Int],
+        _ configuredWeights: [ConfiguredWeight],
         _ policy: UpstreamPolicy,
         replacing former: EndpointSet,
         at now: Nanoseconds
@@ -120,13 +137,14 @@ struct EndpointWeighing {
 
     private func weights(
         _ endpoints: [Endpoint],
-        _ configuredWeights: [Int],
+        _ configuredWeights: [ConfiguredWeight],
         _ policy: UpstreamPolicy,
         at now: Nanoseconds
     ) -> (weights: [EffectiveWeight], isPanicking: Bool) {
         let step = max(1, policy.slowStart / Nanoseconds(Self.steps))
         let standings = zip(endpoints, configuredWeights).map { endpoint, weight in
-            var standing = EndpointStanding(configuredWeight: weight)
+            var standing = EndpointStanding(configuredWeight: weight.passing)
+            standing.ownWarningWeight = weight.warning
             standing.health = endpoint.standing
             standing.passingWeight = policy.passingWeight
             standing.warningWeight = policy.warningWeight

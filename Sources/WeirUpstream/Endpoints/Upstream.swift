@@ -10,6 +10,10 @@ package import WeirEventLoop
 /// and then published with one swap: loops never wait for a build. Each loop's pool takes a new one over before it leases
 /// the next connection. An endpoint that is in the old set and in the new one is the same object.
 package final class Upstream: Sendable {
+    /// The most endpoints of one: as many as a balancing table holds. A source that lists more is cut, which is said in
+    /// the log and counted (`weir_discovery_updates_total{outcome="cut"}`); a file that does is refused.
+    package static let endpointsMax = BalancerTable.entriesMax
+
     package let name: String
     /// What its source and its checks came to.
     package let report = UpstreamReport()
@@ -43,12 +47,12 @@ package final class Upstream: Sendable {
     /// - Parameter source: the URL of what will list the endpoints; nil where these are they.
     package init(name: String, endpoints urls: [EndpointURL], policy: UpstreamPolicy, source: String? = nil) {
         self.name = name
-        let weights = urls.map(\.weight)
+        let weights = urls.map { ConfiguredWeight($0.weight) }
         let set = EndpointSet(
             version: 1,
             endpoints: urls.enumerated().map { Endpoint($1, slot: $0, serial: UInt64($0)) },
             configuredWeights: weights,
-            weights: weights.map { EffectiveWeight($0 * policy.passingWeight) },
+            weights: weights.map { EffectiveWeight($0.passing * policy.passingWeight) },
             isPanicking: false,
             policy: policy,
             replacing: nil
@@ -97,16 +101,25 @@ package final class Upstream: Sendable {
             edition.publish(
                 turn.weighing.set(
                     endpoints,
-                    found.map(\.presentWeight),
+                    found.map(\.configuredWeight),
                     former.policy,
                     replacing: former,
                     at: turn.now
                 )
             )
+            edition.noteHeard()
             return true
         }
         if isPresent { refreshPools() }
         return isPresent
+    }
+
+    /// A source cannot be read: requests that wait for its first word wait no longer.
+    package func noteFailure(of source: String) {
+        let edition = edition
+        guard edition.source == source, edition.awaitsEndpoints else { return }
+        edition.noteHeard()
+        refreshPools()
     }
 
     /// What it becomes with a configuration that is about to be published, beside what it is: nothing changes before
@@ -128,12 +141,17 @@ package final class Upstream: Sendable {
                 isListed
                     ? former.endpoints
                     : Self.endpoints(urls.map { DiscoveredEndpoint($0) }, keeping: former.endpoints, &turn.serials),
-                isListed ? former.configuredWeights : urls.map(\.weight),
+                isListed ? former.configuredWeights : urls.map { ConfiguredWeight($0.weight) },
                 policy,
                 replacing: former,
                 at: turn.now
             )
-            return UpstreamDraft(upstream: self, edition: UpstreamEdition(set, source: source), former: former)
+            let hasHeard = edition.source == source && !edition.awaitsEndpoints
+            return UpstreamDraft(
+                upstream: self,
+                edition: UpstreamEdition(set, source: source, hasHeard: hasHeard),
+                former: former
+            )
         }
     }
 
@@ -147,6 +165,7 @@ package final class Upstream: Sendable {
                 for endpoint in draft.edition.endpointSet.endpoints { endpoint.condition.noteListed(.unknown) }
             } else if former.version != draft.former.version {
                 // Its source has listed others meanwhile, or they weigh something else.
+                if edition.source == draft.edition.source, !edition.awaitsEndpoints { draft.edition.noteHeard() }
                 draft.edition.publish(
                     turn.weighing.set(
                         former.endpoints,

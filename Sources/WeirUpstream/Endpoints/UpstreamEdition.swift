@@ -11,19 +11,32 @@ import Synchronization
 package final class UpstreamEdition: Sendable {
     /// The URL of what lists the endpoints; nil where they were given.
     package let source: String?
+    /// Whether its source has said nothing yet, and there is nobody to ask. Acquired where it is read: who finds it over
+    /// finds what was published before.
+    private let awaits: Atomic<Bool>
     /// The version of the published set; pairs with the release in `publish`.
     private let version: Atomic<UInt64>
     /// Held for a reference to be taken or swapped, and never while a set is built.
     private let present: Mutex<EndpointSet>
 
-    init(_ set: EndpointSet, source: String?) {
+    /// - Parameter hasHeard: whether the source has said something before.
+    init(_ set: EndpointSet, source: String?, hasHeard: Bool = false) {
         self.source = source
+        awaits = Atomic(source != nil && !hasHeard && set.endpoints.isEmpty)
         version = Atomic(set.version)
         present = Mutex(set)
     }
 
     /// The endpoints as they are now. Any thread; waits for nothing but a swap.
     package var endpointSet: EndpointSet { present.withLock { $0 } }
+
+    /// Whether requests wait for the first word of its source.
+    package var awaitsEndpoints: Bool { awaits.load(ordering: .acquiring) }
+
+    /// Its source has listed endpoints, or said why it cannot.
+    func noteHeard() {
+        awaits.store(false, ordering: .releasing)
+    }
 
     /// What to compare a set's version with: one load.
     var publishedVersion: UInt64 { version.load(ordering: .acquiring) }

@@ -43,6 +43,15 @@ import WeirUpstream
         }
     }
 
+    @Test func `where the source says what a warning leaves, the upstream's weights are not asked`() {
+        for (health, expected) in [(EndpointStanding.Health.passing, 7.0), (.warning, 2), (.critical, 0)] {
+            var standing = standing(7, health, (10, 3))
+            standing.ownWarningWeight = 2
+            #expect(standing.weight(at: 0).value == expected)
+            #expect(standing.configuredShare.value == 7)
+        }
+    }
+
     @Test func `slow start grows from a tenth to all, and never falls`() {
         var standing = standing(1000)
         standing.recoveredAt = 50 * Self.second

@@ -75,6 +75,46 @@ import WeirUpstream
         #expect(test.upstream.endpointSet.table.entries[0].weight > .zero)
     }
 
+    @Test func `that an endpoint's connections fail is said once, and so is that they no longer do`() throws {
+        let endpoint = try ScriptedEndpoint()
+        let test = try PoolInHand(endpoint) { $0.circuit = CircuitPolicy() }
+        let policy = CircuitPolicy()
+        var random = WyRand(seed: 1)
+        var lines: [Bool] = []
+        func look() {
+            for case .breaker(_, let isFailing) in test.upstream.reweigh(at: test.clock.now) { lines.append(isFailing) }
+        }
+        for _ in 0..<5 { _ = test[0].circuit.failed(.request, at: test.clock.now, policy, using: &random) }
+        look()
+        // An hour in which each probe fails.
+        for _ in 0..<600 {
+            test.advance(by: .seconds(6))
+            look()
+            #expect(test[0].circuit.admit(at: test.clock.now, policy) == .probe)
+            look()
+            _ = test[0].circuit.failed(.probe, at: test.clock.now, policy, using: &random)
+            look()
+        }
+        #expect(lines == [true])
+        // Connections that come and go.
+        for _ in 0..<100 {
+            test.advance(by: .seconds(6))
+            _ = test[0].circuit.admit(at: test.clock.now, policy)
+            _ = test[0].circuit.succeeded(.probe, at: test.clock.now, policy)
+            look()
+            for _ in 0..<5 { _ = test[0].circuit.failed(.request, at: test.clock.now, policy, using: &random) }
+            look()
+        }
+        // 600 seconds, and a line in ten of them at most.
+        #expect(lines.count < 62)
+        test.advance(by: .seconds(11))
+        _ = test[0].circuit.admit(at: test.clock.now, policy)
+        _ = test[0].circuit.succeeded(.probe, at: test.clock.now, policy)
+        look()
+        #expect(lines.last == false)
+        #expect(zip(lines, lines.dropFirst()).allSatisfy { $0 != $1 })
+    }
+
     @Test func `where every breaker is open no endpoint is asked`() throws {
         let endpoint = try ScriptedEndpoint(isTCP: true)
         let test = try PoolInHand(endpoint) { $0.circuit = CircuitPolicy() }

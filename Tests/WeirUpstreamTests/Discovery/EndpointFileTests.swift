@@ -78,8 +78,8 @@ import WeirUpstream
         #expect(throws: EndpointFileError.tooLarge(bytesMax: 1 << 20)) {
             try EndpointFile.parse([UInt8](repeating: 0x20, count: 1 << 20 + 1))
         }
-        let many = (0...10_000).map { "http://a:\($0 % 65_535 + 1)\n" }.joined()
-        #expect(throws: EndpointFileError.tooManyLines(line: 10_001, countMax: 10_000)) { try read(many) }
+        let many = (0...Upstream.endpointsMax).map { "http://a:\($0 % 65_535 + 1)\n" }.joined()
+        #expect(throws: EndpointFileError.tooManyLines(line: 4097, countMax: 4096)) { try read(many) }
     }
 
     @Test func `no bytes make it trap, and a cut list is never taken for a whole one`() throws {

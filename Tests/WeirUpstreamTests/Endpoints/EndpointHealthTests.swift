@@ -45,18 +45,24 @@ import WeirUpstream
     }
 
     @Test(arguments: [
-        (DiscoveredHealth?.none, Int?.none, 5, EndpointHealth.unknown), (.passing, 2, 5, .passing),
-        (.warning, 2, 2, .warning), (.warning, nil, 5, .warning), (.warning, 0, 1, .critical),
-        (.critical, 2, 5, .critical),
+        (DiscoveredHealth?.none, Int?.none, 15.0, EndpointHealth.unknown), (.passing, nil, 15, .passing),
+        (.warning, nil, 10, .warning), (.passing, 1, 5, .passing), (.warning, 1, 1, .warning),
+        (.warning, 0, 0, .critical),
+        (.critical, 1, 0, .critical),
     ])
     func `a source's word makes weight and health`(
         health: DiscoveredHealth?,
         warningWeight: Int?,
-        weight: Int,
+        weight: Double,
         expected: EndpointHealth
     ) {
-        let upstream = Self.upstream([Self.found(1, health, warningWeight)])
-        #expect(upstream.endpointSet.configuredWeights == [weight])
+        var policy = UpstreamPolicy()
+        policy.panic = PanicThreshold(percent: 0)
+        policy.passingWeight = 3
+        policy.warningWeight = 2
+        let upstream = Upstream(name: "test", endpoints: [], policy: policy, source: Self.source)
+        upstream.replace([Self.found(1, health, warningWeight)], from: Self.source)
+        #expect(upstream.endpointSet.table.entries.map(\.weight.value) == [weight])
         #expect(upstream.endpoints.map(\.health) == [expected])
     }
 
@@ -89,6 +95,6 @@ import WeirUpstream
         upstream.begin(upstream.draft([], policy: policy, source: Self.source))
         #expect(upstream.policy.connectionsMax == 7)
         #expect(upstream.endpoints[0] === endpoint)
-        #expect(upstream.endpointSet.configuredWeights == [3])
+        #expect(upstream.endpointSet.configuredWeights == [ConfiguredWeight(5, warning: 3)])
     }
 }

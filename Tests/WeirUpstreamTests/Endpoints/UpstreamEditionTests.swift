@@ -166,4 +166,45 @@ import WeirUpstream
         // Four builds take tens of milliseconds, a look takes less than one.
         #expect(building.looks.load(ordering: .relaxed) > 100)
     }
+
+    @Test func `requests wait for the first word of a source: endpoints, or that it cannot be read`() throws {
+        for isRead in [true, false] {
+            let endpoint = try ScriptedEndpoint()
+            let upstream = Upstream(name: "test", endpoints: [], policy: UpstreamPolicy(), source: Self.source)
+            #expect(upstream.edition.awaitsEndpoints)
+            let test = try PoolInHand(upstream)
+            let waiting = test.request()
+            #expect(waiting.lease() == .waits)
+            test.turn()
+            #expect(waiting.availableCount == 0)
+            // Another source's word is none.
+            upstream.noteFailure(of: "file:///others")
+            test.turn()
+            #expect(waiting.availableCount == 0)
+            if isRead {
+                upstream.replace([DiscoveredEndpoint(endpoint.url)], from: Self.source)
+            } else {
+                upstream.noteFailure(of: Self.source)
+            }
+            test.turn()
+            #expect(waiting.answers == [.waits, isRead ? .leased : .unavailable])
+            #expect(!upstream.edition.awaitsEndpoints)
+            #expect(test.request().lease() == (isRead ? .leased : .unavailable))
+        }
+    }
+
+    @Test func `what was heard of a source before a configuration counts behind it`() {
+        let upstream = Upstream(name: "test", endpoints: [], policy: UpstreamPolicy(), source: Self.source)
+        var policy = UpstreamPolicy()
+        policy.waitingMax = 5
+        let draft = upstream.draft([], policy: policy, source: Self.source)
+        #expect(draft.edition.awaitsEndpoints)
+        upstream.noteFailure(of: Self.source)
+        #expect(!upstream.draft([], policy: policy, source: Self.source).edition.awaitsEndpoints)
+        // Another source may have more to say.
+        #expect(upstream.draft([], policy: policy, source: "file:///others").edition.awaitsEndpoints)
+        // One that begins with endpoints has somebody to ask.
+        upstream.replace(Self.found(1...2), from: Self.source)
+        #expect(!upstream.draft([], policy: policy, source: "file:///others").edition.awaitsEndpoints)
+    }
 }

@@ -55,7 +55,7 @@ extension UpstreamConfiguration: ConfigurationObject {
             "slow-start",
             \.slowStart,
             .value(.durationOrOff(.milliseconds(100) ... .seconds(900))),
-            "How long a new or recovered endpoint takes to its whole weight"
+            "How long an endpoint that was left alone takes to its whole weight"
         ),
     ]
 

@@ -29,6 +29,19 @@ package struct EffectiveWeight: Sendable, Equatable, Comparable {
     package static func < (one: Self, other: Self) -> Bool { one.units < other.units }
 }
 
+/// The share that an endpoint was given where it was listed.
+package struct ConfiguredWeight: Sendable, Equatable {
+    package let passing: Int
+    /// Where its source says what it gets while it warns, as Consul does, the source's weights hold as they are; else
+    /// those of the upstream multiply the one.
+    package let warning: Int?
+
+    package init(_ passing: Int, warning: Int? = nil) {
+        self.passing = passing
+        self.warning = warning
+    }
+}
+
 /// What is known of an endpoint when weights are worked out.
 package struct EndpointStanding: Sendable {
     package enum Health: Sendable {
@@ -46,6 +59,8 @@ package struct EndpointStanding: Sendable {
     /// Consul's `Weights`, with its defaults: a warning alone takes nothing away.
     package var passingWeight = 1
     package var warningWeight = 1
+    /// See `ConfiguredWeight.warning`.
+    package var ownWarningWeight: Int?
     /// When it was last critical and became well again; nil for one that never was.
     package var recoveredAt: Nanoseconds?
     /// How long the weight takes to grow back. 0 is off, the default here as with Envoy, HAProxy and nginx: services
@@ -60,20 +75,22 @@ package struct EndpointStanding: Sendable {
 
     /// Its share at a time.
     package func weight(at now: Nanoseconds) -> EffectiveWeight {
-        let share = Double(configuredWeight) * Double(healthWeight) * recovery(at: now) * min(max(backPressure, 0), 1)
+        let share = Double(shareByHealth) * recovery(at: now) * min(max(backPressure, 0), 1)
         return EffectiveWeight(share)
     }
 
     /// Its share where health is not asked.
-    package var configuredShare: EffectiveWeight { EffectiveWeight(Double(configuredWeight) * Double(passingWeight)) }
+    package var configuredShare: EffectiveWeight { EffectiveWeight(Double(passingShare)) }
 
     /// Whether its health leaves it a share.
-    package var isHealthy: Bool { healthWeight > 0 }
+    package var isHealthy: Bool { shareByHealth > 0 }
 
-    private var healthWeight: Int {
+    private var passingShare: Int { ownWarningWeight == nil ? configuredWeight * passingWeight : configuredWeight }
+
+    private var shareByHealth: Int {
         switch health {
-        case .passing: passingWeight
-        case .warning: warningWeight
+        case .passing: passingShare
+        case .warning: ownWarningWeight ?? configuredWeight * warningWeight
         case .critical: 0
         }
     }

@@ -45,7 +45,7 @@ package enum EndpointFile {
         private var lines: [EndpointURL.Place: Int] = [:]
 
         mutating func add(_ entry: EndpointJSON.Entry, _ bytes: [UInt8]) throws(EndpointFileError) {
-            let countMax = DiscoveryFeed.endpointsMaxHighest
+            let countMax = Upstream.endpointsMax
             guard endpoints.count < countMax else { throw .tooManyLines(line: entry.line, countMax: countMax) }
             let url: EndpointURL
             do throws(EndpointURLError) {
