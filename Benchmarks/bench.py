@@ -64,6 +64,7 @@ MEASURES: dict[str, Measure] = {
     "flow": Measure(lambda products, plan: [flow.compare(products, plan)], ("hello",)),
     "access-log": Measure(lambda products, plan: [access_log.of_service(products, plan)], ("hello",)),
     "proxy": Measure(proxy.compare, ("weir",)),
+    "proxy-guarded": Measure(proxy.compare_guarded, ("weir",)),
     "proxy-access-log": Measure(lambda products, plan: [access_log.of_gateway(products, plan)], ("weir",)),
     "proxy-allocations": Measure(allocations.in_gateway, ("weir",)),
     "proxy-bodies": Measure(one_gibibyte, ("weir",)),

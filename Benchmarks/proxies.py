@@ -7,7 +7,7 @@ traceparent, as it does by default. What is not set here is as it is by default.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from servers import Server, free_port, guarded, nginx_with, weir_with
@@ -15,12 +15,17 @@ from tools import Products
 
 SINK = Path(__file__).with_name("sink.py")
 
+# One server under three addresses, for proxies that choose among endpoints.
+ENDPOINT_ADDRESSES = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
+
 # Its connections are closed by the proxies alone.
 ENDPOINT_CONFIGURATION = """\
     keepalive_requests 1000000000;
     sendfile on;
     server {{
         listen 127.0.0.1:{port};
+        listen 127.0.0.2:{port};
+        listen 127.0.0.3:{port};
         root {files};
         location = /hello {{ return 200 "Hello, world\\n"; }}
     }}
@@ -32,7 +37,7 @@ NGINX_CONFIGURATION = """\
     proxy_request_buffering off;
     proxy_max_temp_file_size 0;
 {buffers}    upstream endpoint {{
-        server 127.0.0.1:{endpoint};
+{endpoints}
         keepalive 64;
     }}
     server {{
@@ -73,7 +78,21 @@ frontend clients
     default_backend endpoints
 backend endpoints
     http-reuse always
-    server endpoint 127.0.0.1:{endpoint}
+{endpoints}
+"""
+
+# What a gateway is there for, all of it on: nobody is refused, and no endpoint fails.
+GUARDED_CONFIGURATION = """\
+upstreams:
+  endpoints:
+    endpoints: [{urls}]
+    balance: least-latency
+    check: {{http: /hello, interval: 1s}}
+routes:
+  - match: {{path: /hello}}
+    upstream: endpoints
+    deadline: 5s
+    limit: [{{rate: 1000000000/s, by: client}}]
 """
 
 
@@ -94,17 +113,32 @@ def gateway(products: Products, behind: Server, settings: Mapping[str, str], cor
     return weir_with(products.gateway, {"WEIR_UPSTREAM": behind.url(""), **settings}, products, core)
 
 
-def nginx(products: Products, behind: Server, core: int) -> Server:
-    return nginx_with("nginx", NGINX_CONFIGURATION, products, core, endpoint=behind.port, buffers="")
+def guarded_gateway(products: Products, behind: Server, core: int) -> Server:
+    """Three endpoints chosen by latency, checked and ejected, a keyed limit, admission, and a deadline."""
+    urls = ", ".join(f"http://{address}:{behind.port}" for address in ENDPOINT_ADDRESSES)
+    configuration = products.folder / f"weir-{behind.port}.yaml"
+    configuration.write_text(GUARDED_CONFIGURATION.format(urls=urls))
+    return weir_with(products.gateway, {"WEIR_CONFIG": str(configuration)}, products, core)
+
+
+def nginx(products: Products, behind: Server, core: int, addresses: Sequence[str] = ENDPOINT_ADDRESSES[:1]) -> Server:
+    return nginx_with("nginx", NGINX_CONFIGURATION, products, core, endpoints=of_nginx(behind, addresses), buffers="")
 
 
 def nginx_with_large_buffers(products: Products, behind: Server, core: int) -> Server:
-    places = {"endpoint": behind.port, "buffers": NGINX_BUFFERS}
+    places = {"endpoints": of_nginx(behind, ENDPOINT_ADDRESSES[:1]), "buffers": NGINX_BUFFERS}
     return nginx_with("nginx-64k", NGINX_CONFIGURATION, products, core, **places)
 
 
-def haproxy(products: Products, behind: Server, core: int) -> Server:
+def of_nginx(behind: Server, addresses: Sequence[str]) -> str:
+    return "\n".join(f"        server {address}:{behind.port};" for address in addresses)
+
+
+def haproxy(products: Products, behind: Server, core: int, addresses: Sequence[str] = ENDPOINT_ADDRESSES[:1]) -> Server:
     port = free_port()
     configuration = products.folder / f"haproxy-{port}.cfg"
-    configuration.write_text(HAPROXY_CONFIGURATION.format(port=port, endpoint=behind.port))
+    endpoints = "\n".join(
+        f"    server endpoint{number} {address}:{behind.port}" for number, address in enumerate(addresses)
+    )
+    configuration.write_text(HAPROXY_CONFIGURATION.format(port=port, endpoints=endpoints))
     return Server("haproxy", guarded(["haproxy", "-db", "-f", str(configuration)], core), {}, port, products.folder)

@@ -16,7 +16,8 @@ final class HTTP1Connection: @unchecked Sendable {
     // Stored, not computed: reading a constant of its own costs an object no reference count.
     let loop: EventLoop
     let metrics: MetricsShard
-    private(set) var channel: Channel
+    // Changed in `open` alone, as below.
+    @exclusivity(unchecked) private(set) var channel: Channel
     /// The exchange at hand with the one reference of its lease, see `ServerLoop.lease`.
     var leased: Unmanaged<Exchange>?
     var phase = ConnectionPhase.idle

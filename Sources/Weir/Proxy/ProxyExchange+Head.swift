@@ -260,15 +260,3 @@ extension Exchange {
     /// All bytes of the head that was copied.
     var wholeHead: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: head, count: headCount) }
 }
-
-extension HeadWriter {
-    /// A number in sixteen hexadecimal digits.
-    mutating func fixedHexadecimal(_ value: UInt64) {
-        var digits = InlineArray<16, UInt8>(repeating: 0)
-        for index in 0..<16 {
-            let digit = UInt8(truncatingIfNeeded: value &>> UInt64(60 &- 4 &* index)) & 15
-            digits[index] = digit < 10 ? UInt8(ascii: "0") &+ digit : UInt8(ascii: "a") &+ digit &- 10
-        }
-        raw(digits.span)
-    }
-}

@@ -68,22 +68,15 @@ package struct TraceParent: Equatable, Sendable {
         )
     }
 
-    /// The field's value, in version 00.
-    package var text: InlineArray<55, UInt8> {
-        var text = InlineArray<55, UInt8>(repeating: Self.dash)
-        Self.put(0, 2, into: &text, at: 0)
-        Self.put(traceIDUpper, 16, into: &text, at: 3)
-        Self.put(traceIDLower, 16, into: &text, at: 19)
-        Self.put(parentID, 16, into: &text, at: 36)
-        Self.put(UInt64(flags), 2, into: &text, at: 53)
-        return text
-    }
-
-    /// Writes the whole field: `traceparent: 00-…` CRLF.
+    /// Writes the whole field, in version 00: `traceparent: 00-…` CRLF.
     package func write(into writer: inout HeadWriter) {
-        let text = text
-        writer.raw("traceparent: ")
-        writer.raw(text.span)
+        writer.raw("traceparent: 00-")
+        writer.fixedHexadecimal(traceIDUpper)
+        writer.fixedHexadecimal(traceIDLower)
+        writer.raw("-")
+        writer.fixedHexadecimal(parentID)
+        writer.raw("-")
+        writer.fixedHexadecimal(flags)
         writer.raw("\r\n")
     }
 
@@ -102,16 +95,5 @@ package struct TraceParent: Equatable, Sendable {
             index &+= 1
         }
         return value
-    }
-
-    private static func put(_ number: UInt64, _ digits: Int, into text: inout InlineArray<55, UInt8>, at start: Int) {
-        var rest = number
-        var index = start &+ digits
-        while index > start {
-            index &-= 1
-            let digit = UInt8(truncatingIfNeeded: rest & 15)
-            text[index] = digit < 10 ? UInt8(ascii: "0") &+ digit : UInt8(ascii: "a") &+ digit &- 10
-            rest >>= 4
-        }
     }
 }

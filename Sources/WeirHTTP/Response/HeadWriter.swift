@@ -172,6 +172,33 @@ package struct HeadWriter: ~Copyable {
         integer(value, radix: 16)
     }
 
+    /// Sixteen hexadecimal digits in lower case: ids of requests and traces.
+    package mutating func fixedHexadecimal(_ value: UInt64) {
+        let (upper, lower) = (UInt32(truncatingIfNeeded: value &>> 32), UInt32(truncatingIfNeeded: value))
+        let digits = (Self.eightDigits(upper), Self.eightDigits(lower))
+        unsafe withUnsafeBytes(of: digits) { unsafe raw($0) }
+    }
+
+    /// Two hexadecimal digits in lower case.
+    package mutating func fixedHexadecimal(_ value: UInt8) {
+        // The last two of eight, which are the first bytes of what is left after a shift.
+        let digits = (UInt64(littleEndian: Self.eightDigits(UInt32(value))) &>> 48).littleEndian
+        unsafe withUnsafeBytes(of: digits) { unsafe raw(UnsafeRawBufferPointer(rebasing: $0[..<2])) }
+    }
+
+    /// The digits of a number as they lie in memory, all at once: a loop takes six instructions for each.
+    private static func eightDigits(_ value: UInt32) -> UInt64 {
+        // One hexadecimal digit in each byte, the first in the lowest.
+        var digits = UInt64(value.byteSwapped)
+        digits = (digits | digits &<< 16) & 0x0000_FFFF_0000_FFFF
+        digits = (digits | digits &<< 8) & 0x00FF_00FF_00FF_00FF
+        digits = (digits &>> 4 | digits &<< 8) & 0x0F0F_0F0F_0F0F_0F0F
+        // 1 in each byte that is a letter: 6 more than 10 or above is a fifth bit.
+        let letters = (digits &+ 0x0606_0606_0606_0606) &>> 4 & 0x0101_0101_0101_0101
+        // A letter lies 0x27 behind where its digit would be.
+        return (digits &+ 0x3030_3030_3030_3030 &+ letters &* 0x27).littleEndian
+    }
+
     @inline(__always)
     private mutating func integer(_ value: UInt64, radix: UInt64, endsLine: Bool = false) {
         // The most digits (of 2^64 in decimal) and a line end.

@@ -37,6 +37,11 @@ package struct ResponseParser: ~Copyable {
         stage = .statusLine
     }
 
+    /// Whether the head has come to an end, good or bad; then `reset` comes before the next.
+    package var isFinished: Bool {
+        if case .finished = stage { true } else { false }
+    }
+
     /// Looks at what has come of a head that answers a request with this method.
     ///
     /// `bytes` is everything received of this message so far, from its first byte, and may go on behind the head.

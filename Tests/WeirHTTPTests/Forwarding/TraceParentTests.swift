@@ -12,8 +12,14 @@ import WeirTestSupport
     }
 
     private func text(_ parent: TraceParent) -> String {
-        let text = parent.text
-        return String(decoding: text.indices.map { text[$0] }, as: UTF8.self)
+        var bytes = [UInt8](repeating: 0, count: 100)
+        return bytes.withUnsafeMutableBytes { memory in
+            var writer = HeadWriter(memory)
+            parent.write(into: &writer)
+            let line = String(decoding: memory[..<writer.count], as: UTF8.self)
+            #expect(line.hasPrefix("traceparent: ") && line.hasSuffix("\r\n"))
+            return String(line.dropFirst(13).dropLast())
+        }
     }
 
     @Test("The specification's example is read and written")

@@ -94,6 +94,22 @@ import WeirHTTP
         #expect(written { $0.field("A", integer: value) }.text == "A: \(value)\r\n")
     }
 
+    @Test("Digits of fixed number: all values of each digit, at each place")
+    func fixedHexadecimal() {
+        for digit in 0..<16 as Range<UInt64> {
+            for place in 0..<16 as Range<UInt64> {
+                let value = digit << (4 * place)
+                let digits = String(value, radix: 16)
+                let expected = String(repeating: "0", count: 16 - digits.count) + digits
+                #expect(written { $0.fixedHexadecimal(value) }.text == expected)
+            }
+        }
+        for value in UInt8.min...UInt8.max {
+            let digits = String(value, radix: 16)
+            #expect(written { $0.fixedHexadecimal(value) }.text == (value < 16 ? "0" : "") + digits)
+        }
+    }
+
     @Test(
         "A field that would split the response is not written",
         arguments: [
