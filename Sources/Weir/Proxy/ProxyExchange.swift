@@ -86,7 +86,7 @@ final class ProxyExchange: @unchecked Sendable {
         self.pool = pool
         self.edition = edition
         if let fields { added = fields }
-        attempts = RequestAttempts()
+        if attempts.isUsed { attempts = RequestAttempts() }
         pool.upstream.retryBudget.noteRequest(at: loop.now)
         hasSentBody = false
         hasClientEnded = false

@@ -19,6 +19,9 @@ struct RequestAttempts {
 
     var isFirst: Bool { count == 0 }
 
+    /// Whether anything has become of them yet; looked at first, because as a rule there is nothing to forget.
+    var isUsed: Bool { count > 0 || place != nil }
+
     /// A connection for the next attempt, as ``UpstreamPool/lease(to:method:route:tried:key:place:left:edition:)``.
     func lease(
         from pool: UpstreamPool,
