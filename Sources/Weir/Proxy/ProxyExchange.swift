@@ -95,13 +95,10 @@ final class ProxyExchange: @unchecked Sendable {
             if let source = pool.keySource { key = exchange.balancingKey(source) }
             exchange.isAnsweredAtOnce = false
             exchange.sink = .forward
-            let mirror = exchange.routeReference.flatMap { $0._withUnsafeGuaranteedRef(\.mirrorReference) }
-            guard let mirror else { return attempt(exchange) }
-            let sequence = exchange.sequence
-            attempt(exchange)
-            // What was refused at once is over, and the exchange perhaps another request's.
-            guard !isIdle, exchange.sequence == sequence else { return }
-            mirror._withUnsafeGuaranteedRef { copy(exchange, to: $0) }
+            guard let mirror = exchange.routeReference?._withUnsafeGuaranteedRef({ $0.mirrorReference }) else {
+                return attempt(exchange)
+            }
+            attempt(exchange, copiedTo: mirror)
         }
     }
 

@@ -43,10 +43,10 @@ struct RequestAttempts {
                 left: left,
                 edition: edition
             )
-            guard case .connection(let connection) = lease, connection.isReused, !method.isIdempotent || !isFirst,
+            // One that crosses a request that must not be sent twice, or once more, is looked at first.
+            guard !method.isIdempotent || !isFirst, case .connection(let connection) = lease, connection.isReused,
                 connection.isStale
             else { return lease }
-            // It would cross a request that must not be sent twice, or once more.
             connection.cancel()
         }
     }

@@ -6,8 +6,18 @@ import WeirHTTP
 import WeirUpstream
 
 extension ProxyExchange {
+    /// Makes the first attempt, and then a copy for the mirror.
+    @inline(never)
+    func attempt(_ exchange: Exchange, copiedTo mirror: Unmanaged<RouteMirror>) {
+        let sequence = exchange.sequence
+        attempt(exchange)
+        // What was refused at once is over, and the exchange perhaps another request's.
+        guard !isIdle, exchange.sequence == sequence else { return }
+        mirror._withUnsafeGuaranteedRef { copy(exchange, to: $0) }
+    }
+
     /// Copies the request, if the mirror is to have it. It has been sent itself before, and learns nothing of the copy.
-    func copy(_ exchange: Exchange, to mirror: RouteMirror) {
+    private func copy(_ exchange: Exchange, to mirror: RouteMirror) {
         guard mirror.chooses(owner.random()), exchange.fieldValue(lowercaseName: RouteMirror.markName) == nil else {
             return
         }
