@@ -18,18 +18,23 @@ final class EndpointChecks: @unchecked Sendable {
     private let tools: ControlTools
     private var running: [ObjectIdentifier: Running] = [:]
 
-    /// Nil for no checks. Another one begins anew, and its first result decides; until then the former one's stands.
-    var configuration: HealthCheckConfiguration? {
-        didSet {
-            guard configuration != oldValue else { return }
-            endAll(forgetting: configuration == nil)
-            follow(upstream.endpoints)
-        }
-    }
+    /// Nil for no checks.
+    private var configuration: HealthCheckConfiguration?
+    /// The header that the endpoints' connections begin with.
+    private var proxyProtocol: ProxyProtocol.Version?
 
     init(of upstream: Upstream, _ tools: ControlTools) {
         self.upstream = upstream
         self.tools = tools
+    }
+
+    /// Another check begins anew, and its first result decides; until then the former one's stands.
+    func become(_ configuration: HealthCheckConfiguration?, _ proxyProtocol: ProxyProtocol.Version?) {
+        guard configuration != self.configuration || proxyProtocol != self.proxyProtocol else { return }
+        self.configuration = configuration
+        self.proxyProtocol = proxyProtocol
+        endAll(forgetting: configuration == nil)
+        follow(upstream.endpoints)
     }
 
     func follow(_ endpoints: [Endpoint]) {
@@ -56,7 +61,7 @@ final class EndpointChecks: @unchecked Sendable {
     }
 
     private func begin(_ configuration: HealthCheckConfiguration, _ endpoint: Endpoint) -> Running? {
-        guard let definition = configuration.definition(for: endpoint) else { return nil }
+        guard let definition = configuration.definition(for: endpoint, proxyProtocol) else { return nil }
         let id = tools.runner.add(definition) {
             endpoint.knownAddresses
         } ran: { [report = upstream.report] result in
@@ -88,7 +93,7 @@ final class EndpointChecks: @unchecked Sendable {
 
 extension HealthCheckConfiguration {
     /// The check of one endpoint; nil where its path cannot be asked for, which reading the file has refused.
-    fileprivate func definition(for endpoint: Endpoint) -> CheckDefinition? {
+    fileprivate func definition(for endpoint: Endpoint, _ proxyProtocol: ProxyProtocol.Version?) -> CheckDefinition? {
         let kind: CheckDefinition.Kind
         switch self.kind {
         case .tcp: kind = .tcp(endpoint.url.place)
@@ -105,7 +110,8 @@ extension HealthCheckConfiguration {
                 successBeforePassing: successBeforePassing,
                 failuresBeforeWarning: failuresBeforeWarning,
                 failuresBeforeCritical: failuresBeforeCritical
-            )
+            ),
+            proxyProtocol: proxyProtocol
         )
     }
 }

@@ -23,7 +23,7 @@ final class WatchedUpstream {
 
     /// Takes a plan over; what it says as the one before stays as it is.
     func become(_ plan: UpstreamPlan) {
-        checks.configuration = plan.check
+        checks.become(plan.check, plan.policy.proxyProtocol)
         if plan.discover != source {
             provider?.stop()
             provider = nil

@@ -151,6 +151,30 @@ struct CheckRunnerTests {
         #expect(peer.receivesEnd())
     }
 
+    @Test("begins with the PROXY header that the upstream's connections begin with", arguments: [false, true])
+    func proxyProtocol(isHTTP: Bool) throws {
+        for version in ProxyProtocol.Version.allCases {
+            let (test, endpoint) = (try RunnerInHand(), try ScriptedEndpoint(isTCP: true))
+            let kind =
+                isHTTP
+                ? CheckDefinition.Kind.http(HTTPCheck(try CheckURL(parsing: "http://a/"))) : .tcp(endpoint.url.place)
+            let definition = CheckDefinition(kind, interval: .seconds(10), proxyProtocol: version)
+            guard case .address(let address) = endpoint.url.place else { return }
+            _ = test.add(definition) { [address] }
+            test.advance(by: .seconds(1))
+            let peer = try endpoint.accept()
+            let signature = "\r\n\r\n\0\r\nQUIT\n"
+            let expected = version == .version1 ? "PROXY TCP4 127.0.0.1 127.0.0.1 " : signature + " \0\0\0"
+            var text = ""
+            eventually("the header comes") {
+                test.turn(1)
+                text += peer.receive().text
+                return text.utf8.count >= expected.utf8.count
+            }
+            #expect(text.hasPrefix(expected))
+        }
+    }
+
     @Test("connects for a TCP check, and nothing more")
     func tcpCheck() throws {
         let endpoint = try ScriptedEndpoint(isTCP: true)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is checked, how often, and how many results in a row it takes. Pure.
 
-import WeirEventLoop
+package import WeirEventLoop
 
 /// A header field of an HTTP check.
 package struct CheckField: Sendable, Equatable {
@@ -58,19 +58,23 @@ package struct CheckDefinition: Sendable, Equatable {
     package var thresholds: CheckCounter.Thresholds
     /// How long a check may be critical before its service is deregistered; zero for ever.
     package var deregisterCriticalServiceAfter: Duration
+    /// The header that what is checked expects of each connection; nil for none.
+    package var proxyProtocol: ProxyProtocol.Version?
 
     package init(
         _ kind: Kind,
         interval: Duration = .zero,
         timeout: Duration = .zero,
         thresholds: CheckCounter.Thresholds = CheckCounter.Thresholds(),
-        deregisterCriticalServiceAfter: Duration = .zero
+        deregisterCriticalServiceAfter: Duration = .zero,
+        proxyProtocol: ProxyProtocol.Version? = nil
     ) {
         self.kind = kind
         self.interval = interval
         self.timeout = timeout
         self.thresholds = thresholds
         self.deregisterCriticalServiceAfter = deregisterCriticalServiceAfter
+        self.proxyProtocol = proxyProtocol
     }
 
     /// Whether somebody has to run it.

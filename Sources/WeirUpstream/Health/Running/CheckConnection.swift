@@ -39,13 +39,24 @@ final class CheckConnection: @unchecked Sendable {
         if case .http(let request) = check.definition.kind { self.request = request } else { request = nil }
     }
 
-    func open(_ channel: Channel, on loop: EventLoop) -> UnsafePointer<ChannelEvents> {
+    func open(_ channel: Channel, to address: SocketAddress, on loop: EventLoop) -> UnsafePointer<ChannelEvents> {
         self.channel = channel
         // Released when the channel has closed.
         channel.context = Unmanaged.passRetained(self).toOpaque()
         channel.setDeadline(deadline, on: loop)
+        if let version = check?.definition.proxyProtocol { send(version, to: address, on: loop) }
         if let request { Array(request.text.utf8).withUnsafeBytes { loop.send(channel, $0) } }
         return Self.events
+    }
+
+    /// Nobody stands behind the connection but the gateway itself. Version 2 has a word for that, which every receiver
+    /// takes; some refuse that of version 1, to which it says its own addresses (section 2.1).
+    private func send(_ version: ProxyProtocol.Version, to address: SocketAddress, on loop: EventLoop) {
+        let own = version == .version1 ? channel.localAddress : nil
+        let header = [UInt8](unsafeUninitializedCapacity: ProxyProtocol.writtenBytesMax) { memory, count in
+            count = ProxyProtocol.write(version, source: own, destination: address, into: .init(memory))
+        }
+        header.withUnsafeBytes { loop.send(channel, $0) }
     }
 
     /// The check is ended: there is no result.
@@ -76,6 +87,8 @@ final class CheckConnection: @unchecked Sendable {
 
     private func connected(_ loop: EventLoop) {
         guard let check, request == nil else { return }
+        // A PROXY header, if there is one, goes out before the end.
+        loop.flush(channel)
         finish(loop, .passing, "\(check.what): Success")
     }
 

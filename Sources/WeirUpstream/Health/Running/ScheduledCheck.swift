@@ -115,7 +115,9 @@ final class ScheduledCheck {
         while let address = untried.popFirst() {
             let connection = CheckConnection(self, deadline: deadline, options: runner.options)
             do throws(SystemCallError) {
-                try runner.loop.connect(to: address) { loop, channel, _ in connection.open(channel, on: loop) }
+                try runner.loop.connect(to: address) { loop, channel, _ in
+                    connection.open(channel, to: address, on: loop)
+                }
                 phase = .running(connection)
                 return
             } catch {
