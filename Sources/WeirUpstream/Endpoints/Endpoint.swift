@@ -5,6 +5,9 @@ package import Synchronization
 package import WeirEventLoop
 
 /// Somewhere that requests can be sent to. Its connections belong to loops, its counts to the pod.
+///
+/// What each request writes (`load`, `outcomes`, `responseTimes`) lies on cache lines of its own, so that it takes nothing
+/// from loops that only read the rest: the address, the breaker, the flags.
 /// `@unchecked Sendable`: the authority's bytes are written before anybody else has the endpoint; the rest is atomics and
 /// a mutex.
 package final class Endpoint: @unchecked Sendable {
@@ -16,13 +19,14 @@ package final class Endpoint: @unchecked Sendable {
     private let authority: UnsafeMutableRawBufferPointer
     /// Where it is now: one address, or those that its name has.
     private let addresses: Mutex<[SocketAddress]>
-    /// How many they are, for those who must not wait; relaxed, it publishes nothing.
+    /// How many they are, and how often they were others, for those who must not wait. Relaxed: they publish nothing, the
+    /// addresses are read under their mutex.
     private let addressesKnown: Atomic<Int>
+    private let addressesVersion = Atomic<UInt64>(0)
     // All relaxed: they publish nothing, each is exact on its own.
     private let openConnections = Atomic<Int>(0)
     private let nextAddress = Atomic<Int>(0)
     private let opened = Atomic<UInt64>(0)
-    private let requests = Atomic<UInt64>(0)
     private let failures = InlineArray<7, Atomic<UInt64>> { _ in Atomic(0) }
     private let answered = Atomic<Bool>(false)
     package let responseTimes = RouteResponseTimes()
@@ -80,12 +84,24 @@ package final class Endpoint: @unchecked Sendable {
     package var addressCount: Int { addressesKnown.load(ordering: .relaxed) }
 
     /// Replaces what a name stands for. An empty answer changes nothing: a failing resolver must not take away what
-    /// works.
-    package func resolved(to found: [SocketAddress]) {
-        guard !found.isEmpty else { return }
+    /// works. Connections are kept as before, see `Upstream.resolved`.
+    ///
+    /// - Returns: whether some address is gone.
+    @discardableResult
+    package func resolved(to found: [SocketAddress]) -> Bool {
+        guard !found.isEmpty else { return false }
+        let former = knownAddresses
         addresses.withLock { $0 = found }
         addressesKnown.store(found.count, ordering: .relaxed)
+        guard former.contains(where: { !found.contains($0) }) else { return false }
+        addressesVersion.wrappingAdd(1, ordering: .relaxed)
+        return true
     }
+
+    /// Changes when an address is gone.
+    var addressVersion: UInt64 { addressesVersion.load(ordering: .relaxed) }
+
+    func has(_ address: SocketAddress) -> Bool { addresses.withLock { $0.contains(address) } }
 
     /// The address of the next connection; the addresses of a name take turns.
     func addressInTurn() -> SocketAddress? {
@@ -151,7 +167,6 @@ package final class Endpoint: @unchecked Sendable {
     // MARK: What happens
 
     package func noteRequest() {
-        requests.wrappingAdd(1, ordering: .relaxed)
         load.begin()
     }
 
@@ -168,7 +183,7 @@ package final class Endpoint: @unchecked Sendable {
     package var connectionCount: Int { openConnections.load(ordering: .relaxed) }
     package var requestsExecuting: Int { load.requestsInFlight }
     package var openedCount: UInt64 { opened.load(ordering: .relaxed) }
-    package var requestCount: UInt64 { requests.load(ordering: .relaxed) }
+    package var requestCount: UInt64 { load.requestCount }
 
     /// How often it failed, by label.
     package var failureCounts: [(label: StaticString, count: UInt64)] {

@@ -10,7 +10,7 @@ package import WeirEventLoop
 /// A median of few: four of nine may be anything, and five are enough to learn that an endpoint is slow, or well again.
 /// Estimators that move by a step at each sample need hundreds of calls for that, and while calls are held back only few
 /// are made.
-package struct ResponseTimes: ~Copyable {
+package struct ResponseTimes: ~Copyable, Sendable {
     /// Of the calls that are not expected to be answered in time, one in so many is made all the same, and one that comes
     /// so long after the last: else nobody would learn that the endpoint is well again.
     package static let probeInterval: UInt64 = 20

@@ -11,23 +11,30 @@ package import WeirEventLoop
 /// A place is one cache line. Routes are told apart by their index; a route beyond `routesMax` shares the place of an
 /// earlier one. After a reload a route may meet the times of another: five answers put that right, and one call in 20
 /// is made meanwhile.
-package struct RouteResponseTimes: ~Copyable {
+package struct RouteResponseTimes: ~Copyable, Sendable {
     package static let routesMax = 64
 
-    private let times = InlineArray<64, ResponseTimes> { _ in ResponseTimes() }
+    /// A place for each route.
+    struct Places: ~Copyable, Sendable {
+        let times = InlineArray<64, ResponseTimes> { _ in ResponseTimes() }
+    }
+
+    private let lines = CacheLine(Places())
 
     /// As `ResponseTimes.median`.
-    package func median(route: Int) -> Nanoseconds { times[Self.place(route)].median }
+    package func median(route: Int) -> Nanoseconds { lines.address.pointee.times[Self.place(route)].median }
 
     /// As `ResponseTimes.note`.
-    package func note(_ time: Nanoseconds, route: Int) { times[Self.place(route)].note(time) }
+    package func note(_ time: Nanoseconds, route: Int) { lines.address.pointee.times[Self.place(route)].note(time) }
 
     /// As `ResponseTimes.noteUnanswered`.
-    package func noteUnanswered(_ time: Nanoseconds, route: Int) { times[Self.place(route)].noteUnanswered(time) }
+    package func noteUnanswered(_ time: Nanoseconds, route: Int) {
+        lines.address.pointee.times[Self.place(route)].noteUnanswered(time)
+    }
 
     /// As `ResponseTimes.admits`.
     package func admits(_ left: Nanoseconds, route: Int, at now: Nanoseconds) -> Bool {
-        times[Self.place(route)].admits(left, at: now)
+        lines.address.pointee.times[Self.place(route)].admits(left, at: now)
     }
 
     private static func place(_ route: Int) -> Int { Int(UInt(bitPattern: route) % UInt(routesMax)) }

@@ -34,57 +34,68 @@ package enum EndpointOutcome: Equatable, Sendable {
     }
 }
 
-/// The counts of one endpoint, in 64 bytes: a stored property of it.
+/// The counts of one endpoint, on a cache line of their own.
 ///
 /// All atomics are relaxed: none publishes another, and what reads them takes differences over seconds.
 package struct EndpointOutcomes: ~Copyable {
-    /// The number of answers in the high bits, and the sum of the logarithms of their latencies: one addition for both.
-    private let answers = Atomic<UInt64>(0)
-    /// The sum of the squares of these logarithms, which tells how much the latencies differ.
-    private let squares = Atomic<UInt64>(0)
-    private let refusals = Atomic<UInt64>(0)
-    private let gatewayFailures = Atomic<UInt64>(0)
-    private let serverErrors = Atomic<UInt64>(0)
-    private let connectionFailures = Atomic<UInt64>(0)
-    private let timeouts = Atomic<UInt64>(0)
-    /// What gateway failures and timeouts stood at when a request was last answered: the run is what came since.
-    private let runStart = Atomic<UInt64>(0)
+    private let line = CacheLine(Cell())
 
     package init() {}
 
     /// Counts a request that has ended. Any thread.
-    package func note(_ outcome: EndpointOutcome) {
-        switch outcome {
-        case .answered(let latency):
-            let failures = runFailures
-            // Looked at first: as a rule nothing has failed, and a load costs a tenth of a store to a shared line.
-            if runStart.load(ordering: .relaxed) != failures { runStart.store(failures, ordering: .relaxed) }
-            let logarithm = OutcomeCounts.logarithm(latency)
-            answers.wrappingAdd(OutcomeCounts.answer(logarithm), ordering: .relaxed)
-            squares.wrappingAdd(logarithm &* logarithm, ordering: .relaxed)
-        case .gatewayFailure: gatewayFailures.wrappingAdd(1, ordering: .relaxed)
-        case .timeout: timeouts.wrappingAdd(1, ordering: .relaxed)
-        case .refused: refusals.wrappingAdd(1, ordering: .relaxed)
-        case .serverError: serverErrors.wrappingAdd(1, ordering: .relaxed)
-        case .connectionFailure: connectionFailures.wrappingAdd(1, ordering: .relaxed)
-        }
-    }
-
-    private var runFailures: UInt64 {
-        gatewayFailures.load(ordering: .relaxed) &+ timeouts.load(ordering: .relaxed)
-    }
+    package func note(_ outcome: EndpointOutcome) { line.address.pointee.note(outcome) }
 
     /// What they stand at. Any thread.
-    package var counts: OutcomeCounts {
-        OutcomeCounts(
-            answers: answers.load(ordering: .relaxed),
-            squares: squares.load(ordering: .relaxed),
-            refusals: refusals.load(ordering: .relaxed),
-            gatewayFailures: gatewayFailures.load(ordering: .relaxed),
-            serverErrors: serverErrors.load(ordering: .relaxed),
-            connectionFailures: connectionFailures.load(ordering: .relaxed),
-            timeouts: timeouts.load(ordering: .relaxed),
-            runStart: runStart.load(ordering: .relaxed)
-        )
+    package var counts: OutcomeCounts { line.address.pointee.counts }
+}
+
+extension EndpointOutcomes {
+    /// What lies on the line.
+    struct Cell: ~Copyable, Sendable {
+        /// The number of answers in the high bits, and the sum of the logarithms of their latencies: one addition for both.
+        private let answers = Atomic<UInt64>(0)
+        /// The sum of the squares of these logarithms, which tells how much the latencies differ.
+        private let squares = Atomic<UInt64>(0)
+        private let refusals = Atomic<UInt64>(0)
+        private let gatewayFailures = Atomic<UInt64>(0)
+        private let serverErrors = Atomic<UInt64>(0)
+        private let connectionFailures = Atomic<UInt64>(0)
+        private let timeouts = Atomic<UInt64>(0)
+        /// What gateway failures and timeouts stood at when a request was last answered: the run is what came since.
+        private let runStart = Atomic<UInt64>(0)
+
+        func note(_ outcome: EndpointOutcome) {
+            switch outcome {
+            case .answered(let latency):
+                let failures = runFailures
+                // Looked at first: as a rule nothing has failed, and a load costs a tenth of a store to a shared line.
+                if runStart.load(ordering: .relaxed) != failures { runStart.store(failures, ordering: .relaxed) }
+                let logarithm = OutcomeCounts.logarithm(latency)
+                answers.wrappingAdd(OutcomeCounts.answer(logarithm), ordering: .relaxed)
+                squares.wrappingAdd(logarithm &* logarithm, ordering: .relaxed)
+            case .gatewayFailure: gatewayFailures.wrappingAdd(1, ordering: .relaxed)
+            case .timeout: timeouts.wrappingAdd(1, ordering: .relaxed)
+            case .refused: refusals.wrappingAdd(1, ordering: .relaxed)
+            case .serverError: serverErrors.wrappingAdd(1, ordering: .relaxed)
+            case .connectionFailure: connectionFailures.wrappingAdd(1, ordering: .relaxed)
+            }
+        }
+
+        private var runFailures: UInt64 {
+            gatewayFailures.load(ordering: .relaxed) &+ timeouts.load(ordering: .relaxed)
+        }
+
+        var counts: OutcomeCounts {
+            OutcomeCounts(
+                answers: answers.load(ordering: .relaxed),
+                squares: squares.load(ordering: .relaxed),
+                refusals: refusals.load(ordering: .relaxed),
+                gatewayFailures: gatewayFailures.load(ordering: .relaxed),
+                serverErrors: serverErrors.load(ordering: .relaxed),
+                connectionFailures: connectionFailures.load(ordering: .relaxed),
+                timeouts: timeouts.load(ordering: .relaxed),
+                runStart: runStart.load(ordering: .relaxed)
+            )
+        }
     }
 }

@@ -36,7 +36,12 @@ package struct RetryBudget: ~Copyable {
 
     // Requests are counted relaxed: one that is seen late moves the bound by a fifth. Retries are sequentially
     // consistent, here and in the sum: of two that are taken at once in different seconds, one sees the other.
-    private let slots = InlineArray<16, Atomic<UInt64>> { _ in Atomic(0) }
+    // On lines of their own: each request writes one.
+    struct Slots: ~Copyable, Sendable {
+        let words = InlineArray<16, Atomic<UInt64>> { _ in Atomic(0) }
+    }
+
+    private let lines = CacheLine(Slots())
 
     package init() {}
 
@@ -44,7 +49,7 @@ package struct RetryBudget: ~Copyable {
     package func noteRequest(at now: Nanoseconds) {
         let second = now / Self.second
         guard opens(second) else { return }
-        slots[Self.index(second)].wrappingAdd(1, ordering: .relaxed)
+        lines.address.pointee.words[Self.index(second)].wrappingAdd(1, ordering: .relaxed)
     }
 
     /// Takes leave for one retry; false where there is none. Any thread.
@@ -52,7 +57,7 @@ package struct RetryBudget: ~Copyable {
         let second = now / Self.second
         guard opens(second) else { return false }
         // Counted first, so that of several at once none is overlooked; in doubt all are refused.
-        slots[Self.index(second)].wrappingAdd(Self.oneRetry, ordering: .sequentiallyConsistent)
+        lines.address.pointee.words[Self.index(second)].wrappingAdd(Self.oneRetry, ordering: .sequentiallyConsistent)
         let (requests, retries) = sums(at: now)
         if retries <= max(requests * policy.percent / 100, policy.perSecondMin * Self.windowSeconds) { return true }
         giveBack(second)
@@ -65,13 +70,13 @@ package struct RetryBudget: ~Copyable {
     private func opens(_ second: UInt64) -> Bool {
         let number = second & Self.numberMask
         let index = Self.index(second)
-        var word = slots[index].load(ordering: .relaxed)
+        var word = lines.address.pointee.words[index].load(ordering: .relaxed)
         while word >> Self.numberShift != number {
             // The numbers go round: one that is little ahead is later, any other is from long ago.
             let ahead = (word >> Self.numberShift &- number) & Self.numberMask
             guard ahead > Self.clocksApartMax || word == 0 else { return false }
             // Relaxed: pairs with nothing; the word holds all there is of its second.
-            let (exchanged, present) = slots[index].weakCompareExchange(
+            let (exchanged, present) = lines.address.pointee.words[index].weakCompareExchange(
                 expected: word,
                 desired: number << Self.numberShift,
                 ordering: .relaxed
@@ -84,9 +89,9 @@ package struct RetryBudget: ~Copyable {
 
     private func giveBack(_ second: UInt64) {
         let index = Self.index(second)
-        var word = slots[index].load(ordering: .relaxed)
+        var word = lines.address.pointee.words[index].load(ordering: .relaxed)
         while word >> Self.numberShift == second & Self.numberMask, word / Self.oneRetry & Self.retriesMask > 0 {
-            let (exchanged, present) = slots[index].weakCompareExchange(
+            let (exchanged, present) = lines.address.pointee.words[index].weakCompareExchange(
                 expected: word,
                 desired: word - Self.oneRetry,
                 ordering: .sequentiallyConsistent
@@ -101,7 +106,7 @@ package struct RetryBudget: ~Copyable {
         var sums: (requests: UInt64, retries: UInt64) = (0, 0)
         let present = now / Self.second
         for age in 0..<min(Self.windowSeconds, present + 1) {
-            let word = slots[Self.index(present - age)].load(ordering: .sequentiallyConsistent)
+            let word = lines.address.pointee.words[Self.index(present - age)].load(ordering: .sequentiallyConsistent)
             guard word >> Self.numberShift == (present - age) & Self.numberMask else { continue }
             sums.requests += word & Self.requestsMask
             sums.retries += word / Self.oneRetry & Self.retriesMask

@@ -114,8 +114,14 @@ import WeirUpstream
         #expect(abs(window.typicalLatency / (1000 * pow(24, 0.25)) - 1) < 0.07)
     }
 
-    @Test("The counts of an endpoint take one cache line")
-    func size() {
-        #expect(MemoryLayout<EndpointOutcomes>.size == 64)
+    @Test("What each request writes lies apart from what it reads: only its address is among that")
+    func layout() {
+        let address = MemoryLayout<UnsafeRawPointer>.size
+        #expect(MemoryLayout<EndpointOutcomes>.size == address)
+        #expect(MemoryLayout<EndpointLoad>.size == address)
+        #expect(MemoryLayout<RouteResponseTimes>.size == address)
+        #expect(MemoryLayout<RetryBudget>.size == address)
+        // A place of a route is a line.
+        #expect(MemoryLayout<ResponseTimes>.stride == 64)
     }
 }

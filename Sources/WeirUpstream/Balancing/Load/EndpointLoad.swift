@@ -30,6 +30,8 @@ package struct EndpointLoad: ~Copyable, Sendable {
     }
 
     package var requestsInFlight: Int { line.address.pointee.requestsInFlight }
+    /// How many have begun.
+    package var requestCount: UInt64 { line.address.pointee.requestCount }
 
     package func begin() { line.address.pointee.begin() }
     package func end() { line.address.pointee.end() }
@@ -61,6 +63,8 @@ extension EndpointLoad {
     /// What lies on the line. All relaxed: a value that is seen late moves one decision.
     struct Cell: ~Copyable, Sendable {
         private let inFlight = Atomic<Int>(0)
+        /// On the line that a beginning writes anyway.
+        private let begun = Atomic<UInt64>(0)
         /// The bits of a Double, as it was at `notedAt`; 0 without a sample.
         private let peak = Atomic<UInt64>(0)
         private let notedAt = Atomic<UInt64>(0)
@@ -79,7 +83,12 @@ extension EndpointLoad {
 
         var requestsInFlight: Int { inFlight.load(ordering: .relaxed) }
 
-        func begin() { inFlight.wrappingAdd(1, ordering: .relaxed) }
+        var requestCount: UInt64 { begun.load(ordering: .relaxed) }
+
+        func begin() {
+            inFlight.wrappingAdd(1, ordering: .relaxed)
+            begun.wrappingAdd(1, ordering: .relaxed)
+        }
         func end() { inFlight.wrappingSubtract(1, ordering: .relaxed) }
 
         func note(_ time: Double, at now: Nanoseconds) {
