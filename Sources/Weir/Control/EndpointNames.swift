@@ -12,12 +12,12 @@ final class EndpointNames {
         let provider: any DiscoveryProvider
     }
 
-    private let upstream: String
+    private let upstream: Upstream
     private let tools: ControlTools
     private var watches: [ObjectIdentifier: Watch] = [:]
 
     init(of upstream: Upstream, _ tools: ControlTools) {
-        self.upstream = upstream.name
+        self.upstream = upstream
         self.tools = tools
     }
 
@@ -37,10 +37,11 @@ final class EndpointNames {
     }
 
     private func watch(_ endpoint: Endpoint, _ name: String, _ port: UInt16) -> Watch {
-        let feed = DiscoveryFeed(upstream: upstream, kind: .dns) { [logger = tools.logger] news in
+        let feed = DiscoveryFeed(upstream: upstream.name, kind: .dns) { [upstream, logger = tools.logger] news in
             switch news {
             case .endpoints(let found):
-                endpoint.resolved(
+                upstream.resolved(
+                    endpoint,
                     to: found.compactMap { found in
                         if case .address(let address) = found.url.place { address } else { nil }
                     }

@@ -15,6 +15,7 @@ package final class UpstreamConnection: @unchecked Sendable {
     package let pool: UpstreamPool
     package let endpoint: Endpoint
     package let loop: EventLoop
+    private let address: SocketAddress
     /// The header that it begins with; such a connection serves one request.
     package let proxyProtocol: ProxyProtocol.Version?
     // Changed in `open` alone; the run-time check would cost each request seven times 75 instructions.
@@ -57,6 +58,8 @@ package final class UpstreamConnection: @unchecked Sendable {
         /// Of a response that is thrown away, how much may still come, and until when.
         var discardBytesLeft = 0
         var discardUntil = Nanoseconds.max
+        /// That of the endpoint's addresses when its own was last among them.
+        fileprivate var addressVersion: UInt64 = 0
         /// The neighbours among the unused ones of its endpoint, while it is one of them.
         var isIdle = false
         var newer: Unmanaged<UpstreamConnection>?
@@ -90,9 +93,10 @@ package final class UpstreamConnection: @unchecked Sendable {
         case tunnel
     }
 
-    init(pool: UpstreamPool, endpoint: Endpoint, _ policy: UpstreamPolicy) {
+    init(pool: UpstreamPool, endpoint: Endpoint, at address: SocketAddress, _ policy: UpstreamPolicy) {
         self.pool = pool
         self.endpoint = endpoint
+        self.address = address
         proxyProtocol = policy.proxyProtocol
         loop = pool.loop
         parser = .allocate(capacity: 1)
@@ -102,6 +106,7 @@ package final class UpstreamConnection: @unchecked Sendable {
         keptHead = .allocate(byteCount: Self.keptHeadBytesMax, alignment: 8)
         state = .allocate(capacity: 1)
         state.initialize(to: State(pool.events))
+        state.pointee.addressVersion = endpoint.addressVersion
     }
 
     deinit {
@@ -118,6 +123,15 @@ package final class UpstreamConnection: @unchecked Sendable {
         self.channel = channel
         channel.context = Unmanaged.passRetained(self).toOpaque()
         channel.setDeadline(loop.now &+ pool.policy.connectTimeout, on: loop)
+    }
+
+    /// Whether the endpoint is still where it is connected to; as a rule one load.
+    var isAtEndpoint: Bool {
+        let version = endpoint.addressVersion
+        guard version != state.pointee.addressVersion else { return true }
+        guard endpoint.has(address) else { return false }
+        state.pointee.addressVersion = version
+        return true
     }
 
     // MARK: The taker's calls

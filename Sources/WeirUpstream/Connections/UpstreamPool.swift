@@ -314,7 +314,7 @@ package final class UpstreamPool: @unchecked Sendable {
             fail(endpoint)
             throw .there
         }
-        let connection = UpstreamConnection(pool: self, endpoint: endpoint, policy)
+        let connection = UpstreamConnection(pool: self, endpoint: endpoint, at: address, policy)
         do throws(SystemCallError) {
             try loop.connect(to: address) { _, channel, _ in
                 connection.open(channel)
@@ -370,7 +370,7 @@ package final class UpstreamPool: @unchecked Sendable {
 
     /// Takes a connection that has served its request, or was opened for none.
     func give(_ connection: UpstreamConnection) {
-        guard state.pointee.keepsConnections, hasSlot(connection.endpoint) else {
+        guard state.pointee.keepsConnections, hasSlot(connection.endpoint), connection.isAtEndpoint else {
             return loop.close(connection.channel)
         }
         if upstream.hasWaiting, state.pointee.waiting.isEmpty {
@@ -505,6 +505,14 @@ package final class UpstreamPool: @unchecked Sendable {
     /// trying it for everybody who waits, whenever somebody is served, would keep the loop from its work.
     private func hasPlace(_ endpoint: Endpoint) -> Bool {
         state.pointee.wasFull[endpoint.slot] && endpoint.connectionCount < policy.connectionsMax
+    }
+
+    /// Closes unused connections to addresses that are the endpoint's no longer. Any thread.
+    func closeMoved(_ endpoint: Endpoint) {
+        loop.submit { [self] loop in
+            guard hasSlot(endpoint) else { return }
+            eachIdle(endpoint.slot) { if !$0.isAtEndpoint { loop.close($0.channel) } }
+        }
     }
 
     /// Closes the oldest unused connection of each endpoint, because another loop needs the place. Any thread.

@@ -114,12 +114,22 @@ package final class Upstream: Sendable {
         return isPresent
     }
 
+    /// The name of an endpoint stands for these addresses now. Unused connections to others are closed, as those in use are
+    /// after their request: whoever has moved is not to get requests for as long as somebody keeps one.
+    package func resolved(_ endpoint: Endpoint, to found: [SocketAddress]) {
+        guard endpoint.resolved(to: found) else { return }
+        for reference in pools.withLock({ $0 }) { reference.pool.closeMoved(endpoint) }
+    }
+
     /// A source cannot be read: requests that wait for its first word wait no longer.
     package func noteFailure(of source: String) {
-        let edition = edition
-        guard edition.source == source, edition.awaitsEndpoints else { return }
-        edition.noteHeard()
-        refreshPools()
+        let wasAwaited = turn.withLock { _ in
+            let edition = edition
+            guard edition.source == source, edition.awaitsEndpoints else { return false }
+            edition.noteHeard()
+            return true
+        }
+        if wasAwaited { refreshPools() }
     }
 
     /// What it becomes with a configuration that is about to be published, beside what it is: nothing changes before
@@ -165,7 +175,6 @@ package final class Upstream: Sendable {
                 for endpoint in draft.edition.endpointSet.endpoints { endpoint.condition.noteListed(.unknown) }
             } else if former.version != draft.former.version {
                 // Its source has listed others meanwhile, or they weigh something else.
-                if edition.source == draft.edition.source, !edition.awaitsEndpoints { draft.edition.noteHeard() }
                 draft.edition.publish(
                     turn.weighing.set(
                         former.endpoints,
@@ -176,6 +185,7 @@ package final class Upstream: Sendable {
                     )
                 )
             }
+            if edition.source == draft.edition.source, !edition.awaitsEndpoints { draft.edition.noteHeard() }
             present.withLock { $0 = draft.edition }
         }
         refreshPools()

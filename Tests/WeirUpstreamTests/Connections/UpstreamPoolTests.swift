@@ -439,4 +439,43 @@ import WeirUpstream
         #expect(test[0].connectionCount == 0)
         #expect(test[0].requestsExecuting == 0)
     }
+
+    @Test func `connections to where a name has moved from are not kept`() throws {
+        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+        let places = [try ScriptedEndpoint(), try ScriptedEndpoint()]
+        let addresses = places.compactMap { place -> SocketAddress? in
+            if case .address(let address) = place.url.place { address } else { nil }
+        }
+        let url = EndpointURL(place: .name("a.test", port: 80))
+        let test = try PoolInHand(Upstream(name: "test", endpoints: [url], policy: UpstreamPolicy()))
+        test[0].resolved(to: [addresses[0]])
+        let requests = (0..<2).map { _ in test.request() }
+        for request in requests { request.begin() }
+        test.turn()
+        let peers = [try places[0].accept(), try places[0].accept()]
+        peers[0].send(answer)
+        test.turn(until: "it is answered") { requests[0].isOver }
+        // One more place leaves the others.
+        test.upstream.resolved(test[0], to: addresses)
+        test.turn()
+        #expect(test[0].connectionCount == 2)
+        test.upstream.resolved(test[0], to: [addresses[1]])
+        test.turn()
+        #expect(peers[0].receivesEnd())
+        #expect(test[0].connectionCount == 1)
+        peers[1].send(answer)
+        test.turn(until: "it is answered") { requests[1].isOver }
+        #expect(requests[1].statuses == [200])
+        #expect(peers[1].receivesEnd())
+        // What is at the present place is kept, also where another goes again.
+        let next = test.request()
+        next.begin()
+        test.turn()
+        let peer = try places[1].accept()
+        test.upstream.resolved(test[0], to: addresses)
+        test.upstream.resolved(test[0], to: [addresses[1]])
+        peer.send(answer)
+        test.turn(until: "it is answered") { next.isOver }
+        #expect(test[0].connectionCount == 1)
+    }
 }

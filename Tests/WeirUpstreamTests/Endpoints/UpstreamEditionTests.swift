@@ -201,6 +201,8 @@ import WeirUpstream
         #expect(draft.edition.awaitsEndpoints)
         upstream.noteFailure(of: Self.source)
         #expect(!upstream.draft([], policy: policy, source: Self.source).edition.awaitsEndpoints)
+        upstream.begin(draft)
+        #expect(!upstream.edition.awaitsEndpoints)
         // Another source may have more to say.
         #expect(upstream.draft([], policy: policy, source: "file:///others").edition.awaitsEndpoints)
         // One that begins with endpoints has somebody to ask.
