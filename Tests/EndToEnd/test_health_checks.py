@@ -76,6 +76,7 @@ def test_thresholds_count_results_in_a_row(gateway, upstream, tmp_path):
     wait_for_health(server, "critical")
     critical = 'weir_upstream_checks_total{upstream="orders",status="critical"}'
     assert server.metric(critical) >= 3
+    eventually(lambda: len(turns(server, endpoint)) == 2, "the log has both turns")
     assert [message.split(" is ")[1] for message in turns(server, endpoint)] == [
         "warning, was passing",
         "critical, was warning",
@@ -96,7 +97,7 @@ def test_a_process_that_is_stopped_killed_and_started_again(gateway, upstream_pr
     other.restart()
     wait_for_health(server, "passing", "passing")
     assert turns(server, steady) == []
-    assert len(turns(server, other)) == 4
+    eventually(lambda: len(turns(server, other)) == 4, "the log has each turn")
 
 
 def test_a_connection_that_can_be_made(gateway, upstream, tmp_path):
