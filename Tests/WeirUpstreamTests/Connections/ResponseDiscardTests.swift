@@ -4,7 +4,6 @@ import Testing
 import WeirEventLoop
 import WeirHTTP
 import WeirTestSupport
-import WeirHTTP
 import WeirUpstream
 
 @Suite("Responses that are thrown away") struct ResponseDiscardTests {
