@@ -83,7 +83,8 @@ final class ClientCall: @unchecked Sendable {
             left: deadline &- min(deadline, loop.now)
         )
         switch lease {
-        case .connection(let connection):
+        case .connection(let reference):
+            let connection = reference.takeUnretainedValue()
             self.connection = connection
             send(over: connection)
         case .wait(let place): attempts.place = place

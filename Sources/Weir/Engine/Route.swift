@@ -39,6 +39,8 @@ final class Route: Sendable {
     let upstreamIndex: Int
     /// Where requests are passed on to, with or without middleware before; nil for a handler.
     let upstream: RouteUpstream?
+    /// `upstream` again, for the same reason as `poolReference`.
+    let upstreamReference: Unmanaged<RouteUpstream>?
     /// Nil for none.
     let limits: RouteLimits?
     /// Nil for a route whose requests run at once, whatever else runs.
@@ -110,6 +112,7 @@ final class Route: Sendable {
         self.bodyBytesMax = bodyBytesMax
         self.upstreamIndex = upstreamIndex
         self.upstream = upstream
+        upstreamReference = upstream.map(Unmanaged.passUnretained)
         self.limits = limits
         self.pool = pool
         poolReference = pool.map(Unmanaged.passUnretained)

@@ -21,9 +21,9 @@ extension ProxyExchange {
         )
         switch lease {
         case .connection(let connection):
-            leased = Unmanaged.passUnretained(connection)
+            leased = connection
             phase = .leased
-            send(exchange, to: connection)
+            connection._withUnsafeGuaranteedRef { send(exchange, to: $0) }
         case .wait(let place):
             attempts.place = place
             phase = .waiting

@@ -44,10 +44,9 @@ struct RequestAttempts {
                 edition: edition
             )
             // One that crosses a request that must not be sent twice, or once more, is looked at first.
-            guard !method.isIdempotent || !isFirst, case .connection(let connection) = lease, connection.isReused,
-                connection.isStale
+            guard !method.isIdempotent || !isFirst, case .connection(let reference) = lease,
+                reference.takeUnretainedValue().cancelIfStale()
             else { return lease }
-            connection.cancel()
         }
     }
 

@@ -15,8 +15,10 @@ extension ServerLoop {
     func forward(_ exchange: Exchange, by route: Route) {
         if let other = exchange.chosenUpstream(of: route) { return begin(exchange, other) }
         if let split = route.split { return begin(exchange, split.upstream(random())) }
-        guard let upstream = route.upstream else { preconditionFailure("a route that passes on to nowhere") }
-        begin(exchange, upstream)
+        guard let upstream = route.upstreamReference else {
+            preconditionFailure("a route that passes on to nowhere")
+        }
+        upstream._withUnsafeGuaranteedRef { begin(exchange, $0) }
     }
 
     /// The upstream has the same place in the route's snapshot as its pool has here, unless that snapshot is a former one.

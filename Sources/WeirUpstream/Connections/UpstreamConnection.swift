@@ -18,8 +18,10 @@ package final class UpstreamConnection: @unchecked Sendable {
     private let address: SocketAddress
     /// The header that it begins with; such a connection serves one request.
     package let proxyProtocol: ProxyProtocol.Version?
-    // Changed in `open` alone; the run-time check would cost each request seven times 75 instructions.
-    @exclusivity(unchecked) package private(set) var channel = Channel.none
+    package var channel: Channel { ownChannel }
+    // Changed in `open` alone; the run-time check would cost each request ten times 75 instructions. Behind a property,
+    // because other modules check all the same.
+    @exclusivity(unchecked) private var ownChannel = Channel.none
     /// What was found in the head; meaningful within `head` and after it. Behind a pointer: a field of a class that is
     /// passed inout pays a run-time exclusivity check at each access.
     package let parser: UnsafeMutablePointer<ResponseParser>
@@ -120,7 +122,7 @@ package final class UpstreamConnection: @unchecked Sendable {
     }
 
     func open(_ channel: Channel) {
-        self.channel = channel
+        ownChannel = channel
         channel.context = Unmanaged.passRetained(self).toOpaque()
         channel.setDeadline(loop.now &+ pool.policy.connectTimeout, on: loop)
     }
@@ -169,6 +171,13 @@ package final class UpstreamConnection: @unchecked Sendable {
 
     /// Whether the endpoint has closed the connection, which the loop has not been told yet; one system call.
     package var isStale: Bool { channel.hasInput(on: loop) }
+
+    /// Gives the connection up where the endpoint has closed it while it was unused; one system call.
+    package func cancelIfStale() -> Bool {
+        guard isReused, isStale else { return false }
+        cancel()
+        return true
+    }
 
     /// Gives the request up: the endpoint learns by the end of the connection.
     ///

@@ -10,8 +10,9 @@ package import WeirHTTP
 package final class UpstreamPool: @unchecked Sendable {
     /// What comes of asking for a connection.
     package enum Lease {
-        /// Write the request to it.
-        case connection(UpstreamConnection)
+        /// Write the request to it. Its channel keeps it, at least to the end of the loop's turn: handed over without
+        /// counting references.
+        case connection(Unmanaged<UpstreamConnection>)
         /// Every endpoint has as many connections as it may, or which there are is not known yet; `available` is called when one can be had. The place in the
         /// queue is the request's for good: it stands there again if it has to wait again.
         case wait(place: UInt64)
@@ -203,7 +204,7 @@ package final class UpstreamPool: @unchecked Sendable {
 
     private func lease(_ ask: inout Ask, from set: EndpointSet, _ edition: UpstreamEdition) -> Lease {
         if let connection = find(in: set, &ask) {
-            connection.lease(to: ask.taker, method: ask.method, route: ask.route)
+            connection._withUnsafeGuaranteedRef { $0.lease(to: ask.taker, method: ask.method, route: ask.route) }
             return .connection(connection)
         }
         if ask.obstacles.contains(.busy) { return wait(ask, edition) }
@@ -219,7 +220,7 @@ package final class UpstreamPool: @unchecked Sendable {
         static let unreachable = Obstacles(rawValue: 4)
     }
 
-    private func find(in set: EndpointSet, _ ask: inout Ask) -> UpstreamConnection? {
+    private func find(in set: EndpointSet, _ ask: inout Ask) -> Unmanaged<UpstreamConnection>? {
         var tried = ask.tried.isEmpty ? TriedEndpoints() : set.places(of: ask.tried)
         if !ask.tried.isEmpty, pick(set, tried, ask.key) == nil {
             // It has been to all of them: once more, then.
@@ -242,7 +243,7 @@ package final class UpstreamPool: @unchecked Sendable {
     }
 
     /// A connection to this endpoint, unless something is in the way.
-    private func take(_ endpoint: Endpoint, _ set: EndpointSet, _ ask: inout Ask) -> UpstreamConnection? {
+    private func take(_ endpoint: Endpoint, _ set: EndpointSet, _ ask: inout Ask) -> Unmanaged<UpstreamConnection>? {
         guard endpoint.responseTimes.admits(ask.left, route: ask.route, at: loop.now) else {
             ask.obstacles.insert(.late)
             noteFull(endpoint, false)
@@ -254,7 +255,7 @@ package final class UpstreamPool: @unchecked Sendable {
             return nil
         }
         if let connection = unused(endpoint) {
-            connection.permit = permit
+            connection._withUnsafeGuaranteedRef { $0.permit = permit }
             return connection
         }
         guard endpoint.reserveConnection(max: set.policy.connectionsMax) else {
@@ -266,7 +267,7 @@ package final class UpstreamPool: @unchecked Sendable {
         do throws(ConnectFault) {
             let connection = try connect(endpoint, set.policy)
             connection.permit = permit
-            return connection
+            return Unmanaged.passUnretained(connection)
         } catch {
             switch error {
             case .there: noteFailure(of: endpoint, permit, after: 0)
@@ -281,12 +282,14 @@ package final class UpstreamPool: @unchecked Sendable {
     /// Whether the endpoint has its slot here: one of a former edition may be gone, and the slot another's.
     private func hasSlot(_ endpoint: Endpoint) -> Bool { state.pointee.set.contains(endpoint) }
 
-    private func unused(_ endpoint: Endpoint) -> UpstreamConnection? {
+    private func unused(_ endpoint: Endpoint) -> Unmanaged<UpstreamConnection>? {
         guard hasSlot(endpoint) else { return nil }
         while let reference = state.pointee.newest[endpoint.slot] {
-            let connection = reference.takeUnretainedValue()
-            unlink(connection)
-            if connection.channel.isOpen, !connection.channel.isEnded { return connection }
+            let isUsable = reference._withUnsafeGuaranteedRef { connection in
+                unlink(connection)
+                return connection.channel.isOpen && !connection.channel.isEnded
+            }
+            if isUsable { return reference }
         }
         return nil
     }

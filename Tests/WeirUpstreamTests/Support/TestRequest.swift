@@ -72,7 +72,7 @@ final class TestRequest: @unchecked Sendable {
         )
         switch lease {
         case .connection(let leased):
-            connection = leased
+            connection = leased.takeUnretainedValue()
             answer = .leased
         case .wait(let place):
             self.place = place

@@ -26,7 +26,9 @@ extension ProxyExchange {
         guard mirror.begin() else { return mirror.note(.busy) }
         let taker = mirror.taker()
         let lease = lease(from: pool, to: taker, exchange)
-        if case .connection(let connection) = lease { return send(exchange, copiedTo: connection) }
+        if case .connection(let connection) = lease {
+            return send(exchange, copiedTo: connection.takeUnretainedValue())
+        }
         Unmanaged<RouteMirror>.fromOpaque(taker).release()
         switch lease {
         case .wait:
@@ -51,8 +53,9 @@ extension ProxyExchange {
                 key: pool.keySource.map { exchange.balancingKey($0) } ?? 0
             )
             // A copy is sent once, so it is not risked on a connection that has ended.
-            guard case .connection(let other) = lease, other.isReused, other.isStale else { return lease }
-            other.cancel()
+            guard case .connection(let reference) = lease, reference.takeUnretainedValue().cancelIfStale() else {
+                return lease
+            }
         }
     }
 
