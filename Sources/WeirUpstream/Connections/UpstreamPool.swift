@@ -13,8 +13,9 @@ package final class UpstreamPool: @unchecked Sendable {
         /// Write the request to it. Its channel keeps it, at least to the end of the loop's turn: handed over without
         /// counting references.
         case connection(Unmanaged<UpstreamConnection>)
-        /// Every endpoint has as many connections as it may, or which there are is not known yet; `available` is called when one can be had. The place in the
-        /// queue is the request's for good: it stands there again if it has to wait again.
+        /// Every endpoint has as many connections as it may, or which there are is not known yet; `available` is called
+        /// when one can be had. The place in the queue is the request's for good: it stands there again if it has to wait
+        /// again.
         case wait(place: UInt64)
         /// No endpoint can be reached, and none is worth trying again now.
         case failed(UpstreamFault)
@@ -29,6 +30,8 @@ package final class UpstreamPool: @unchecked Sendable {
     package let upstream: Upstream
     /// Requests of this loop wait; see `Upstream.setWaiting`.
     let isWaiting = Atomic<Bool>(false)
+    /// The loop has been told to serve those who wait, and has not begun to.
+    private let isWoken = Atomic<Bool>(false)
     package let loop: EventLoop
     let events: UnsafePointer<UpstreamEvents>
     let channelEvents: UnsafeMutablePointer<ChannelEvents>
@@ -141,7 +144,8 @@ package final class UpstreamPool: @unchecked Sendable {
             state.pointee.newest.append(contentsOf: repeatElement(nil, count: missing))
             state.pointee.wasFull.append(contentsOf: repeatElement(false, count: missing))
         }
-        for endpoint in set.endpoints where endpoint.connectionCount < set.policy.connectionsMax {
+        for (place, endpoint) in set.endpoints.enumerated()
+        where set.isUsed(place) && endpoint.connectionCount < set.policy.connectionsMax {
             state.pointee.wasFull[endpoint.slot] = true
         }
     }
@@ -174,12 +178,12 @@ package final class UpstreamPool: @unchecked Sendable {
         var ask = Ask(taker: taker, method: method, route: route, tried: tried, key: key, place: place, left: left)
         if let edition, edition.toOpaque() != Unmanaged.passUnretained(state.pointee.edition).toOpaque() {
             let former = edition.takeUnretainedValue()
-            if former.awaitsEndpoints { return wait(ask, former) }
-            return lease(&ask, from: former.endpointSet, former)
+            // Under one that never knew an endpoint nothing was chosen: the present one serves as well.
+            if !former.awaitsEndpoints { return lease(&ask, from: former.endpointSet, former) }
         }
         // Before the version: where it is over, the list that has ended it is found.
         if state.pointee.set.endpoints.isEmpty, state.pointee.edition.awaitsEndpoints {
-            return wait(ask, state.pointee.edition)
+            return wait(&ask, for: nil, state.pointee.edition)
         }
         if state.pointee.edition.publishedVersion != state.pointee.set.version { takeOver() }
         // Nothing below takes another set over.
@@ -203,13 +207,16 @@ package final class UpstreamPool: @unchecked Sendable {
     }
 
     private func lease(_ ask: inout Ask, from set: EndpointSet, _ edition: UpstreamEdition) -> Lease {
-        if let connection = find(in: set, &ask) {
-            connection._withUnsafeGuaranteedRef { $0.lease(to: ask.taker, method: ask.method, route: ask.route) }
-            return .connection(connection)
-        }
-        if ask.obstacles.contains(.busy) { return wait(ask, edition) }
+        if let connection = leased(from: set, &ask) { return .connection(connection) }
+        if ask.obstacles.contains(.busy) { return wait(&ask, for: set, edition) }
         if ask.obstacles.contains(.unreachable) { return .failed(.connect) }
         return ask.obstacles.contains(.late) ? .late : .unavailable
+    }
+
+    private func leased(from set: EndpointSet, _ ask: inout Ask) -> Unmanaged<UpstreamConnection>? {
+        guard let connection = find(in: set, &ask) else { return nil }
+        connection._withUnsafeGuaranteedRef { $0.lease(to: ask.taker, method: ask.method, route: ask.route) }
+        return connection
     }
 
     /// Why endpoints were passed over.
@@ -450,18 +457,23 @@ package final class UpstreamPool: @unchecked Sendable {
 
     // MARK: Waiting
 
-    private func wait(_ ask: Ask, _ edition: UpstreamEdition) -> Lease {
+    /// - Parameter set: the endpoints that were full; nil while there are none.
+    private func wait(_ ask: inout Ask, for set: EndpointSet?, _ edition: UpstreamEdition) -> Lease {
         guard state.pointee.waiting.count < policy.waitingMax else { return .full }
+        upstream.setWaiting(self, true)
+        // A place may have become free between the look at the counts and the note that somebody waits: looked at again,
+        // once, and from now on whoever frees one tells.
+        if let set, let connection = leased(from: set, &ask) {
+            if state.pointee.waiting.isEmpty { upstream.setWaiting(self, false) }
+            return .connection(connection)
+        }
         let place = ask.place ?? state.pointee.lastPlace + 1
         state.pointee.lastPlace = max(place, state.pointee.lastPlace)
         let count = state.pointee.waiting.count
         // One that waits again has been at the front before: little is ahead of it.
         let index = ask.place == nil ? count : state.pointee.waiting.firstIndex { $0.place > place } ?? count
         state.pointee.waiting.insert(Waiter(taker: ask.taker, place: place, edition: edition), at: index)
-        upstream.setWaiting(self, true)
-        upstream.reclaimIdle(for: self)
-        // A place may have become free between the look at the counts and the note that somebody waits.
-        if state.pointee.set.endpoints.contains(where: { hasPlace($0) }) { wake() }
+        if ask.place == nil { upstream.reclaimIdle(for: self) }
         return .wait(place: place)
     }
 
@@ -478,17 +490,25 @@ package final class UpstreamPool: @unchecked Sendable {
 
     /// Lets those who wait try again, in the order in which they came. Any thread.
     func wake() {
-        loop.submit { [self] _ in serveWaiting() }
+        // Acquire and release, with the exchange below: who finds it woken has lowered a count that the loop will see.
+        guard !isWoken.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        loop.submit { [self] _ in
+            _ = isWoken.exchange(false, ordering: .acquiringAndReleasing)
+            serveWaiting()
+        }
     }
 
     private func serveWaiting() {
         var index = 0
-        while index < state.pointee.waiting.count, canServe(state.pointee.waiting[index]) {
-            let waiter = state.pointee.waiting.remove(at: index)
-            if state.pointee.waiting.isEmpty { upstream.setWaiting(self, false) }
-            events.pointee.available(waiter.taker)
-            guard index < state.pointee.waiting.count, state.pointee.waiting[index].place == waiter.place else {
-                continue
+        while index < state.pointee.waiting.count {
+            let waiter = state.pointee.waiting[index]
+            if canServe(waiter) {
+                state.pointee.waiting.remove(at: index)
+                if state.pointee.waiting.isEmpty { upstream.setWaiting(self, false) }
+                events.pointee.available(waiter.taker)
+                guard index < state.pointee.waiting.count, state.pointee.waiting[index].place == waiter.place else {
+                    continue
+                }
             }
             // What this one did not get, those behind it do not get either, unless it waits for endpoints that are gone.
             if waiter.edition === state.pointee.edition { return }
@@ -496,12 +516,24 @@ package final class UpstreamPool: @unchecked Sendable {
         }
     }
 
+    /// Whether to try for one who waits; that it is in vain is no harm.
     private func canServe(_ waiter: Waiter) -> Bool {
-        // Of a former edition there may be endpoints that have no slot here. Without an endpoint nobody is to wait, unless
-        // there may be one in a moment.
-        waiter.edition !== state.pointee.edition
-            || state.pointee.set.endpoints.isEmpty && !waiter.edition.awaitsEndpoints
-            || state.pointee.set.endpoints.contains { state.pointee.newest[$0.slot] != nil || hasPlace($0) }
+        // As `lease` goes by.
+        let edition = waiter.edition.awaitsEndpoints ? state.pointee.edition : waiter.edition
+        guard edition === state.pointee.edition else {
+            let set = edition.endpointSet
+            return set.endpoints.isEmpty
+                || set.endpoints.contains { hasUnused($0) || $0.connectionCount < set.policy.connectionsMax }
+        }
+        let set = state.pointee.set
+        let used = set.endpoints.indices.lazy.filter { set.isUsed($0) }
+        // Without an endpoint nobody is to wait, unless there may be one in a moment.
+        guard !used.isEmpty else { return !edition.awaitsEndpoints }
+        return used.contains { hasUnused(set.endpoints[$0]) || hasPlace(set.endpoints[$0]) }
+    }
+
+    private func hasUnused(_ endpoint: Endpoint) -> Bool {
+        hasSlot(endpoint) && state.pointee.newest[endpoint.slot] != nil
     }
 
     /// Whether an endpoint that was full has a place now. One that could not be connected to has places all the time:

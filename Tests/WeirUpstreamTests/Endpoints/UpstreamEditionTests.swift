@@ -102,6 +102,66 @@ import WeirUpstream
         #expect(former.connection?.endpoint === first.connection?.endpoint)
     }
 
+    @Test func `who waits under a former edition is not tried again before a place is free`() throws {
+        let endpoints = [try ScriptedEndpoint(), try ScriptedEndpoint()]
+        let test = try PoolInHand(endpoints[0]) { $0.connectionsMax = 1 }
+        let began = test.upstream.edition
+        let first = test.request()
+        first.begin()
+        test.turn()
+        let peer = try endpoints[0].accept()
+        let former = (0..<3).map { _ in test.request() }
+        for request in former {
+            request.onAvailable = { [unowned request] in request.lease(edition: began) }
+            #expect(request.lease(edition: began) == .waits)
+        }
+        // The other endpoint has a place all the time.
+        test.replace([endpoints[1].url], policy: test.upstream.policy)
+        test.turn(50)
+        #expect(former.allSatisfy { $0.answers == [.waits] })
+        peer.send(Self.answer)
+        test.turn(until: "its place is free") { former[0].answers == [.waits, .leased] }
+        #expect(former[1].answers.allSatisfy { $0 == .waits } && former[2].answers.allSatisfy { $0 == .waits })
+    }
+
+    @Test func `who waits beside an endpoint that is left alone is not tried again before a place is free`() throws {
+        let endpoints = [try ScriptedEndpoint(), try ScriptedEndpoint()]
+        let test = try PoolInHand(endpoints[0], endpoints[1]) { $0.connectionsMax = 1 }
+        test.upstream.endpoints[1].condition.note(.critical, output: "")
+        _ = test.upstream.reweigh(at: 1)
+        test.turn()
+        test.request().begin()
+        test.turn()
+        let peer = try endpoints[0].accept()
+        let waiting = test.request()
+        #expect(waiting.lease() == .waits)
+        test.turn(50)
+        #expect(waiting.answers == [.waits])
+        peer.send(Self.answer)
+        test.turn(until: "its place is free") { waiting.answers == [.waits, .leased] }
+    }
+
+    @Test func `the first word of a source is for those, too, who began before a reload`() throws {
+        let endpoint = try ScriptedEndpoint()
+        let upstream = Upstream(name: "test", endpoints: [], policy: UpstreamPolicy(), source: Self.source)
+        let test = try PoolInHand(upstream)
+        let began = upstream.edition
+        let waiting = test.request()
+        waiting.onAvailable = { [unowned waiting] in waiting.lease(edition: began) }
+        #expect(waiting.lease(edition: began) == .waits)
+        var policy = UpstreamPolicy()
+        policy.waitingMax = 5
+        upstream.begin(upstream.draft([], policy: policy, source: Self.source))
+        test.pool.adopt(upstream.edition)
+        test.turn()
+        let late = test.request()
+        late.onAvailable = { [unowned late] in late.lease(edition: began) }
+        #expect(late.lease(edition: began) == .waits)
+        upstream.replace([DiscoveredEndpoint(endpoint.url)], from: Self.source)
+        test.turn()
+        #expect(waiting.answers.last == .leased && late.answers.last == .leased)
+    }
+
     @Test func `a configuration that says the same keeps the edition`() {
         let upstream = Upstream(name: "test", endpoints: Self.urls(1...3), policy: UpstreamPolicy())
         #expect(upstream.draft(Self.urls(1...3), policy: UpstreamPolicy()).edition === upstream.edition)
