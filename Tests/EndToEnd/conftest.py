@@ -49,8 +49,8 @@ def upstream_process():
     """Starts endpoints in processes of their own."""
     processes = []
 
-    def start():
-        processes.append(UpstreamProcess())
+    def start(kind=UpstreamProcess):
+        processes.append(kind())
         return processes[-1]
 
     yield start

@@ -296,9 +296,12 @@ def unused_port():
 class UpstreamProcess:
     """An HTTP server in a process of its own, for what only happens to processes."""
 
+    program = Path(__file__)
+
     def __init__(self, port=0):
         self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", sys.executable, Path(__file__), str(port)],
+            ["setpriv", "--pdeathsig", "KILL", sys.executable, self.program, str(port)],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -322,6 +325,7 @@ class UpstreamProcess:
     def kill(self):
         self.process.kill()
         self.process.wait()
+        self.process.stdin.close()
         self.process.stdout.close()
 
     def restart(self):
