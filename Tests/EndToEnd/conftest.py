@@ -93,6 +93,25 @@ def routed(gateway, tmp_path):
     return start
 
 
+@pytest.fixture
+def gateway_of():
+    """Starts a gateway of a file. It must end well; what it logs as an error is the test's to look at."""
+    servers = []
+
+    def start(file, text, **settings):
+        file.write(text)
+        settings = {"WEIR_CONFIG": file.path, "WEIR_LOOPS": 2, "WEIR_DRAIN_TIMEOUT": "2s", **settings}
+        servers.append(Server(settings, binary=GATEWAY))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.signal()
+        code = server.wait()
+        server.kill()
+        assert code == 0, server.log
+
+
 def close_all(things, close=lambda thing: thing.close()):
     """Closes all, whatever becomes of one; then fails as the first did."""
     failures = []

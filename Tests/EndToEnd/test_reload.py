@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from polling import eventually
-from server import GATEWAY, Server
+from reloads import File, one_route, reload
 from test_proxy_memory import resident
 from upstream import answer
 from wire import request
@@ -21,53 +21,13 @@ RELOADS = 1000
 GROWTH_MAX = 6 << 20
 
 
-class File:
-    """A configuration file that is replaced as editors do, by another that is moved over it."""
-
-    def __init__(self, folder):
-        self.folder, self.path = folder, folder / "weir.yaml"
-
-    def write(self, text):
-        new = self.folder / "weir.yaml.new"
-        new.write_text(text)
-        os.rename(new, self.path)
-
-
 @pytest.fixture
 def file(tmp_path):
     return File(tmp_path)
 
 
-@pytest.fixture
-def gateway_of():
-    """Starts a gateway of a file. It must end well; what it logs as an error is the test's to look at."""
-    servers = []
-
-    def start(file, text, **settings):
-        file.write(text)
-        settings = {"WEIR_CONFIG": file.path, "WEIR_LOOPS": 2, "WEIR_DRAIN_TIMEOUT": "2s", **settings}
-        servers.append(Server(settings, binary=GATEWAY))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.signal()
-        code = server.wait()
-        server.kill()
-        assert code == 0, server.log
-
-
-def reload(server, connection=None):
-    status, text = server.ask_admin("/reload", connection, method="POST")
-    return (status, json.loads(text)) if status == 200 else (status, text)
-
-
 def entries(server, level):
     return [entry for entry in map(json.loads, server.log) if entry["level"] == level]
-
-
-def one_route(upstream, fields=""):
-    return f"upstreams: {{a: {{endpoints: [{upstream.url}]}}}}\nroutes: [{{upstream: a{fields}}}]\n"
 
 
 def get(server, path="/"):
