@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+import control
+from faulty_upstream import FaultyProcess
 from server import BINARY, GATEWAY, Server
 from upstream import Upstream, UpstreamProcess, serve_all
 
@@ -78,6 +80,18 @@ def gateway(upstream, upstream_process):
 
     yield start
     close_all(gateways, Server.stop)
+
+
+@pytest.fixture
+def trio(gateway, upstream_process, tmp_path):
+    """A gateway in front of three processes that can be told to go wrong; and these."""
+
+    def begin(configuration, **settings):
+        endpoints = [upstream_process(FaultyProcess) for _ in range(3)]
+        configuration = {"endpoints": [one.url for one in endpoints], **configuration}
+        return control.start(gateway, tmp_path, configuration, **settings), endpoints
+
+    return begin
 
 
 @pytest.fixture

@@ -43,3 +43,10 @@ def health(server):
 
 def wait_for_health(server, *expected, seconds=15):
     eventually(lambda: health(server) == list(expected), f"the endpoints are {expected}", seconds)
+
+
+def sample(server, name, endpoint, **labels):
+    """A metric of an endpoint's."""
+    labels = {"upstream": "orders", "endpoint": endpoint.url, **labels}
+    text = ",".join(f'{key}="{value}"' for key, value in labels.items())
+    return server.metric(f"weir_upstream_{name}{{{text}}}")

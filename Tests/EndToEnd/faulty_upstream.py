@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# An endpoint in a process of its own that goes wrong in the way that it is told to, for as long as it is told to. Run as
-# a program, it is that process.
+# An endpoint in a process of its own that goes wrong in the way that it is told to, for as long as it is told to. Run
+# as a program, it is that process.
 
 import contextlib
 import socket
@@ -38,6 +38,15 @@ class FaultyHandler(Handler):
     def slow(self, seconds):
         time.sleep(float(seconds))
         self.well()
+
+    def refuse(self):
+        self.wfile.write(answer(b"no", status="429 Too Many Requests"))
+
+    def refuse_checks(self):
+        if self.path == "/healthz":
+            self.wfile.write(answer(b"ill", status="500 Internal Server Error"))
+        else:
+            self.well()
 
     def say(self, data):
         """The last that it says on the connection, which it leaves open until the other side ends it."""

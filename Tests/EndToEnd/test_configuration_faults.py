@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Wrong configuration files of every kind, made from the schema, so that no field is left out: each is one line with file,
-# line, column and field, whether it is checked or loaded into a gateway under load, which loses nothing by it.
+# Wrong configuration files of every kind, made from the schema, so that no field is left out: each is one line with
+# file, line, column and field, whether it is checked or loaded into a gateway under load, which loses nothing by it.
 
 import json
 import re

@@ -6,8 +6,7 @@ import collections
 
 import pytest
 
-from control import start, wait_for_health
-from faulty_upstream import FaultyProcess
+from control import sample, wait_for_health
 from load import CLIENTS, ask, load
 from polling import eventually
 from test_proxy_log import entries
@@ -16,24 +15,6 @@ from test_proxy_log import entries
 IN_TURN = {"balance": "round-robin", "slow-start": "100ms"}
 # Out for longer than the test, once it is out.
 EJECTION = {"interval": "1s", "time": "10m", "time-max": "10m"}
-
-
-@pytest.fixture
-def trio(gateway, upstream_process, tmp_path):
-    """A gateway in front of three processes, the last of which is to go wrong; and that one."""
-
-    def begin(configuration, **settings):
-        endpoints = [upstream_process(FaultyProcess) for _ in range(3)]
-        configuration = {"endpoints": [one.url for one in endpoints], **configuration}
-        return start(gateway, tmp_path, configuration, **settings), endpoints[-1]
-
-    return begin
-
-
-def sample(server, name, endpoint, **labels):
-    labels = {"upstream": "orders", "endpoint": endpoint.url, **labels}
-    text = ",".join(f'{key}="{value}"' for key, value in labels.items())
-    return server.metric(f"weir_upstream_{name}{{{text}}}")
 
 
 def is_out(server, endpoint):
@@ -66,7 +47,7 @@ def expect_in_log(log, seen):
     ("end", "closed"), ("end_in_head", "closed"), ("reset", "reset"), ("reset_in_head", "reset"),
 ])  # fmt: skip
 def test_connections_that_break_before_a_head_fail_no_get(trio, fault, reason):
-    server, third = trio({**IN_TURN, "ejection": "off"})
+    server, (*_, third) = trio({**IN_TURN, "ejection": "off"})
     with load(server) as running:
         running.wait_for(100)
         third.become(fault)
@@ -81,7 +62,7 @@ def test_connections_that_break_before_a_head_fail_no_get(trio, fault, reason):
 
 
 def test_a_process_that_is_killed_and_started_again_and_again_fails_no_get(trio):
-    server, third = trio({**IN_TURN, "breaker": {"open": "100ms", "open-max": "100ms"}})
+    server, (*_, third) = trio({**IN_TURN, "breaker": {"open": "100ms", "open-max": "100ms"}})
     with load(server) as running:
         for _ in range(5):
             before = sample(server, "requests_total", third)
@@ -93,7 +74,7 @@ def test_a_process_that_is_killed_and_started_again_and_again_fails_no_get(trio)
 
 
 def test_more_than_was_announced_reaches_nobody(trio):
-    server, third = trio(IN_TURN)
+    server, (*_, third) = trio(IN_TURN)
     third.become("more_than_it_says")
     before = sample(server, "requests_total", third)
     assert set(ask(server, 300)) == {200}
@@ -106,7 +87,7 @@ def test_more_than_was_announced_reaches_nobody(trio):
 @pytest.mark.parametrize("fault", ["nonsense", "two_lengths"])
 def test_answers_that_are_none_are_502_until_it_is_ejected(trio, tmp_path, fault):
     log = tmp_path / "access.log"
-    server, third = trio({**IN_TURN, "ejection": EJECTION}, WEIR_ACCESS_LOG=log)
+    server, (*_, third) = trio({**IN_TURN, "ejection": EJECTION}, WEIR_ACCESS_LOG=log)
     with load(server) as running:
         running.wait_for(100)
         third.become(fault)
@@ -125,7 +106,7 @@ def test_answers_that_are_none_are_502_until_it_is_ejected(trio, tmp_path, fault
 ])  # fmt: skip
 def test_answers_that_break_off_never_look_whole_until_it_is_ejected(trio, tmp_path, fault, reason):
     log = tmp_path / "access.log"
-    server, third = trio({**IN_TURN, "ejection": EJECTION}, WEIR_ACCESS_LOG=log)
+    server, (*_, third) = trio({**IN_TURN, "ejection": EJECTION}, WEIR_ACCESS_LOG=log)
     with load(server) as running:
         running.wait_for(100)
         third.become(fault)
@@ -142,7 +123,7 @@ def test_answers_that_break_off_never_look_whole_until_it_is_ejected(trio, tmp_p
 
 
 def test_what_becomes_slow_gets_less_by_itself(trio):
-    server, third = trio({"balance": "least-latency", "ejection": "off"})
+    server, (*_, third) = trio({"balance": "least-latency", "ejection": "off"})
     ask(server, 300)
     third.become("slow", 1)
     with load(server) as running:
@@ -155,7 +136,7 @@ def test_what_becomes_slow_gets_less_by_itself(trio):
 
 
 def test_what_is_much_slower_than_the_others_is_ejected(trio):
-    server, third = trio({**IN_TURN, "ejection": EJECTION})
+    server, (*_, third) = trio({**IN_TURN, "ejection": EJECTION})
     with load(server) as running:
         running.wait_for(100)
         third.become("slow", 0.5)
@@ -178,7 +159,7 @@ def test_what_is_much_slower_than_the_others_is_ejected(trio):
 ])  # fmt: skip
 def test_what_stands_still_fails_its_share_of_one_timeout_and_then_none(trio, tmp_path, by):
     log = tmp_path / "access.log"
-    server, third = trio(by, WEIR_DEADLINE="1s", WEIR_ACCESS_LOG=log)
+    server, (*_, third) = trio(by, WEIR_DEADLINE="1s", WEIR_ACCESS_LOG=log)
     if "check" in by:
         wait_for_health(server, "passing", "passing", "passing")
     with load(server) as running:
