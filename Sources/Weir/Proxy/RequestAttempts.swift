@@ -66,8 +66,8 @@ struct RequestAttempts {
         left: Nanoseconds
     ) -> Nanoseconds? {
         count += 1
-        // The end of an unused connection says nothing of the endpoint.
-        if failure != .stale {
+        // The end of one unused connection says nothing of the endpoint, that of two in a row does: elsewhere, then.
+        if failure != .stale || count > 1 {
             failures += 1
             tried.insert(endpoint.slot)
         }

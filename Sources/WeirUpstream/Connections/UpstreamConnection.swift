@@ -519,6 +519,8 @@ package final class UpstreamConnection: @unchecked Sendable {
         case .malformed:
             // It has answered, and its connections are sound: the breaker has nothing to say to that.
             endpoint.outcomes.note(.gatewayFailure)
+            // That it is quick at nonsense must not draw requests.
+            endpoint.load.noteFailure(after: time, at: loop.now)
         case .attemptTimeout:
             endpoint.noteTimeout(takePermit(), route: state.pointee.route, after: time, at: loop.now)
         case .connect, .connectTimeout, .reset, .closed, .timeout:
