@@ -14,7 +14,13 @@ struct ServiceLooks {
         let memoryBytes: Int?
         let running: UInt64
         let waiting: UInt64
-        let outcomes: [ObjectIdentifier: OutcomeCounts]
+        let outcomes: [ObjectIdentifier: EndpointReading]
+    }
+
+    private struct EndpointReading {
+        // Kept, so that nobody else gets its identity before the next look.
+        let endpoint: Endpoint
+        let counts: OutcomeCounts
     }
 
     static let window: Nanoseconds = 15_000_000_000
@@ -39,9 +45,9 @@ struct ServiceLooks {
 
     private func read(_ upstreams: [Upstream], now: Nanoseconds) -> Readings {
         let schedules = server.loops.compactMap { ThreadSchedule.read(thread: $0.threadID) }
-        var outcomes: [ObjectIdentifier: OutcomeCounts] = [:]
+        var outcomes: [ObjectIdentifier: EndpointReading] = [:]
         for endpoint in upstreams.flatMap(\.endpoints) {
-            outcomes[ObjectIdentifier(endpoint)] = endpoint.outcomes.counts
+            outcomes[ObjectIdentifier(endpoint)] = EndpointReading(endpoint: endpoint, counts: endpoint.outcomes.counts)
         }
         return Readings(
             instant: now,
@@ -65,12 +71,10 @@ struct ServiceLooks {
         for upstream in upstreams {
             var sum = ServiceWindow.Upstream(requests: 0, failures: 0)
             for endpoint in upstream.endpoints {
-                // One that has come since has no earlier count; an identity that is used again starts over.
+                // One that has come since has no earlier count.
                 let identity = ObjectIdentifier(endpoint)
-                guard let earlier = start.outcomes[identity], let later = end.outcomes[identity],
-                    later.answers >= earlier.answers
-                else { continue }
-                let came = later - earlier
+                guard let earlier = start.outcomes[identity], let later = end.outcomes[identity] else { continue }
+                let came = later.counts - earlier.counts
                 sum.requests += came.answered + came.failed
                 sum.failures += came.failed
             }
