@@ -24,6 +24,11 @@ def start(gateway, tmp_path, endpoint, shadow, **mirror):
     return server
 
 
+def silent(peer):
+    peer.request()
+    peer.wait_for_end()
+
+
 def mirrored(server, result):
     return f'weir_mirrored_total{{upstream="shadow",result="{result}"}}'
 
@@ -88,10 +93,6 @@ def test_a_copy_is_not_copied_again(gateway, upstream, tmp_path):
 
 
 def test_a_mirror_that_answers_nothing_delays_nobody_and_its_copies_are_bounded(gateway, upstream, tmp_path):
-    def silent(peer):
-        peer.request()
-        peer.wait_for_end()
-
     endpoint, shadow = upstream(), upstream(silent)
     server = start(gateway, tmp_path, endpoint, shadow, concurrency=3)
     with server.connect() as wire:
@@ -108,10 +109,6 @@ def test_a_mirror_that_answers_nothing_delays_nobody_and_its_copies_are_bounded(
 
 
 def test_a_copy_has_the_deadline_of_its_original(gateway, upstream, tmp_path):
-    def silent(peer):
-        peer.request()
-        peer.wait_for_end()
-
     endpoint, shadow = upstream(), upstream(silent)
     server = start(gateway, tmp_path, endpoint, shadow)
     with server.connect() as wire:
@@ -160,3 +157,29 @@ def test_copies_go_on_after_a_reload(gateway, upstream, tmp_path):
         assert server.ask_admin("/reload", method="POST")[0] == 200
         assert wire.get().status == 200
         server.wait_for_metric(mirrored(server, "answered"), 2)
+
+
+def test_a_route_has_one_bound_for_its_paths_and_hosts_and_over_reloads(gateway, upstream, tmp_path):
+    endpoint, shadow = upstream(), upstream(silent)
+    upstreams = {"orders": {"endpoints": [endpoint.url]}, "shadow": {"endpoints": [shadow.url]}}
+    match = {"path": ["/a", "/b", "/c"], "host": ["one.test", "two.test"]}
+    route = {"match": match, "upstream": "orders", "mirror": {"upstream": "shadow", "concurrency": 2}}
+    # For the same requests but for a field: another route, with a bound of its own.
+    other = {**route, "match": {**match, "headers": {"X-Other": "yes"}}}
+    file = tmp_path / "weir.yaml"
+    # The last reload before it comes back has no mirror.
+    for turn, routes in enumerate([[other, route]] * 3 + [[{"match": match, "upstream": "orders"}], [other, route]]):
+        text = yaml.safe_dump({"deadline": f"{50 + turn}s", "upstreams": upstreams, "routes": routes})
+        file.write_text(text)
+        if turn == 0:
+            server = gateway(WEIR_UPSTREAM=None, WEIR_CONFIG=file)
+            endpoint.wait_for_connections(1)
+        else:
+            assert server.ask_admin("/reload", method="POST")[0] == 200
+        with server.connect() as wire:
+            for path in match["path"]:
+                for host in match["host"]:
+                    assert wire.get(path, host=host).status == 200
+                    assert wire.get(path, host=host, headers=["X-Other: yes"]).status == 200
+    assert len(shadow.wait_for_requests(4)) == 4
+    assert server.metric(mirrored(server, "busy")) == 4 * 12 - 4

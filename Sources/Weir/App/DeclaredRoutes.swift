@@ -25,6 +25,8 @@ struct DeclaredRoute: Sendable {
     var location: SourceLocation?
     /// What a file says of it; nil for a route of the code.
     var configuration: RouteConfiguration?
+    /// That of `configuration`, which its paths and hosts share.
+    var mirror: DeclaredMirror?
 
     /// Every method but CONNECT.
     static let anyMethod = MethodSet.all.subtracting(.connect)
@@ -242,7 +244,11 @@ struct DeclaredRoutes {
                 tags: route.configuration?.tags.map { RouteTags($0, destinations, names) },
                 // A redirect is the same whatever is in the body.
                 readsBody: route.configuration == nil,
-                mirror: route.configuration?.mirror.flatMap { RouteMirror($0, destinations) },
+                mirror: route.mirror.flatMap { declared in
+                    flow.flatMap { flow in
+                        RouteMirror(declared.mirror, flow.copies(of: declared, route: route.storeName), destinations)
+                    }
+                },
                 chain: chain(index)
             )
         }

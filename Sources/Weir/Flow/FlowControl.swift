@@ -76,6 +76,8 @@ final class FlowControl: Sendable {
         var pools: [NamedPool]
         var limits = MadeLimits()
         var guards: [RouteGuard] = []
+        /// Those of no present route last.
+        var copies: [MirrorCopies] = []
         /// What the store counts, that of the next snapshot among it.
         var stored: [StoreLimit] = []
         /// By how many replicas the limits of the cluster are divided.
@@ -129,6 +131,7 @@ final class FlowControl: Sendable {
                 pod: NamedPool(name: Self.podName, pool: pod, limit: bounds.limit, queueMax: bounds.queueMax),
                 former: present.pools,
                 formerGuards: present.guards,
+                formerCopies: present.copies,
                 baseline: baseline,
                 limits: present.limits,
                 divisor: divisor
@@ -157,6 +160,9 @@ final class FlowControl: Sendable {
             present.pools = pools + leaving
             present.limits = draft.madeLimits
             present.guards = draft.guards.map(\.routeGuard)
+            let copiesNames = Set(draft.copies.map(\.name))
+            // As with the pools.
+            present.copies = draft.copies + present.copies.filter { !copiesNames.contains($0.name) && $0.isBusy }
             present.stored = draft.madeLimits.stored
             present.divisor = draft.divisor
             return former

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The limits and pools of routes that are being compiled. Made and used on the one thread that compiles; nothing that
+// The limits, pools and guards of routes that are being compiled. Made and used on the one thread that compiles; nothing that
 // runs is another before `FlowControl.commit`.
 
 import WeirEventLoop
@@ -39,6 +39,12 @@ final class FlowDraft {
     /// The guards of routes, each with what it is to go by.
     private(set) var guards: [(routeGuard: RouteGuard, policy: GuardPolicy)] = []
     private var guardNames: Set<String> = []
+    private let formerCopies: [String: MirrorCopies]
+    /// What counts the copies of routes that have a mirror.
+    private(set) var copies: [MirrorCopies] = []
+    private var copiesNames: Set<String> = []
+    /// As `LimitsDraft.known`.
+    private var knownMirrors: [ObjectIdentifier: (declared: DeclaredMirror, copies: MirrorCopies)] = [:]
     /// As `LimitsDraft.known`.
     private var known: [ObjectIdentifier: (declared: DeclaredPool, pool: AdmissionPool)] = [:]
     /// By how many replicas the limits of the cluster are divided.
@@ -52,6 +58,7 @@ final class FlowDraft {
         pod: NamedPool,
         former: [NamedPool],
         formerGuards: [RouteGuard],
+        formerCopies: [MirrorCopies],
         baseline: Baseline,
         limits: MadeLimits,
         divisor: Int
@@ -63,6 +70,7 @@ final class FlowDraft {
         self.divisor = divisor
         self.former = Dictionary(former.map { ($0.name, $0) }) { first, _ in first }
         self.formerGuards = Dictionary(formerGuards.map { ($0.name, $0) }) { first, _ in first }
+        self.formerCopies = Dictionary(formerCopies.map { ($0.name, $0) }) { first, _ in first }
         self.baseline = baseline
         global = settings.rateLimiting.limits.map { DeclaredLimit($0) }
         self.limits = LimitsDraft(settings.rateLimiting, divisor: divisor, succeeding: limits)
@@ -115,8 +123,21 @@ final class FlowDraft {
         return routeGuard
     }
 
-    /// The name, with a number where routes of one pattern have pools or guards of their own: two samples are never one
-    /// series.
+    /// What counts the copies of a route: for all its paths and hosts that which there was by this name, with those that
+    /// are on their way.
+    ///
+    /// - Parameter route: the name of the first of them.
+    func copies(of declared: DeclaredMirror, route: String) -> MirrorCopies {
+        if let known = knownMirrors[ObjectIdentifier(declared)] { return known.copies }
+        let name = Self.freeName(route, &copiesNames)
+        let copies = formerCopies[name] ?? MirrorCopies(name: name)
+        self.copies.append(copies)
+        knownMirrors[ObjectIdentifier(declared)] = (declared, copies)
+        return copies
+    }
+
+    /// The name, with a number where routes of one pattern have pools, guards or mirrors of their own: two samples are
+    /// never one series.
     private static func freeName(_ name: String, _ names: inout Set<String>) -> String {
         var free = name
         var count = 1

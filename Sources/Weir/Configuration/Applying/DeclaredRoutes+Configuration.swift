@@ -18,10 +18,11 @@ extension DeclaredRoutes {
 }
 
 extension RouteConfiguration {
-    /// A route for each host and path; they share limits and pool.
+    /// A route for each host and path; they share limits, pool and mirror.
     fileprivate func declared(_ pools: [DeclaredPool]) -> [DeclaredRoute] {
         let methods = match.methods.isEmpty ? DeclaredRoute.anyMethod : MethodSet(match.methods.map(\.set))
         let properties = properties(pools)
+        let mirror = mirror.map { DeclaredMirror($0) }
         let hosts = match.hosts.isEmpty ? [nil] : match.hosts.map { Optional($0) }
         return hosts.flatMap { host in
             match.paths.map { path in
@@ -32,7 +33,8 @@ extension RouteConfiguration {
                     pattern: path,
                     handler: handler,
                     properties: properties,
-                    configuration: self
+                    configuration: self,
+                    mirror: mirror
                 )
             }
         }

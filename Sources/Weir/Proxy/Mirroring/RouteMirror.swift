@@ -2,7 +2,6 @@
 // Which requests of a route are copied to another upstream, and how many copies may be on their way. Part of the
 // snapshot; shared by all loops.
 
-import Synchronization
 import WeirHTTP
 import WeirUpstream
 
@@ -17,15 +16,15 @@ final class RouteMirror: Sendable {
     let upstream: Upstream
     private let percent: UInt64
     private let copiesMax: Int
-    // Relaxed: it bounds, and publishes nothing.
-    private let copies = Atomic<Int>(0)
+    private let copies: MirrorCopies
 
     /// Nil where its upstream is not there.
-    init?(_ mirror: Mirror, _ upstreams: [RouteUpstream]) {
+    init?(_ mirror: Mirror, _ copies: MirrorCopies, _ upstreams: [RouteUpstream]) {
         guard let upstream = upstreams.map(\.upstream).first(where: { $0.name == mirror.upstream }) else { return nil }
         self.upstream = upstream
         percent = UInt64(mirror.percent)
         copiesMax = mirror.concurrency
+        self.copies = copies
         upstream.report.mirrored.setUsed()
     }
 
@@ -33,15 +32,11 @@ final class RouteMirror: Sendable {
     func chooses(_ random: UInt64) -> Bool { random.multipliedFullWidth(by: 100).high < percent }
 
     /// Takes a place for a copy; false where as many as may be are on their way.
-    func begin() -> Bool {
-        guard copies.wrappingAdd(1, ordering: .relaxed).newValue > copiesMax else { return true }
-        copies.wrappingSubtract(1, ordering: .relaxed)
-        return false
-    }
+    func begin() -> Bool { copies.begin(max: copiesMax) }
 
     /// Gives the place of a copy back.
     func end(_ result: MirrorResult) {
-        copies.wrappingSubtract(1, ordering: .relaxed)
+        copies.end()
         note(result)
     }
 
