@@ -183,3 +183,34 @@ def test_a_route_has_one_bound_for_its_paths_and_hosts_and_over_reloads(gateway,
                     assert wire.get(path, host=host, headers=["X-Other: yes"]).status == 200
     assert len(shadow.wait_for_requests(4)) == 4
     assert server.metric(mirrored(server, "busy")) == 4 * 12 - 4
+
+
+def test_copies_leave_connections_to_the_requests_of_the_upstream_that_they_share(gateway, upstream, tmp_path):
+    def answers_no_copy(peer):
+        while peer.request().header(MARK) is None:
+            peer.send(answer())
+        peer.wait_for_end()
+
+    endpoint, shared = upstream(), upstream(answers_no_copy)
+    upstreams = {
+        "orders": {"endpoints": [endpoint.url]},
+        "shadow": {"endpoints": [shared.url], "connections": 16},
+    }
+    routes = [
+        {"match": {"path": "/direct"}, "upstream": "shadow"},
+        {"match": {"path": "/one"}, "upstream": "orders", "mirror": {"upstream": "shadow"}},
+        {"match": {"path": "/two"}, "upstream": "orders", "mirror": {"upstream": "shadow"}},
+    ]
+    file = tmp_path / "weir.yaml"
+    file.write_text(yaml.safe_dump({"upstreams": upstreams, "routes": routes}))
+    server = gateway(WEIR_UPSTREAM=None, WEIR_CONFIG=file)
+    endpoint.wait_for_connections(1)
+    with server.connect() as wire:
+        for _ in range(20):
+            assert wire.get("/one").status == 200
+            assert wire.get("/two").status == 200
+        # The connection by which readiness was learnt is one of the half that copies leave.
+        copies = 40 - server.metric(mirrored(server, "busy"))
+        assert 7 <= copies <= 8
+        assert {wire.get("/direct").status for _ in range(20)} == {200}
+    assert sum(each.header(MARK) is not None for each in shared.wait_for_requests(20 + int(copies))) == copies

@@ -22,7 +22,7 @@ struct RequestAttempts {
     /// Whether anything has become of them yet; looked at first, because as a rule there is nothing to forget.
     var isUsed: Bool { count > 0 || place != nil }
 
-    /// A connection for the next attempt, as ``UpstreamPool/lease(to:method:route:tried:key:place:left:edition:)``.
+    /// A connection for the next attempt, as ``UpstreamPool/lease(to:method:route:tried:key:place:left:edition:yields:)``.
     func lease(
         from pool: UpstreamPool,
         to taker: UpstreamEvents.Taker,

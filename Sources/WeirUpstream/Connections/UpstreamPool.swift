@@ -19,7 +19,7 @@ package final class UpstreamPool: @unchecked Sendable {
         case wait(place: UInt64)
         /// No endpoint can be reached, and none is worth trying again now.
         case failed(UpstreamFault)
-        /// Too many wait already.
+        /// Too many wait already, or it yields to others.
         case full
         /// No endpoint is expected to answer within what is left.
         case late
@@ -165,6 +165,8 @@ package final class UpstreamPool: @unchecked Sendable {
     ///   - left: how long the request has for its answer; endpoints that have taken longer of late for this route are
     ///     passed over.
     ///   - edition: that of the snapshot which the request began with, and which it keeps; nil for the loop's.
+    ///   - yields: whether the others come first: it gets no connection while some wait, waits itself for none, and has one
+    ///     opened only where the endpoint has less than half of those that it may have.
     package func lease(
         to taker: UpstreamEvents.Taker,
         method: HTTPMethod,
@@ -173,9 +175,20 @@ package final class UpstreamPool: @unchecked Sendable {
         key: UInt64 = 0,
         place: UInt64? = nil,
         left: Nanoseconds = .max,
-        edition: Unmanaged<UpstreamEdition>? = nil
+        edition: Unmanaged<UpstreamEdition>? = nil,
+        yields: Bool = false
     ) -> Lease {
-        var ask = Ask(taker: taker, method: method, route: route, tried: tried, key: key, place: place, left: left)
+        if yields, upstream.hasWaiting { return .full }
+        var ask = Ask(
+            taker: taker,
+            method: method,
+            route: route,
+            tried: tried,
+            key: key,
+            place: place,
+            left: left,
+            yields: yields
+        )
         if let edition, edition.toOpaque() != Unmanaged.passUnretained(state.pointee.edition).toOpaque() {
             let former = edition.takeUnretainedValue()
             // Under one that never knew an endpoint nothing was chosen: the present one serves as well.
@@ -203,6 +216,7 @@ package final class UpstreamPool: @unchecked Sendable {
         let key: UInt64
         let place: UInt64?
         let left: Nanoseconds
+        let yields: Bool
         var obstacles = Obstacles()
     }
 
@@ -265,7 +279,8 @@ package final class UpstreamPool: @unchecked Sendable {
             connection._withUnsafeGuaranteedRef { $0.permit = permit }
             return connection
         }
-        guard endpoint.reserveConnection(max: set.policy.connectionsMax) else {
+        let connectionsMax = ask.yields ? max(1, set.policy.connectionsMax / 2) : set.policy.connectionsMax
+        guard endpoint.reserveConnection(max: connectionsMax) else {
             endpoint.circuit.abandoned(permit)
             ask.obstacles.insert(.busy)
             noteFull(endpoint, true)
@@ -459,7 +474,7 @@ package final class UpstreamPool: @unchecked Sendable {
 
     /// - Parameter set: the endpoints that were full; nil while there are none.
     private func wait(_ ask: inout Ask, for set: EndpointSet?, _ edition: UpstreamEdition) -> Lease {
-        guard state.pointee.waiting.count < policy.waitingMax else { return .full }
+        guard !ask.yields, state.pointee.waiting.count < policy.waitingMax else { return .full }
         upstream.setWaiting(self, true)
         // A place may have become free between the look at the counts and the note that somebody waits: looked at again,
         // once, and from now on whoever frees one tells.

@@ -11,7 +11,7 @@ package enum MirrorResult: Int, CaseIterable, Sendable {
     case failed
     /// The head was not there within the original's deadline.
     case timeout
-    /// None: as many as may be are on their way, or the upstream has no place for one more connection.
+    /// None: as many as may be are on their way, or the upstream's connections are left to other requests.
     case busy
     /// None: the upstream has no endpoint that takes requests.
     case unavailable

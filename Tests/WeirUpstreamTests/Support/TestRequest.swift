@@ -56,7 +56,8 @@ final class TestRequest: @unchecked Sendable {
         route: Int = 0,
         after failed: Int? = nil,
         left: Nanoseconds = .max,
-        edition: UpstreamEdition? = nil
+        edition: UpstreamEdition? = nil,
+        yields: Bool = false
     ) -> Answer {
         let answer: Answer
         var tried = TriedEndpoints()
@@ -68,7 +69,8 @@ final class TestRequest: @unchecked Sendable {
             tried: tried,
             place: place,
             left: left,
-            edition: edition.map(Unmanaged.passUnretained)
+            edition: edition.map(Unmanaged.passUnretained),
+            yields: yields
         )
         switch lease {
         case .connection(let leased):

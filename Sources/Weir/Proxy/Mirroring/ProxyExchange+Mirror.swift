@@ -31,10 +31,8 @@ extension ProxyExchange {
         }
         Unmanaged<RouteMirror>.fromOpaque(taker).release()
         switch lease {
-        case .wait:
-            pool.stopWaiting(taker)
-            mirror.end(.busy)
-        case .full: mirror.end(.busy)
+        // It waits for none.
+        case .full, .wait: mirror.end(.busy)
         case .failed: mirror.end(.failed)
         case .connection, .late, .unavailable: mirror.end(.unavailable)
         }
@@ -50,7 +48,8 @@ extension ProxyExchange {
                 to: taker,
                 method: exchange.parser.pointee.head.method,
                 route: Int(exchange.routeIndex),
-                key: pool.keySource.map { exchange.balancingKey($0) } ?? 0
+                key: pool.keySource.map { exchange.balancingKey($0) } ?? 0,
+                yields: true
             )
             // A copy is sent once, so it is not risked on a connection that has ended.
             guard case .connection(let reference) = lease, reference.takeUnretainedValue().cancelIfStale() else {
