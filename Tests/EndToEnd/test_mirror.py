@@ -149,14 +149,24 @@ def test_what_a_mirror_says_is_thrown_away_however_long_it_is(gateway, upstream,
         assert server.metric(mirrored(server, "answered")) == 1
 
 
-def test_copies_go_on_after_a_reload(gateway, upstream, tmp_path):
+def test_copies_go_on_after_a_reload_that_moves_their_upstream(gateway, upstream, tmp_path):
     endpoint, shadow = upstream(), upstream()
     server = start(gateway, tmp_path, endpoint, shadow)
+    file = tmp_path / "weir.yaml"
+    document = yaml.safe_load(file.read_text())
+    upstreams = document["upstreams"]
+    others = {"a": {"endpoints": [f"http://127.0.0.1:{unused_port()}"]}, "z": {"endpoints": [endpoint.url]}}
+    lists = [upstreams, {**others, **upstreams}, dict(reversed(upstreams.items())), upstreams]
     with server.connect() as wire:
-        assert wire.get().status == 200
-        assert server.ask_admin("/reload", method="POST")[0] == 200
-        assert wire.get().status == 200
-        server.wait_for_metric(mirrored(server, "answered"), 2)
+        for number, document["upstreams"] in enumerate(lists):
+            if number > 0:
+                file.write_text(yaml.safe_dump(document, sort_keys=False))
+                assert server.ask_admin("/reload", method="POST")[0] == 200
+            assert wire.get(f"/{number}").status == 200
+            server.wait_for_metric(mirrored(server, "answered"), number + 1)
+    copies = shadow.wait_for_requests(4)
+    assert [copy.target for copy in copies] == ["/0", "/1", "/2", "/3"]
+    assert {copy.connection for copy in copies} == {0}, "its connection is kept"
 
 
 def test_a_route_has_one_bound_for_its_paths_and_hosts_and_over_reloads(gateway, upstream, tmp_path):

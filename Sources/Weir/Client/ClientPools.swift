@@ -15,7 +15,8 @@ final class ClientPools: @unchecked Sendable {
     private var upstreams: [Upstream]
     /// What the snapshot says of each.
     private var editions: [UpstreamEdition]
-    private var pools: [UpstreamPool] = []
+    /// Each at the place of its upstream; nil until it is first asked.
+    private var pools: [UpstreamPool?]
     /// Of upstreams that are no longer there, until their requests have ended.
     private var formerPools: [UpstreamPool] = []
     private var isClosed = false
@@ -24,6 +25,7 @@ final class ClientPools: @unchecked Sendable {
     init(_ upstreams: [Upstream], _ editions: [UpstreamEdition], loop: EventLoop, events table: UpstreamEvents) {
         self.upstreams = upstreams
         self.editions = editions
+        pools = Array(repeating: nil, count: upstreams.count)
         self.loop = loop
         events = .allocate(capacity: 1)
         events.initialize(to: table)
@@ -36,11 +38,22 @@ final class ClientPools: @unchecked Sendable {
 
     /// The pool of the upstream of this name; nil without such.
     func pool(_ name: String) -> UpstreamPool? {
-        if let pool = pools.first(where: { $0.upstream.name == name }) { return pool }
-        guard let index = upstreams.firstIndex(where: { $0.name == name }) else { return nil }
+        upstreams.firstIndex { $0.name == name }.map { pool(at: $0) }
+    }
+
+    /// The pool of a route's upstream; nil where that is no longer there. It has the same place here as in the route's
+    /// snapshot, unless that snapshot is a former one.
+    func pool(_ destination: RouteUpstream) -> UpstreamPool? {
+        let index = destination.index
+        if index < upstreams.count, upstreams[index] === destination.upstream { return pool(at: index) }
+        return upstreams.firstIndex { $0 === destination.upstream }.map { pool(at: $0) }
+    }
+
+    private func pool(at index: Int) -> UpstreamPool {
+        if let pool = pools[index] { return pool }
         let pool = UpstreamPool(upstreams[index], as: editions[index], loop: loop, events: events)
         if isClosed { pool.close() }
-        pools.append(pool)
+        pools[index] = pool
         return pool
     }
 
@@ -48,23 +61,22 @@ final class ClientPools: @unchecked Sendable {
     func replace(_ upstreams: [Upstream], _ editions: [UpstreamEdition]) {
         self.upstreams = upstreams
         self.editions = editions
-        formerPools += pools.filter { pool in !upstreams.contains { $0 === pool.upstream } }
-        pools.removeAll { pool in !upstreams.contains { $0 === pool.upstream } }
-        for pool in pools {
-            if let index = upstreams.firstIndex(where: { $0 === pool.upstream }) { pool.adopt(editions[index]) }
-        }
+        let former = pools.compactMap(\.self)
+        pools = upstreams.map { upstream in former.first { $0.upstream === upstream } }
+        formerPools += former.filter { pool in !upstreams.contains { $0 === pool.upstream } }
+        for (pool, edition) in zip(pools, editions) { pool?.adopt(edition) }
         formerPools.closeAndForgetQuiet()
     }
 
     /// As `UpstreamPool.close`.
     func close() {
         isClosed = true
-        for pool in pools { pool.close() }
+        for pool in pools { pool?.close() }
     }
 
     /// The loop has ended.
     func end() {
-        for pool in pools + formerPools { pool.end() }
+        for pool in pools.compactMap(\.self) + formerPools { pool.end() }
     }
 }
 

@@ -22,7 +22,7 @@ extension ProxyExchange {
             return
         }
         guard exchange.isCopyable else { return mirror.note(.notCopyable) }
-        guard let pool = owner.mirrorPools.pool(mirror.upstream.name) else { return mirror.note(.unavailable) }
+        guard let pool = owner.mirrorPools.pool(mirror.destination) else { return mirror.note(.unavailable) }
         guard mirror.begin() else { return mirror.note(.busy) }
         let taker = mirror.taker()
         let lease = lease(from: pool, to: taker, exchange)

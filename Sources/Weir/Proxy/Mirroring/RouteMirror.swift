@@ -13,19 +13,19 @@ final class RouteMirror: Sendable {
     /// The line that marks it.
     static let mark: StaticString = "X-Weir-Mirrored: 1\r\n"
 
-    let upstream: Upstream
+    let destination: RouteUpstream
     private let percent: UInt64
     private let copiesMax: Int
     private let copies: MirrorCopies
 
     /// Nil where its upstream is not there.
     init?(_ mirror: Mirror, _ copies: MirrorCopies, _ upstreams: [RouteUpstream]) {
-        guard let upstream = upstreams.map(\.upstream).first(where: { $0.name == mirror.upstream }) else { return nil }
-        self.upstream = upstream
+        guard let destination = upstreams.first(where: { $0.upstream.name == mirror.upstream }) else { return nil }
+        self.destination = destination
         percent = UInt64(mirror.percent)
         copiesMax = mirror.concurrency
         self.copies = copies
-        upstream.report.mirrored.setUsed()
+        destination.upstream.report.mirrored.setUsed()
     }
 
     /// Whether a request with this random number is copied.
@@ -41,7 +41,7 @@ final class RouteMirror: Sendable {
     }
 
     func note(_ result: MirrorResult) {
-        upstream.report.mirrored.note(result)
+        destination.upstream.report.mirrored.note(result)
     }
 
     // MARK: What the endpoint does
