@@ -52,6 +52,40 @@ def test_request_fields_are_removed_set_and_added(edited):
     assert seen.header("host") == "test" and seen.header("x-request-id")
 
 
+def test_a_look_alike_of_an_edited_field_does_not_go_on(edited):
+    server, endpoint = edited()
+    with server.connect() as wire:
+        assert wire.get("/", headers=["X_Team: admin", "x_debug: 1", "x_other: kept"]).status == 200
+    (seen,) = endpoint.requests
+    assert (seen.values("x-team"), seen.header("x_team"), seen.header("x_debug")) == (["shop"], None, None)
+    assert seen.header("x_other") == "kept"
+
+
+def test_trailers_lose_the_fields_that_are_removed_or_set(edited):
+    trailers = b"0\r\nx-debug: 1\r\nX_Team: admin\r\nx-sum: 1\r\nx-inner: 1\r\nCache-Control: max-age=1\r\n\r\n"
+    chunked = answer(b"3\r\nabc\r\n" + trailers, headers=["Transfer-Encoding: chunked"], length=False)
+    server, endpoint = edited(repeating(chunked))
+    with server.connect() as wire:
+        wire.send(request("/", "POST", ["Transfer-Encoding: chunked"], b"5\r\nhello\r\n" + trailers))
+        received = wire.read_until(b"\r\n0\r\n") + wire.read_until(b"\r\n\r\n")
+    (seen,) = endpoint.requests
+    assert seen.trailers == [("x-sum", "1"), ("x-inner", "1"), ("Cache-Control", "max-age=1")]
+    assert received.endswith(b"\r\n0\r\nx-debug: 1\r\nX_Team: admin\r\nx-sum: 1\r\n\r\n")
+
+
+def test_interim_responses_lose_fields_and_get_none(edited):
+    def script(peer):
+        peer.request()
+        peer.send(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nX_Inner: 1\r\nCache-Control: max-age=1\r\n\r\n" + answer())
+
+    server, _ = edited(script)
+    with server.connect() as wire:
+        wire.send(request("/"))
+        head = wire.read_until(b"\r\n\r\n")
+        assert head == b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+        assert has_the_edits(wire.reply())
+
+
 def test_response_fields_are_removed_set_and_added(edited):
     server, _ = edited()
     with server.connect() as wire:

@@ -22,6 +22,7 @@ extension HTTP1Connection {
         var writer = HeadWriter(loop.reserveOutput(channel, bytes.count + Self.ownBytesMax))
         writer.status(of: upstream.parser.pointee.head, bytes)
         writer.forward(upstream.parser.pointee.fields, in: Span<UInt8>(_unsafeBytes: bytes))
+        exchange.withRewrites { writer.remove($0.response) }
         writer.end()
         loop.commitOutput(channel, writer.count)
     }
@@ -108,12 +109,12 @@ extension HTTP1Connection {
 
     /// The endpoint's response is whole. The trailers' section, if it is not empty, is within `bytes`.
     func endForward(_ exchange: Exchange, _ bytes: UnsafeRawBufferPointer, _ section: ByteRange) {
-        if case .chunked = exchange.output { writeEnd(bytes, section) }
+        if case .chunked = exchange.output { writeEnd(exchange, bytes, section) }
         giveUpBody(exchange)
         finishOutput(exchange)
     }
 
-    private func writeEnd(_ bytes: UnsafeRawBufferPointer, _ section: ByteRange) {
+    private func writeEnd(_ exchange: Exchange, _ bytes: UnsafeRawBufferPointer, _ section: ByteRange) {
         // A field that came without a space behind its colon gets one.
         var writer = HeadWriter(loop.reserveOutput(channel, 2 * Int(section.count) + 16))
         if section.isEmpty {
@@ -125,6 +126,7 @@ extension HTTP1Connection {
             while let field = trailers.next(span) {
                 writer.field(name: span.extracting(field.name.bounds), value: span.extracting(field.value.bounds))
             }
+            exchange.withRewrites { writer.remove($0.response) }
             writer.end()
         }
         precondition(!writer.overflowed, "the trailers' size was estimated too low")

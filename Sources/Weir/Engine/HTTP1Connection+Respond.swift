@@ -299,7 +299,7 @@ extension HTTP1Connection {
             if exchange.parts.pointee.responseTrailers.isEmpty {
                 writeFraming { ChunkedEncoder.writeEnd(into: &$0) }
             } else {
-                writeTrailers(exchange.parts.pointee.responseTrailers)
+                writeTrailers(exchange)
             }
         case .sized(let remaining) where remaining > 0:
             owner.logHandlerError(exchange, ResponseWriterError.tooShort, "the body of a response is shorter than said")
@@ -312,7 +312,8 @@ extension HTTP1Connection {
         finishOutput(exchange)
     }
 
-    private func writeTrailers(_ trailers: Headers) {
+    private func writeTrailers(_ exchange: Exchange) {
+        let trailers = exchange.parts.pointee.responseTrailers
         var count = 8
         for field in trailers.fields { count += field.name.utf8.count + field.value.utf8.count + 4 }
         var writer = HeadWriter(loop.reserveOutput(channel, count))
@@ -321,6 +322,7 @@ extension HTTP1Connection {
             // What is no field is left out: the head has long gone, so it cannot become a 500.
             _ = writer.field(name, value)
         }
+        exchange.withRewrites { writer.remove($0.response) }
         writer.end()
         loop.commitOutput(channel, writer.count)
     }

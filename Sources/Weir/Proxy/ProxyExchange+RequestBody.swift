@@ -77,6 +77,7 @@ extension ProxyExchange {
         var writer = HeadWriter(loop.reserveOutput(connection.channel, count))
         ChunkedEncoder.writeLastChunk(into: &writer)
         for (name, value) in trailers { _ = writer.field(name, value) }
+        exchange.withRewrites { writer.remove($0.request) }
         writer.end()
         loop.commitOutput(connection.channel, writer.count)
     }

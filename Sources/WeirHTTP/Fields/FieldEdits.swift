@@ -3,6 +3,9 @@
 
 /// Fields that are taken away from a head, and field lines that are added to it (``HeadWriter/edit(_:)``).
 ///
+/// To the names that are taken away, `_` and `-` are the same: servers that hand fields on as variables (CGI, WSGI, PHP)
+/// read `X_User` as `X-User`, and what is taken away must not come back under that name.
+///
 /// Plain memory of its own: an `Array` would have all loops count its references.
 @safe
 package struct FieldEdits: ~Copyable, @unchecked Sendable {
@@ -10,7 +13,7 @@ package struct FieldEdits: ~Copyable, @unchecked Sendable {
     package static let nameBytesMax = 255
 
     // Sound to share between threads: initialized before `init` returns, never written again, freed by the only owner.
-    // First the lines, then the names, each behind a byte that says how long it is.
+    // First the lines, then the names as `fold` has them, each behind a byte that says how long it is.
     private let memory: UnsafeMutableBufferPointer<UInt8>
     /// How many bytes `HeadWriter.edit` adds at most: those of the lines.
     package let addedByteCount: Int
@@ -29,7 +32,7 @@ package struct FieldEdits: ~Copyable, @unchecked Sendable {
         }
         addedByteCount = bytes.count
         var lengths: UInt64 = 0
-        for name in Set(removed.map { $0.lowercased() }).sorted() {
+        for name in Set(removed.map { $0.lowercased().replacing("_", with: "-") }).sorted() {
             let text = Array(name.utf8)
             let isName = FieldSyntax.isToken(text.span) && text.count <= Self.nameBytesMax
             precondition(isName, "a name that is removed is one")
@@ -66,11 +69,16 @@ package struct FieldEdits: ~Copyable, @unchecked Sendable {
         while index < bytes.count {
             let start = index &+ 1
             index = start &+ Int(bytes[index])
-            if index &- start == count, ByteScan.equalIgnoringCase(head, name, bytes, ByteRange(start, index)) {
-                return true
-            }
+            guard index &- start == count else { continue }
+            var same = 0
+            while same < count, Self.fold(head[Int(name.start) &+ same]) == bytes[start &+ same] { same &+= 1 }
+            if same == count { return true }
         }
         return false
+    }
+
+    private static func fold(_ byte: UInt8) -> UInt8 {
+        byte == UInt8(ascii: "_") ? UInt8(ascii: "-") : ByteScan.lowercase(byte)
     }
 
     private var bytes: Span<UInt8> {

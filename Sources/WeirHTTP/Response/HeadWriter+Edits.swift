@@ -10,12 +10,14 @@ extension HeadWriter {
     /// - Complexity: linear in the bytes of the head where something is taken away, else in those that are added. Does
     ///   not allocate.
     package mutating func edit(_ edits: borrowing FieldEdits) {
-        if edits.removes, !overflowed { removeFields(edits) }
+        remove(edits)
         raw(edits.added)
     }
 
-    private mutating func removeFields(_ edits: borrowing FieldEdits) {
-        guard let base = unsafe memory.baseAddress, count > 0 else { return }
+    /// Takes fields away as `edit` does, and adds none: for what comes in front of a final head, and for trailers behind
+    /// their last chunk's line.
+    package mutating func remove(_ edits: borrowing FieldEdits) {
+        guard edits.removes, !overflowed, let base = unsafe memory.baseAddress, count > 0 else { return }
         // What was written, read at and behind `runStart` only; what moves ends in front of it.
         let head = unsafe Span<UInt8>(_unsafeStart: base.assumingMemoryBound(to: UInt8.self), count: count)
         var kept = 0
