@@ -66,7 +66,8 @@ final class Exchange: @unchecked Sendable {
         get { deadlineInstant.load(ordering: .relaxed) }
         set { deadlineInstant.store(newValue, ordering: .relaxed) }
     }
-    /// How long the response's head may take: the route's limit, or less if the client waits for less.
+    /// How long the response's head may take: the route's limit, or less if the client waits for less or the route is
+    /// degraded.
     var budget: Nanoseconds = 0
     /// When the client stops waiting, as its fields said; `.max` without one. Whatever moves `deadline` stays before it.
     var callerDeadline: Nanoseconds = .max

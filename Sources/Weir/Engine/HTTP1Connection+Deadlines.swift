@@ -164,11 +164,11 @@ extension HTTP1Connection {
 
     private static let flowGrace: Nanoseconds = 1_000_000_000
 
-    /// The request is whole. If that took longer than its deadline, the response has the route's limit from now on, but
-    /// no longer than the client waits. The request has left its pool by then, so it stays among the streams: what runs
+    /// The request is whole. If that took longer than its deadline, the response has the same limit from now on, the
+    /// route's or that of its degradation, but no longer than the client waits. The request has left its pool by then, so it stays among the streams: what runs
     /// is bounded by the one or the other.
     func restartDeadline(_ exchange: Exchange) {
-        guard exchange.output.isPending, let route = exchange.routeReference else { return }
+        guard exchange.output.isPending, exchange.routeReference != nil else { return }
         switch exchange.sink {
         case .forward, .stream:
             guard exchange.stream == .response else { return }
@@ -177,8 +177,8 @@ extension HTTP1Connection {
         case .discard:
             return
         }
-        let limit = route._withUnsafeGuaranteedRef { $0.deadlineNanoseconds }
-        exchange.deadline = min(loop.now &+ limit, exchange.callerDeadline)
+        // Where the client waits for less than the route allows, its own instant comes first.
+        exchange.deadline = min(loop.now &+ exchange.budget, exchange.callerDeadline)
     }
 
     /// Answers a request that nobody waits for any more.

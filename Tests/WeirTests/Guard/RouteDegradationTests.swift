@@ -69,6 +69,30 @@ import WeirMetrics
         }
     }
 
+    @Test func `the shorter deadline holds again behind a body that flows beyond it`() async throws {
+        let (usual, other) = (try SilentEndpoint(), try SilentEndpoint())
+        let upstreams = "upstreams: {a: {endpoints: [\"\(usual.url)\"]}, b: {endpoints: [\"\(other.url)\"]}}\n"
+        let settings = ["WEIR_LOOPS": "1", "WEIR_LOG_LEVEL": "critical", "WEIR_DEADLINE": "600s"]
+        let routes = Self.routes("deadline: 1s, upstream: b")
+        try await App(GatewayConfiguration(upstreams + routes, settings)).test { client async throws in
+            var inHand = GuardInHand(client.guards[0])
+            inHand.degrade()
+            var last: RawClient?
+            for number in 1...Self.requestCount where other.requestCount == 0 {
+                let raw = try client.raw()
+                raw.send("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nhalf")
+                #expect(await eventuallyTrue { usual.requestCount + other.requestCount == number })
+                last = raw
+            }
+            let raw = try #require(last)
+            #expect(other.requestCount == 1)
+            // Its place is free when it has become a stream; the others keep theirs.
+            #expect(await client.untilExecuting(usual.requestCount))
+            raw.send("half")
+            #expect(String(decoding: await raw.receive(until: 12), as: UTF8.self).hasPrefix("HTTP/1.1 504"))
+        }
+    }
+
     @Test func `requests of a degraded route go to the other upstream, but for some`() async throws {
         try await withConfiguredGateway(["a", "b"], Self.routes("upstream: b")) { client async throws in
             var inHand = GuardInHand(client.guards[0])
