@@ -157,6 +157,8 @@ def test_a_redirect_has_them_and_other_routes_do_not(routed, upstream):
 @pytest.mark.parametrize("path, rewrite, target, seen", [
     ("/v1/*rest", "{prefix: /}", "/v1/orders/7?a=/v1/", "/orders/7?a=/v1/"),
     ("/v1/*rest", "{prefix: /}", "/v1/", "/"),
+    ("/v1/*rest", "{prefix: /}", "/v1//evil.test/x?y", "/evil.test/x?y"),
+    ("/*rest", "{host: a}", "//evil.test//x", "//evil.test//x"),
     ("/v1/*rest", "{prefix: /api/v2/}", "/v1/a%2Cb/%C3%A9?x=%20", "/api/v2/a%2Cb/%C3%A9?x=%20"),
     # The route is that of the path without dot segments, and so is what goes on.
     ("/v1/*rest", "{prefix: /}", "/x/../v1/./a/../%2e/b", "/b"),

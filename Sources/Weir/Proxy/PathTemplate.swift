@@ -8,6 +8,8 @@ package import WeirHTTP
 /// Segments are taken from the path as it came, without its dot segments, and not from decoded parameters: `%2C` stays
 /// `%2C`, and nothing has to be escaped again. They are those that the route was chosen by, because an escaped slash is
 /// refused and no other escape makes a segment of one.
+///
+/// What is made of them begins with one slash: `//host/path` is the start of a host's name to many who read it.
 package struct PathTemplate: ~Copyable, Sendable {
     private enum Piece {
         /// To this offset of `text`, from where the last one ended.
@@ -16,6 +18,8 @@ package struct PathTemplate: ~Copyable, Sendable {
         case segment(Int)
         /// All from this segment on.
         case rest(Int)
+        /// The path as it came.
+        case whole
     }
 
     private let text: [UInt8]
@@ -23,8 +27,8 @@ package struct PathTemplate: ~Copyable, Sendable {
 
     /// The path as it came.
     init() {
-        text = [UInt8(ascii: "/")]
-        pieces = [.text(to: 1), .rest(0)]
+        text = []
+        pieces = [.whole]
     }
 
     /// - Parameters:
@@ -58,29 +62,36 @@ package struct PathTemplate: ~Copyable, Sendable {
 
     /// How many bytes `write` writes for this path. Does not allocate.
     package func byteCount(_ path: UnsafeRawBufferPointer) -> Int {
-        var count = text.count
-        for index in pieces.indices {
-            switch pieces[index] {
-            case .text: break
-            case .segment(let number): count += Self.segment(number, of: path).count
-            case .rest(let number): count += Self.rest(number, of: path).count
-            }
-        }
+        var count = 0
+        eachRun(of: path) { count += $0.count }
         return count
     }
 
     /// Writes what becomes of a path without dot segments. Does not allocate.
     package func write(_ path: UnsafeRawBufferPointer, into writer: inout HeadWriter) {
-        var written = 0
-        for index in pieces.indices {
-            switch pieces[index] {
-            case .text(let end):
-                writer.raw(text.span.extracting(written..<end))
-                written = end
-            case .segment(let number):
-                writer.raw(Self.segment(number, of: path))
-            case .rest(let number):
-                writer.raw(Self.rest(number, of: path))
+        eachRun(of: path) { writer.raw($0) }
+    }
+
+    /// Calls `body` with what becomes of the path, run by run, without slashes behind the first one.
+    private func eachRun(of path: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void) {
+        text.withUnsafeBytes { text in
+            var taken = 0
+            var hasSlashOnly = false
+            for index in pieces.indices {
+                let piece: UnsafeRawBufferPointer
+                switch pieces[index] {
+                case .text(let end):
+                    piece = UnsafeRawBufferPointer(rebasing: text[taken..<end])
+                    taken = end
+                case .segment(let number): piece = Self.segment(number, of: path)
+                case .rest(let number): piece = Self.rest(number, of: path)
+                case .whole: return body(path)
+                }
+                let run = hasSlashOnly ? Self.withoutLeadingSlashes(piece) : piece
+                if run.isEmpty { continue }
+                // The configuration has no template with two slashes in a row.
+                hasSlashOnly = index == 0 && run.count == 1
+                body(run)
             }
         }
     }
@@ -93,6 +104,11 @@ package struct PathTemplate: ~Copyable, Sendable {
         let rest = rest(number, of: path)
         let end = rest.firstIndex(of: UInt8(ascii: "/")) ?? rest.count
         return UnsafeRawBufferPointer(rebasing: rest[..<end])
+    }
+
+    private static func withoutLeadingSlashes(_ run: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        let start = run.firstIndex { $0 != UInt8(ascii: "/") } ?? run.count
+        return UnsafeRawBufferPointer(rebasing: run[start...])
     }
 
     /// What is behind the slash in front of a segment; empty where there are fewer.

@@ -240,6 +240,18 @@ import Weir
             #"3:35: routes[0].rewrite.prefix: "/b/%2E./": expected a path without dot segments"#
         ),
         (
+            "- {upstream: a, rewrite: {prefix: //}}",
+            #"3:35: routes[0].rewrite.prefix: "//": expected a path without // and \"#
+        ),
+        (
+            "- {upstream: a, rewrite: {path: //evil.test/}}",
+            #"3:33: routes[0].rewrite.path: "//evil.test/": expected a path without // and \"#
+        ),
+        (
+            #"- {upstream: a, rewrite: {prefix: '/a\b/'}}"#,
+            #"3:35: routes[0].rewrite.prefix: "/a\b/": expected a path without // and \"#
+        ),
+        (
             "- {upstream: a, match: {path: /a}, rewrite: {prefix: /}}",
             #"3:54: routes[0].rewrite.prefix: match.path "/a" does not end in *; expected rewrite.path"#
         ),

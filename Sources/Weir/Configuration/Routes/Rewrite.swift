@@ -43,8 +43,13 @@ extension Rewrite: ConfigurationObject {
             throw context.document.fault(path.key("prefix"), "\"\(prefix)\": expected a path that ends with /")
         }
         for (name, text) in [("path", self.path), ("prefix", prefix)] {
-            guard let text, RequestTarget.hasDotSegments(text) else { continue }
-            throw context.document.fault(path.key(name), "\"\(text)\": expected a path without dot segments")
+            guard let text else { continue }
+            if RequestTarget.hasDotSegments(text) {
+                throw context.document.fault(path.key(name), "\"\(text)\": expected a path without dot segments")
+            }
+            if text.contains("//") || text.contains("\\") {
+                throw context.document.fault(path.key(name), "\"\(text)\": expected a path without // and \\")
+            }
         }
     }
 }
