@@ -49,6 +49,15 @@ def test_a_value_selects_an_upstream_and_goes_on(tagged, lines, served):
     assert seen == [values] * 2
 
 
+@pytest.mark.parametrize("option, served", [("X-Track", "a"), ("keep-alive, x-TRACK", "a"), ("X-Trac", "b")])
+def test_a_field_that_does_not_go_on_selects_nothing(tagged, option, served):
+    server, endpoints = tagged()
+    with server.connect() as wire:
+        lines = [f"Connection: {option}", "X-Track: canary"]
+        assert [wire.get("/", headers=lines).body for _ in range(2)] == [served.encode()] * 2
+    assert {seen.header("x-track") for seen in endpoints[served].requests} == {"canary" if served == "b" else None}
+
+
 def test_requests_of_one_connection_are_told_apart(tagged):
     server, _ = tagged()
     with server.connect() as wire:

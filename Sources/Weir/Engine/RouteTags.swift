@@ -43,9 +43,9 @@ final class RouteTags: Sendable {
     }
 
     /// The place of the request's tag among these; -1 where its first field of the name has another value, or it has no
-    /// such field. Does not allocate.
+    /// such field that goes on: what selects an upstream is seen by it. Does not allocate.
     func place(for exchange: Exchange) -> Int16 {
-        guard let value = exchange.fieldValue(lowercaseName: header) else { return -1 }
+        guard let value = exchange.forwardedFieldValue(lowercaseName: header) else { return -1 }
         return values.withUnsafeBytes { values in
             var place: Int16 = 0
             var start = 1

@@ -59,9 +59,22 @@ extension Exchange {
 
     /// The value of the first field of this name.
     func fieldValue(lowercaseName name: [UInt8]) -> UnsafeRawBufferPointer? {
+        field(lowercaseName: name).map { bytes($0.value) }
+    }
+
+    /// The value of the first field of this name, if fields of that name are passed on.
+    func forwardedFieldValue(lowercaseName name: [UInt8]) -> UnsafeRawBufferPointer? {
+        guard let field = self.field(lowercaseName: name),
+            // The head is the exchange's own copy.
+            !parser.pointee.fields.isForThisHop(field, in: Span<UInt8>(_unsafeBytes: wholeHead))
+        else { return nil }
+        return bytes(field.value)
+    }
+
+    private func field(lowercaseName name: [UInt8]) -> HeaderField? {
         for index in 0..<parser.pointee.fieldCount {
             let field = parser.pointee.field(index)
-            if Int(field.name.count) == name.count, Self.isSame(bytes(field.name), name) { return bytes(field.value) }
+            if Int(field.name.count) == name.count, Self.isSame(bytes(field.name), name) { return field }
         }
         return nil
     }

@@ -12,6 +12,12 @@ extension FieldSection {
         index(of: known).map { field($0) }
     }
 
+    /// Whether the sender means the field for this hop only, as it is named in Connection; then it is not passed on
+    /// (``ForwardedRuns``). `bytes` is what was parsed.
+    package func isForThisHop(_ field: HeaderField, in bytes: Span<UInt8>) -> Bool {
+        !field.known.isOne && connection.namedCount > 0 && connection.names(field.name, in: bytes)
+    }
+
     /// The place of the first field with a known name at or behind `first`. Not for `.other`.
     package func index(of known: HeaderName, from first: Int = 0) -> Int? {
         guard has(known) else { return nil }
