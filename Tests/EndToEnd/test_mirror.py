@@ -48,6 +48,8 @@ def test_a_copy_is_the_request_and_a_mark(gateway, upstream, tmp_path):
         assert copy.header("x-team") == "blue"
         for name in ("host", "x-request-id", "x-forwarded-for"):
             assert copy.header(name) == original.header(name) is not None
+        (trace, span), (copied_trace, copied_span) = (seen.header("traceparent").split("-")[1:3] for seen in (original, copy))
+        assert copied_trace == trace and copied_span != span
         assert 0 < int(copy.header("x-deadline")[:-2]) <= int(original.header("x-deadline")[:-2])
     assert {copy.connection for copy in copies} == {0}, "its connection is kept"
 

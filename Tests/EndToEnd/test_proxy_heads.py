@@ -133,6 +133,21 @@ def test_each_request_gets_a_trace_and_an_id_of_its_own(upstream, gateway):
     assert len({seen.header("x-request-id") for seen in endpoint.requests}) == 50
 
 
+def test_attempts_belong_to_one_trace(upstream, gateway):
+    def first_fails(peer):
+        if peer.number:
+            peer.request()
+            peer.send(answer())
+        else:
+            peer.head()
+
+    endpoint = upstream(first_fails)
+    with gateway(endpoint).connect() as wire:
+        assert wire.get().status == 200
+    traces = [seen.header("traceparent").split("-") for seen in endpoint.requests]
+    assert len(traces) == 2 and traces[0][1] == traces[1][1] and traces[0][2] != traces[1][2]
+
+
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 def test_via_names_the_gateway_behind_others(passed, version):
     seen, _ = passed(request("/", version=version, headers=["Via: 1.1 first"]))

@@ -138,13 +138,15 @@ extension ProxyExchange {
         if let name { writer.deadline(name, left) }
     }
 
+    /// The client's trace, or a new one: the same for all attempts and copies of a request, each with a span of its own.
     private func traceParent(of exchange: Exchange, _ seen: HeaderNameSet) -> (value: TraceParent, isNew: Bool) {
         if seen.contains(.traceparent), let given = exchange.givenTrace {
             exchange.note(given)
             return (given, false)
         }
+        let isBegun = exchange.traceHigh | exchange.traceLow != 0
         let new = TraceParent(
-            randomTraceID: (owner.random(), owner.random()),
+            randomTraceID: isBegun ? (exchange.traceHigh, exchange.traceLow) : (owner.random(), owner.random()),
             randomParentID: owner.random(),
             isSampled: false
         )
