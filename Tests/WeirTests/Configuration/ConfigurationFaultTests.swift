@@ -292,6 +292,14 @@ import Weir
             #"3:49: routes[0].headers.response.set.x-a: "b\nc": expected at most 4096 bytes without control characters"#
         ),
         (
+            "- {upstream: a, headers: {request: {set: {x-a: ' b'}}}}",
+            #"3:48: routes[0].headers.request.set.x-a: " b": expected a value without blanks at its ends"#
+        ),
+        (
+            "- {upstream: a, headers: {request: {add: {x-a: \"b\\t\"}}}}",
+            #"3:48: routes[0].headers.request.add.x-a: "b\t": expected a value without blanks at its ends"#
+        ),
+        (
             "- {upstream: a, headers: {request: {set: {a: 1, A: 2}}}}",
             "3:42: routes[0].headers.request.set: a is there twice; names have no case"
         ),

@@ -71,9 +71,31 @@ extension HeaderEdits.Edits: ConfigurationObject {
     }
 }
 
+extension ValueForm where Value == String {
+    /// A field's value as it is written. Blanks at its ends are no part of it, whoever reads it (RFC 9110 section 5.5).
+    fileprivate static var writtenValue: Self {
+        let form = fieldValue
+        return Self(
+            unit: form.unit,
+            range: form.range,
+            expected: form.expected,
+            parse: { text in
+                let isBlank = { (byte: UInt8) in byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+                if let first = text.utf8.first, let last = text.utf8.last, isBlank(first) || isBlank(last) {
+                    return nil
+                }
+                return form.parse(text)
+            },
+            format: form.format,
+            reason: { text in form.parse(text).map { _ in "expected a value without blanks at its ends" } },
+            schema: form.schema
+        )
+    }
+}
+
 extension NodeForm where Value == [HeaderEdits.Field] {
     fileprivate static func fields(_ countMax: Int) -> Self {
-        .mapping(of: NodeForm<String>.value(.fieldValue), named: .editedField, countMax) { name, value in
+        .mapping(of: NodeForm<String>.value(.writtenValue), named: .editedField, countMax) { name, value in
             HeaderEdits.Field(name: name, value: value)
         }
     }
