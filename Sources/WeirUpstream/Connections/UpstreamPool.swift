@@ -195,7 +195,7 @@ package final class UpstreamPool: @unchecked Sendable {
             if !former.awaitsEndpoints { return lease(&ask, from: former.endpointSet, former) }
         }
         // Before the version: where it is over, the list that has ended it is found.
-        if state.pointee.set.endpoints.isEmpty, state.pointee.edition.awaitsEndpoints {
+        if state.pointee.set.endpoints.isEmpty, state.pointee.edition.awaitsEndpoints, !yields {
             return wait(&ask, for: nil, state.pointee.edition)
         }
         if state.pointee.edition.publishedVersion != state.pointee.set.version { takeOver() }
