@@ -346,27 +346,36 @@ def test_the_limit_and_the_queue_are_what_the_settings_say(serve):
 
 @pytest.mark.parametrize("where", ["waiting", "running"])
 def test_a_queue_whose_clients_give_up_serves_the_newest_until_it_is_empty(serve, where):
-    server = serve(**ONE_PLACE)
+    server = serve(**ONE_PLACE, WEIR_QUEUE=20)
     with server.connect() as wire:
         # So that an execution is known to be short.
         wire.send(request("/hello"))
         assert wire.reply().status == 200
     holder = Holder(server)
-    gone, older, newest = (server.connect() for _ in range(3))
+    gone, older, newest, *others = (server.connect() for _ in range(18))
     gone.send(request("/sleep?ms=60000"))
     wait_for_pool(server, queued=1)
     older.send(request("/hello"))
     wait_for_pool(server, queued=2)
+    for wire in others:
+        wire.send(request("/hello"))
+    wait_for_pool(server, queued=17)
     newest.send(request("/echo", "POST", ["Transfer-Encoding: chunked"], b"2\r\nho\r\n"))
-    wait_for_pool(server, queued=3)
+    wait_for_pool(server, queued=18)
+    # Fifteen of 32 are one too few.
+    for wire in others:
+        wire.close()
+    wait_for_pool(server, executing=1, queued=3)
     assert pool(server, "queue_newest_first") == 0
     if where == "running":
         holder.end()
         wait_for_pool(server, executing=1, queued=2)
+        assert pool(server, "queue_newest_first") == 0
         gone.close()
     else:
         gone.close()
         wait_for_pool(server, executing=1, queued=2)
+        assert pool(server, "queue_newest_first") == 1
         holder.end()
     newest.read_until(b"\r\n\r\n2\r\nho\r\n")
     wait_for_pool(server, executing=1, queued=1)

@@ -50,7 +50,7 @@ enum FlowSamples {
         add("weir_queue_displaced_total", "Requests that made room in a full queue.", .counter) {
             Double($0.counts.displaced)
         }
-        add("weir_queue_newest_first", "Whether the queue stands, and is served from its end.", .gauge) {
+        add("weir_queue_newest_first", "Whether the newest is served first, since clients give up.", .gauge) {
             $0.order == .newest ? 1 : 0
         }
         add(

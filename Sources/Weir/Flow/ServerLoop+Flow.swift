@@ -117,8 +117,8 @@ extension ServerLoop {
     /// The client of a request that runs has left before its answer began: its pool is told, if the request had to wait.
     func clientLeft(_ exchange: Exchange) {
         guard exchange.slot == .held, exchange.executesSince > exchange.waitsSince else { return }
-        let elapsed = loop.now &- exchange.waitsSince
-        exchange.poolReference?._withUnsafeGuaranteedRef { $0.clientLeft(after: elapsed) }
+        let wait = exchange.executesSince &- exchange.waitsSince
+        exchange.poolReference?._withUnsafeGuaranteedRef { $0.clientLeft(afterWaiting: wait) }
     }
 
     /// The request no longer waits: its client is gone, or its deadline has passed.

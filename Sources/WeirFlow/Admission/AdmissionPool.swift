@@ -102,7 +102,10 @@ package final class AdmissionPool: Sendable {
         while let leaving = observed.leaving {
             if swap(&observed, for: leaving) { return nil }
         }
-        return waiting.withLock { waiting in passOn(now: now, &waiting) }
+        return waiting.withLock { waiting in
+            if !isCutShort { waiting.queue.finished() }
+            return passOn(now: now, &waiting)
+        }
     }
 
     /// The owner gives up a ticket that waits: its client has gone, or its deadline has passed. Before its message has
@@ -119,6 +122,7 @@ package final class AdmissionPool: Sendable {
                 return .removed
             case .granted:
                 ticket.state = .abandoned
+                waiting.queue.gaveUp(ticket, mean: execution.mean, now: now)
                 return .abandoned(wake: passOn(now: now, &waiting))
             case .displaced:
                 ticket.state = .abandoned
@@ -129,11 +133,10 @@ package final class AdmissionPool: Sendable {
         }
     }
 
-    /// The client of a request that had to wait and now runs has left, so long after the request asked for a slot.
-    /// `leave` still follows.
-    package func clientLeft(after elapsed: Nanoseconds) {
+    /// The client of a request that runs has left, which had waited for so long. `leave` still follows, cut short.
+    package func clientLeft(afterWaiting wait: Nanoseconds) {
         guard load().queued > 0 else { return }
-        waiting.withLock { $0.queue.gaveUp(after: elapsed, mean: execution.mean) }
+        waiting.withLock { $0.queue.gaveUp(afterWaiting: wait, mean: execution.mean) }
     }
 
     // MARK: Under the mutex

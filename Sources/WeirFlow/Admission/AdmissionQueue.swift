@@ -10,8 +10,7 @@ struct AdmissionQueue {
     private(set) var count = 0
     private(set) var history: QueueHistory
     private(set) var counts = AdmissionCounts()
-    /// Whether it has stood since it was last empty: see `gaveUp`.
-    private var hasStood = false
+    private var giveUps = GiveUpShare()
     /// When the head of the queue last moved, or the queue began. Whatever executes now is at least as old as that,
     /// for while somebody waits a slot that comes free is passed on at once.
     private var movedAt: Nanoseconds = 0
@@ -33,9 +32,12 @@ struct AdmissionQueue {
         precondition(ticket.state == .idle, "a ticket enters that is still in use")
         if count == 0 {
             movedAt = max(now, history.now)
-            hasStood = false
+            // Nobody waited meanwhile: that answers for one, so that an old share is forgotten.
+            giveUps.record(isGivenUp: false)
         }
         if let displaced {
+            // The surplus of an overload is pushed out of a short queue before it can give up.
+            if order == .newest { giveUps.record(isGivenUp: true) }
             remove(displaced, becoming: .displaced, now: now)
             counts.displaced += 1
         }
@@ -72,7 +74,14 @@ struct AdmissionQueue {
             counts.expired += 1
         } else {
             counts.cancelled += 1
-            gaveUp(after: max(now, ticket.enqueuedAt) - ticket.enqueuedAt, mean: mean)
+            gaveUp(ticket, mean: mean, now: now)
+        }
+    }
+
+    /// The client of a request has left that waits, or was granted a slot of which it has not heard.
+    mutating func gaveUp(_ ticket: AdmissionTicket, mean: Nanoseconds, now: Nanoseconds) {
+        if ticket.deadline > now {
+            gaveUp(afterWaiting: max(now, ticket.enqueuedAt) - ticket.enqueuedAt, mean: mean)
         }
     }
 
@@ -120,20 +129,23 @@ struct AdmissionQueue {
 
     // MARK: Order
 
-    /// The client of a request that had to wait has left, so long after it came, waiting still or running. If that is
-    /// longer than an execution takes, it would have had its answer but for the wait: the queue *stands*, until it is
-    /// empty.
+    /// The client of a request has left, which waits, or runs and has waited, for so long.
     ///
     /// Clients that wait for as long as the queue takes, or say for how long they do, are best served in the order of
     /// arrival: no other serves more of them in time, none is overtaken, and those that cannot be served learn it at once.
     /// Clients that give up sooner and do not say so would get their turn just when they leave, and nobody be served. So
-    /// the newest, who are still there, go first (both measured: docs/overload.md). A burst that its clients wait for
-    /// does not stand.
-    mutating func gaveUp(after elapsed: Nanoseconds, mean: Nanoseconds) {
-        if elapsed > mean { hasStood = true }
+    /// where half of them do, the newest, who are still there, go first (both measured: docs/overload.md).
+    ///
+    /// It is a sign only if the wait was longer than half an execution. So it is one of a client that stays for one and
+    /// a half executions or longer, and none of one that left a slow route before it had waited to speak of.
+    mutating func gaveUp(afterWaiting wait: Nanoseconds, mean: Nanoseconds) {
+        if wait > mean / 2 { giveUps.record(isGivenUp: true) }
     }
 
-    var order: QueueOrder { hasStood && count > 0 ? .newest : .arrival }
+    /// A request has ended that was not cut short, while somebody waits.
+    mutating func finished() { giveUps.record(isGivenUp: false) }
+
+    var order: QueueOrder { count > 0 ? giveUps.order : .arrival }
 
     /// Whoever is next in the order, but those that can no longer be served in time are passed over for one that can. If
     /// there is none among the first few, the first has its chance: a slot is not left idle on the word of an average.

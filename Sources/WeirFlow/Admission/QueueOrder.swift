@@ -5,6 +5,6 @@
 package enum QueueOrder: String, Sendable {
     /// Whoever came first.
     case arrival
-    /// Whoever came last: the queue stands (`AdmissionQueue.gaveUp`).
+    /// Whoever came last: its clients give up (`GiveUpShare`).
     case newest
 }

@@ -13,21 +13,21 @@ struct AdmissionInterleavingTests {
         var criticals: Set<Int> = []
         var deadlines: Set<Int> = []
         var count = 3
-        var givesUp = false
+        var turns = false
 
         var testDescription: String {
             "\(count) requests, \(limit) run, \(queueLimit) wait"
                 + (newLimit.map { ", then \($0) run" } ?? "")
                 + (criticals.isEmpty ? "" : ", critical \(criticals.sorted())")
                 + (deadlines.isEmpty ? "" : ", late \(deadlines.sorted())")
-                + (givesUp ? ", newest first once one has given up" : "")
+                + (turns ? ", the order turns" : "")
         }
 
         var start: InterleavingWorld {
             InterleavingWorld(
                 word: AdmissionWord(executing: 0, queued: 0, limit: limit),
                 queueLimit: queueLimit,
-                givesUp: givesUp,
+                turns: turns,
                 requests: (0..<count).map { number in
                     .init(isCritical: criticals.contains(number), hasDeadline: deadlines.contains(number))
                 },
@@ -55,9 +55,9 @@ struct AdmissionInterleavingTests {
             Case(limit: 2, queueLimit: 2, newLimit: 1, deadlines: [0], count: 2),
             Case(limit: 2, queueLimit: 2, count: 4),
             Case(limit: 1, queueLimit: 1, newLimit: 2, criticals: [2], deadlines: [1]),
-            Case(limit: 1, queueLimit: 2, count: 4, givesUp: true),
-            Case(limit: 1, queueLimit: 2, criticals: [3], count: 4, givesUp: true),
-            Case(limit: 1, queueLimit: 2, newLimit: 2, deadlines: [1], givesUp: true),
+            Case(limit: 1, queueLimit: 2, count: 4, turns: true),
+            Case(limit: 1, queueLimit: 2, criticals: [3], count: 4, turns: true),
+            Case(limit: 1, queueLimit: 2, newLimit: 2, deadlines: [1], turns: true),
         ]
     )
     func allOrders(_ scenario: Case) {

@@ -20,7 +20,9 @@ private struct AdmissionModel {
     /// In the order of their coming.
     var waiting: [Request] = []
     var movedAt: Nanoseconds = 0
-    var isStanding = false
+    var isNewestFirst = false
+    /// Whether each was given up.
+    var outcomes: [Bool] = []
 
     mutating func enter(_ request: Request, mean: Nanoseconds) -> Told {
         let now = request.enqueuedAt
@@ -39,14 +41,21 @@ private struct AdmissionModel {
         let left = request.deadline - now
         if wait > (left >= mean ? left - mean : left) { return .refused(.deadlineUnmeetable) }
 
-        if waiting.isEmpty { movedAt = now }
+        if waiting.isEmpty {
+            movedAt = now
+            end(isGivenUp: false)
+        }
         waiting.append(request)
-        if let victim { remove(victim) }
+        if let victim {
+            if isNewestFirst { end(isGivenUp: true) }
+            remove(victim)
+        }
         return victim.map { .queuedDisplacing($0.number) } ?? .queued
     }
 
     mutating func leave(mean: Nanoseconds, now: Nanoseconds) -> Int? {
         executing -= 1
+        if !waiting.isEmpty { end(isGivenUp: false) }
         return executing < limit ? next(mean: mean, now: now) : nil
     }
 
@@ -76,17 +85,22 @@ private struct AdmissionModel {
         let all = waiting + (request.map { [$0] } ?? [])
         return Priority.allCases.flatMap { priority in
             let line = all.filter { $0.priority == priority }
-            return isStanding ? line.reversed() : line
+            return isNewestFirst ? line.reversed() : line
         }
     }
 
     mutating func remove(_ request: Request) {
         waiting.removeAll { $0.number == request.number }
-        if waiting.isEmpty { isStanding = false }
     }
 
-    mutating func giveUp(after elapsed: Nanoseconds, mean: Nanoseconds) {
-        if !waiting.isEmpty, elapsed > mean { isStanding = true }
+    mutating func giveUp(after wait: Nanoseconds, mean: Nanoseconds) {
+        if wait > mean / 2 { end(isGivenUp: true) }
+    }
+
+    private mutating func end(isGivenUp: Bool) {
+        outcomes.append(isGivenUp)
+        let givenUp = outcomes.suffix(32).count { $0 }
+        isNewestFirst = isNewestFirst ? givenUp >= 4 : givenUp >= 16
     }
 }
 
@@ -100,7 +114,7 @@ struct AdmissionModelTests {
         var model = AdmissionModel(limit: 2, queueLimit: 8)
         var now: Nanoseconds = 0
 
-        var standing = 0
+        var turned = 0
 
         func granted(_ number: Int?) {
             if let number { #expect(fixture.reclaim(number) == .granted) }
@@ -130,9 +144,11 @@ struct AdmissionModelTests {
             case 8:
                 let mean = fixture.pool.signals(now: now).meanExecution
                 if random.oneIn(4) {
-                    let elapsed = Nanoseconds(random.below(400)) * millisecond
-                    fixture.pool.clientLeft(after: elapsed)
-                    model.giveUp(after: elapsed, mean: mean)
+                    for _ in 0..<random.below(24) {
+                        let wait = Nanoseconds(random.below(400)) * millisecond
+                        fixture.pool.clientLeft(afterWaiting: wait)
+                        if !model.waiting.isEmpty { model.giveUp(after: wait, mean: mean) }
+                    }
                 }
                 guard let request = model.waiting.randomElement(using: &random) else { break }
                 _ = fixture.pool.cancel(fixture.tickets[request.number], now: now)
@@ -154,12 +170,12 @@ struct AdmissionModelTests {
             for ticket in fixture.tickets where ticket.state == .expired { _ = fixture.pool.cancel(ticket, now: now) }
             let signals = fixture.pool.signals(now: now)
             #expect([signals.executing, signals.queued] == [model.executing, model.waiting.count])
-            #expect((signals.order == .newest) == model.isStanding)
-            if model.isStanding { standing += 1 }
+            #expect((signals.order == .newest) == (model.isNewestFirst && !model.waiting.isEmpty))
+            if signals.order == .newest { turned += 1 }
             let counts = signals.counts
             let gone = counts.granted + counts.expired + counts.cancelled + counts.displaced
             #expect(counts.waited == gone + UInt64(signals.queued))
         }
-        #expect((20...1480).contains(standing), "both orders are compared")
+        #expect((20...1480).contains(turned), "both orders are compared")
     }
 }

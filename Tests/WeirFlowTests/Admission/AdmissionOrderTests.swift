@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// When a queue stands, and who goes next then.
+// When a queue turns round, and who goes next then.
 
 import Testing
 import WeirFlow
@@ -17,59 +17,139 @@ struct AdmissionOrderTests {
 
     private func order(of fixture: PoolFixture) -> QueueOrder { fixture.pool.signals(now: 0).order }
 
-    @Test(
-        "turns round when a client gives up that would have had its answer but for the wait",
-        arguments: [(100, .arrival), (101, .newest)] as [(Nanoseconds, QueueOrder)]
-    )
-    func givesUp(after elapsed: Nanoseconds, order: QueueOrder) {
-        let waits = fixture([.default, .default, .default])
-        _ = waits.pool.cancel(waits.tickets[1], now: elapsed * millisecond)
-        #expect(self.order(of: waits) == order)
-        #expect(waits.leave(at: elapsed * millisecond) == (order == .newest ? 3 : 2))
-
-        let runs = fixture([.default, .default])
-        runs.pool.clientLeft(after: elapsed * millisecond)
-        #expect(self.order(of: runs) == order)
-        #expect(runs.leave(at: elapsed * millisecond) == (order == .newest ? 2 : 1))
+    /// So many clients leave whose requests run and had waited, by default until the queue turns round.
+    private func giveUp(_ fixture: PoolFixture, _ count: Int = 16, after wait: Nanoseconds = 51) {
+        for _ in 0..<count { fixture.pool.clientLeft(afterWaiting: wait * millisecond) }
     }
 
-    @Test("does not turn round for a deadline that has passed, nor where nobody waits")
+    @Test(
+        "turns round when half of 32 were given up, waiting or running, after a wait of more than half an execution",
+        arguments: [(16, 51, .newest), (15, 51, .arrival), (100, 50, .arrival)] as [(Int, Nanoseconds, QueueOrder)]
+    )
+    func givesUp(count: Int, wait: Nanoseconds, order: QueueOrder) {
+        let runs = fixture([.default, .default])
+        giveUp(runs, count, after: wait)
+        #expect(self.order(of: runs) == order)
+        #expect(runs.leave() == (order == .newest ? 2 : 1))
+
+        let waits = fixture([.default, .default])
+        var now: Nanoseconds = 0
+        for _ in 0..<count {
+            _ = waits.enter(3, at: now)
+            now += wait * millisecond
+            _ = waits.pool.cancel(waits.tickets[3], now: now)
+        }
+        #expect(self.order(of: waits) == order)
+        #expect(waits.leave(at: now) == (order == .newest ? 2 : 1))
+    }
+
+    @Test("counts a client that leaves while the message of its slot is under way")
+    func leavesGranted() {
+        let fixture = fixture([.default, .default, .default])
+        giveUp(fixture, 15)
+        _ = fixture.leave(at: 60 * millisecond)
+        _ = fixture.pool.cancel(fixture.tickets[1], now: 60 * millisecond)
+        #expect(order(of: fixture) == .newest)
+    }
+
+    @Test("turns back when fewer than an eighth of 32 were given up, though somebody waits")
+    func turnsBack() {
+        let fixture = fixture([.default, .default])
+        giveUp(fixture)
+        for round in 1...29 {
+            #expect(order(of: fixture) == .newest, "after \(round - 1) answers")
+            let next = fixture.leave()
+            #expect(next == (round < 29 ? 2 : 1), "after \(round) answers")
+            if next == 2 {
+                _ = fixture.reclaim(2)
+                _ = fixture.enter(2)
+            }
+        }
+        #expect(order(of: fixture) == .arrival)
+    }
+
+    @Test("does not turn round for a client of a slow route that leaves early, though all of them do")
+    func slowRoute() {
+        let fixture = PoolFixture()
+        fixture.measure(20 * millisecond)
+        for number in 0...2 { _ = fixture.enter(number) }
+        // They wait for 10 ms and run for 300.
+        for _ in 0..<100 { fixture.pool.clientLeft(afterWaiting: 10 * millisecond) }
+        #expect(fixture.leave(after: 300 * millisecond, at: 310 * millisecond) == 1)
+    }
+
+    @Test("does not turn round for deadlines that have passed, nor where nobody waits")
     func keeps() {
         let late = PoolFixture()
         _ = late.enter(0)
-        for number in 1...3 { _ = late.enter(number, deadline: number == 1 ? 10 : .max) }
-        _ = late.pool.cancel(late.tickets[1], now: 10)
-        #expect(late.leave(at: 10) == 2)
+        for number in 1...2 { _ = late.enter(number) }
+        var now: Nanoseconds = 0
+        for _ in 0..<32 {
+            let deadline = now + second
+            #expect(late.enter(3, deadline: deadline, at: now) == .queued)
+            now = deadline
+            _ = late.pool.cancel(late.tickets[3], now: now)
+        }
+        #expect(late.leave(at: now) == 1)
 
         let empty = fixture([])
-        empty.pool.clientLeft(after: second)
-        _ = empty.enter(1)
-        _ = empty.enter(2)
+        giveUp(empty, 32)
+        for number in 1...2 { _ = empty.enter(number) }
         #expect(empty.leave() == 1)
     }
 
-    @Test("is that of arrival again when nobody waits any more")
+    @Test("forgets a share that was, as the queue empties time and again")
     func endsEmpty() {
         let fixture = fixture([.default, .default])
-        fixture.pool.clientLeft(after: second)
+        giveUp(fixture)
         #expect((0..<2).map { _ in fixture.leave() } == [2, 1])
         #expect(order(of: fixture) == .arrival)
-        for number in 3...5 { _ = fixture.enter(number) }
-        #expect((0..<3).map { _ in fixture.leave() } == [3, 4, 5])
+        for _ in 0..<29 {
+            _ = fixture.enter(3)
+            #expect(fixture.leave() == 3)
+            _ = fixture.reclaim(3)
+        }
+        for number in 4...6 { _ = fixture.enter(number) }
+        #expect((0..<3).map { _ in fixture.leave() } == [4, 5, 6])
     }
 
-    @Test("has the newest of the highest class first, when it stands")
+    @Test("overtakes nobody for a client that leaves, nor for a few", arguments: [0, 1, 8])
+    func fewGiveUp(count: Int) {
+        let clients = PatientClients(count: 40, limit: 2)
+        clients.run(until: 2 * second)
+        clients.giveUp(count)
+        clients.run(until: 20 * second)
+        #expect((clients.overtakings, clients.refused) == (0, 0))
+        #expect(clients.served.allSatisfy { (19...20).contains($0) })
+        #expect(clients.longestWait == 950 * millisecond)
+    }
+
+    @Test("is that of arrival again soon where those are patient who come after")
+    func patientAfter() {
+        let clients = PatientClients(count: 40, limit: 2)
+        clients.run(until: 2 * second)
+        clients.giveUp(38)
+        #expect(clients.order == .newest)
+        clients.run(until: 3 * second)
+        #expect(clients.order == .arrival)
+        let overtakings = clients.overtakings
+        clients.run(until: 20 * second)
+        #expect((clients.overtakings, clients.refused) == (overtakings, 0))
+        #expect(overtakings <= 32)
+    }
+
+    @Test("has the newest of the highest class first, turned round")
     func classes() {
         let fixture = fixture([.sheddable, .default, .critical, .sheddable, .default, .critical])
-        fixture.pool.clientLeft(after: second)
+        giveUp(fixture)
         #expect((0..<6).map { _ in fixture.leave() } == [6, 3, 5, 2, 4, 1])
     }
 
-    @Test("has whoever would be served last make room in a full queue: the oldest of the lowest class, when it stands")
+    @Test("has whoever would be served last make room in a full queue: the oldest of the lowest class, turned round")
     func displacement() {
         let fixture = fixture([.sheddable, .default, .sheddable, .default], queueLimit: 4)
         #expect(fixture.enter(5, .sheddable) == .refused(.queueFull))
-        fixture.pool.clientLeft(after: second)
+        giveUp(fixture)
         #expect(fixture.enter(5, .sheddable) == .queuedDisplacing(1))
         #expect(fixture.enter(6, .default) == .queuedDisplacing(3))
         #expect(fixture.enter(7, .critical) == .queuedDisplacing(5))
@@ -81,17 +161,17 @@ struct AdmissionOrderTests {
     @Test("stays where the one that waits makes room for another")
     func standsOn() {
         let fixture = fixture([.default], queueLimit: 1)
-        fixture.pool.clientLeft(after: second)
+        giveUp(fixture)
         #expect(fixture.enter(2) == .queuedDisplacing(1))
         #expect(order(of: fixture) == .newest)
         #expect(fixture.enter(3) == .queuedDisplacing(2))
     }
 
-    @Test("turns nobody away for those that it overtakes, when it stands")
+    @Test("turns nobody away for those that it overtakes, turned round")
     func expectedWait() {
         let fixture = fixture([.critical, .default, .default])
         #expect(fixture.enter(4, deadline: 300 * millisecond) == .refused(.deadlineUnmeetable))
-        fixture.pool.clientLeft(after: second)
+        giveUp(fixture)
         #expect(fixture.pool.signals(now: 0).expectedWait == 100 * millisecond)
         #expect(fixture.enter(4, deadline: 200 * millisecond - 1) == .refused(.deadlineUnmeetable))
         #expect(fixture.enter(4, deadline: 300 * millisecond) == .queued)
@@ -100,7 +180,7 @@ struct AdmissionOrderTests {
     @Test("never runs a request whose deadline has passed, and passes over what comes too late, from either end")
     func deadlines() {
         let fixture = fixture([.default, .default])
-        fixture.pool.clientLeft(after: second)
+        giveUp(fixture)
         _ = fixture.enter(3, deadline: 250 * millisecond)
         _ = fixture.enter(4, deadline: 150 * millisecond)
         #expect(fixture.leave(after: 100 * millisecond, at: 200 * millisecond) == 2)

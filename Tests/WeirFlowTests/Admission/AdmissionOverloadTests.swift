@@ -46,8 +46,9 @@ struct AdmissionOverloadTests {
         var simulation = OverloadSimulation(load: load, queueLimit: 32, budget: 10 * second)
         simulation.patience = patience
         let served = simulation.servedInTime(PoolDiscipline.self)
-        #expect(served > simulation.servedInTime(NewestFirstUnderOverload.self) - 0.02)
-        #expect(served > 0.85)
+        // Where half as much again is offered, the order of arrival is tried anew now and then.
+        #expect(served > simulation.servedInTime(NewestFirstUnderOverload.self) - (load < 2 ? 0.1 : 0.02))
+        #expect(served > (load < 10 ? 0.88 : 0.98))
         #expect(simulation.servedInTime(BoundedQueue.self) < 0.25)
     }
 

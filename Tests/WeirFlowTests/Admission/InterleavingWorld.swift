@@ -52,9 +52,9 @@ struct InterleavingWorld: Hashable {
     var isLocked = false
     /// In the order of their coming; the critical ones before the others.
     var queue: [Int] = []
-    /// Whether a client that gives up makes the queue stand, and whether it stands.
-    let givesUp: Bool
-    var isStanding = false
+    /// Whether the order may turn while somebody waits, at any time, and whether the newest go first.
+    let turns: Bool
+    var isNewestFirst = false
     var requests: [Request]
     var limiter: Limiter
     /// Whether the deadlines have passed; nil where they never do.
@@ -78,6 +78,11 @@ struct InterleavingWorld: Hashable {
         if isLate == false {
             world = self
             world.isLate = true
+            worlds.append(world)
+        }
+        if turns, !isLocked, !queue.isEmpty {
+            world = self
+            world.isNewestFirst.toggle()
             worlds.append(world)
         }
         return worlds
@@ -168,8 +173,6 @@ struct InterleavingWorld: Hashable {
         switch requests[actor].ticket {
         case .waiting:
             queue.removeAll { $0 == actor }
-            let hasExpired = isLate == true && requests[actor].hasDeadline
-            isStanding = !queue.isEmpty && (isStanding || givesUp && !hasExpired)
             requests[actor].ticket = .idle
             requests[actor].position = .unlinking(word)
         case .expired:
@@ -245,7 +248,6 @@ struct InterleavingWorld: Hashable {
     private mutating func popNext() -> Int? {
         while let front {
             let first = queue.remove(at: front)
-            if queue.isEmpty { isStanding = false }
             let hasExpired = isLate == true && requests[first].hasDeadline
             requests[first].ticket = hasExpired ? .expired : .granted
             if !hasExpired { return first }
@@ -255,14 +257,14 @@ struct InterleavingWorld: Hashable {
 
     /// Where in the queue the one is that is next: the first or last of the critical ones, or else of the others.
     private var front: Int? {
-        guard isStanding, let first = queue.first else { return queue.indices.first }
+        guard isNewestFirst, let first = queue.first else { return queue.indices.first }
         return queue.lastIndex { requests[$0].isCritical == requests[first].isCritical }
     }
 
     /// Whoever is served last, if that is after this one, which comes now.
     private func last(behind actor: Int) -> Int? {
         let others = queue.filter { !requests[$0].isCritical }
-        if isStanding { return others.first ?? (requests[actor].isCritical ? queue.first : nil) }
+        if isNewestFirst { return others.first ?? (requests[actor].isCritical ? queue.first : nil) }
         return requests[actor].isCritical ? others.last : nil
     }
 

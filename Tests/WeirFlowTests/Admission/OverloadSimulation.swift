@@ -101,8 +101,8 @@ extension SeededGenerator {
 struct PoolDiscipline: Discipline {
     private let pool: AdmissionPool
     private var waiting: [Int: AdmissionTicket] = [:]
-    /// When those that run and had to wait came.
-    private var arrivals: [Int: Nanoseconds] = [:]
+    /// How long those that run had to wait.
+    private var waits: [Int: Nanoseconds] = [:]
 
     var counts: AdmissionCounts { pool.signals(now: 0).counts }
 
@@ -120,14 +120,14 @@ struct PoolDiscipline: Discipline {
     }
 
     mutating func leave(_ request: Int, _ ending: RunEnding, after execution: Nanoseconds, now: Nanoseconds) -> Int? {
-        let arrival = arrivals.removeValue(forKey: request)
-        if ending == .abandoned, let arrival { pool.clientLeft(after: now - arrival) }
+        let wait = waits.removeValue(forKey: request)
+        if ending == .abandoned, let wait { pool.clientLeft(afterWaiting: wait) }
         guard let next = pool.leave(executionNanoseconds: execution, isCutShort: ending != .finished, now: now) else {
             return nil
         }
         let granted = Int(bitPattern: next.owner)
         waiting[granted] = nil
-        arrivals[granted] = next.enqueuedAt
+        waits[granted] = now - next.enqueuedAt
         return granted
     }
 
