@@ -152,7 +152,10 @@ def test_what_is_much_slower_than_the_others_is_ejected(trio):
 
 @pytest.mark.parametrize("by", [
     pytest.param({**IN_TURN, "ejection": EJECTION}, id="ejection, in turn"),
-    pytest.param({"balance": "least-latency", "ejection": EJECTION}, id="ejection, by latency"),
+    # By latency it gets hardly another request behind its first ones, so one failure has to be enough.
+    pytest.param(
+        {"balance": "least-latency", "ejection": {**EJECTION, "consecutive-failures": 1}}, id="ejection, by latency"
+    ),
     pytest.param(
         {**IN_TURN, "ejection": "off", "check": {"http": "/", "interval": "1s", "timeout": "500ms"}}, id="check"
     ),
@@ -179,3 +182,18 @@ def test_what_stands_still_fails_its_share_of_one_timeout_and_then_none(trio, tm
         wait_for_health(server, "passing", "passing", "passing")
         assert set(ask(server, 300)) == {200}
         eventually(lambda: sample(server, "requests_total", third) > before, "it is used again")
+
+
+def test_what_stands_still_is_avoided_by_its_latency_alone(trio):
+    server, (*_, third) = trio({"balance": "least-latency", "ejection": "off"}, WEIR_DEADLINE="1s")
+    with load(server) as running:
+        running.wait_for(300)
+        third.stop()
+        running.wait_until(lambda: (504, "deadline_exceeded") in running.seen, "one has failed")
+        # Those that went there beside the first.
+        running.wait_until(lambda: sample(server, "requests_executing", third) == 0, "all have failed")
+        before = sample(server, "requests_total", third)
+        running.wait_for(1000)
+        assert sample(server, "requests_total", third) - before <= 1
+        seen = running.stop()
+    assert set(seen) == {200, (504, "deadline_exceeded")}
