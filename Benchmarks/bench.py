@@ -62,6 +62,7 @@ MEASURES: dict[str, Measure] = {
     "async": beside_nginx(comparison.ASYNC),
     "blocking": beside_nginx(comparison.BLOCKING),
     "flow": Measure(lambda products, plan: [flow.compare(products, plan)], ("hello",)),
+    "refused": Measure(flow.compare_refused, ("hello",)),
     "access-log": Measure(lambda products, plan: [access_log.of_service(products, plan)], ("hello",)),
     "proxy": Measure(proxy.compare, ("weir",)),
     "proxy-guarded": Measure(proxy.compare_guarded, ("weir",)),

@@ -24,11 +24,14 @@ class Plan:
     load_core: int
 
 
-def send(server: Server, path: str, plan: Plan, depth: int = 1, headers: Sequence[str] = ()) -> int:
+def send(
+    server: Server, path: str, plan: Plan, depth: int = 1, headers: Sequence[str] = (), is_refused: bool = False
+) -> int:
     """Loads `path` with `depth` requests at a time on each connection; gives how many requests were answered.
 
     Both servers close a connection after 1,000 requests and say so in the last response, so wrk opens the next one
-    and counts no error. Any error, or an answer other than 2xx or 3xx, makes the run worthless.
+    and counts no error. Any error, or an answer other than 2xx or 3xx, makes the run worthless. With `is_refused` an
+    answer of that kind does.
     """
     pinned = ("taskset", "-c", str(plan.load_core))
     wrk = ("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{plan.seconds}s", "-s", SCRIPT)
@@ -36,6 +39,8 @@ def send(server: Server, path: str, plan: Plan, depth: int = 1, headers: Sequenc
     result = run(*pinned, *wrk, *fields, server.url(path), "--", str(depth))
     counts = json.loads(result.stdout.splitlines()[-1])
     errors = {kind: count for kind, count in counts["errors"].items() if count}
+    if is_refused and errors.pop("status", 0) != counts["requests"]:
+        raise BenchmarkError(f"{server.name} did not refuse all requests to {path}")
     if errors:
         raise BenchmarkError(f"wrk found errors of {server.name} on {path}: {errors}")
     return int(counts["requests"])

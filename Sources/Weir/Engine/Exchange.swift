@@ -28,6 +28,8 @@ final class Exchange: @unchecked Sendable {
     private(set) var head: UnsafeMutableRawPointer
     private var headCapacity: Int
     private(set) var headCount = 0
+    /// Counts the heads that were kept: what was made of one with this number holds for the head that is there now.
+    private(set) var headNumber: UInt64 = 0
     /// Where the normalized path lies within `head`.
     private(set) var pathStart = 0
     /// The version of the snapshot that found a route for the head in `head`; 0 if that is not to be used again.
@@ -237,6 +239,7 @@ final class Exchange: @unchecked Sendable {
         }
         if let base = bytes.baseAddress { head.copyMemory(from: base, byteCount: count) }
         headCount = count
+        headNumber += 1
         pathStart = Int(parser.pointee.head.path.start)
         if match.pointee.usesScratch {
             (head + count).copyMemory(from: normalizedPath, byteCount: extra)

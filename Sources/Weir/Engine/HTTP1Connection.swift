@@ -193,27 +193,10 @@ final class HTTP1Connection: @unchecked Sendable {
                 taken += count
             case .exchange:
                 guard let lease = leased else { break working }
-                let exchange = lease.takeUnretainedValue()
-                if case .forward = exchange.sink, exchange.proxy?.takesBody != true, !exchange.input.isDone {
-                    // Until a connection stands, the body stays where it is.
-                    channel.pause()
-                    break working
-                }
-                if exchange.slot.waits, !exchange.input.isDone {
-                    // Until the request may run, the body stays where it is.
-                    channel.pause()
-                    break working
-                }
-                if exchange.input.isDone {
-                    // The next request waits for this answer. With nothing there, the channel stays open for reading:
-                    // that the client goes away is learned at once.
-                    if taken < bytes.count { channel.pause() }
-                    break working
-                }
-                let count = receiveBody(exchange, UnsafeRawBufferPointer(rebasing: bytes[taken...]))
-                taken += count
+                // The lease is one reference, and lasts until `retire`.
+                let goesOn = lease._withUnsafeGuaranteedRef { receiveBody($0, bytes, &taken) }
                 if leased == nil { owner.retire(lease) }
-                if channel.isPaused || (count == 0 && !exchange.input.isDone) { break working }
+                guard goesOn, !channel.isPaused else { break working }
             case .tunnel:
                 guard taken < bytes.count, let proxy = leased?._withUnsafeGuaranteedRef({ $0.proxy }) else {
                     break working
@@ -234,6 +217,27 @@ final class HTTP1Connection: @unchecked Sendable {
         if forwardsBody { exchange?.proxy?.flush() }
         settle()
         return taken
+    }
+
+    /// Takes what has come of the body of the request at hand, as far as somebody takes it now; false where what is left
+    /// of the bytes has to wait.
+    private func receiveBody(_ exchange: Exchange, _ bytes: UnsafeRawBufferPointer, _ taken: inout Int) -> Bool {
+        if exchange.input.isDone {
+            // The next request waits for this answer. With nothing there, the channel stays open for reading: that the
+            // client goes away is learned at once.
+            if taken < bytes.count { channel.pause() }
+            return false
+        }
+        // Until the request may run and a connection stands, the body stays where it is.
+        var isAwaited = exchange.slot.waits
+        if case .forward = exchange.sink { isAwaited = isAwaited || exchange.proxy?.takesBody != true }
+        if isAwaited {
+            channel.pause()
+            return false
+        }
+        let count = receiveBody(exchange, UnsafeRawBufferPointer(rebasing: bytes[taken...]))
+        taken += count
+        return count > 0 || exchange.input.isDone
     }
 
     /// Part of a request's body may have been written to an endpoint in this turn.

@@ -9,17 +9,21 @@ import WeirUpstream
 extension ProxyExchange {
     /// Leases a connection and writes the request to it, or answers that none can be had.
     func attempt(_ exchange: Exchange) {
-        guard let pool else { return }
-        let lease = attempts.lease(
-            from: pool,
-            to: taker,
-            method: exchange.parser.pointee.head.method,
-            route: Int(exchange.routeIndex),
-            key: key,
-            left: exchange.timeLeft(at: loop.now),
-            edition: edition
-        )
+        let lease = poolReference?._withUnsafeGuaranteedRef { pool in
+            attempts.lease(
+                from: pool,
+                to: taker,
+                method: exchange.parser.pointee.head.method,
+                route: Int(exchange.routeIndex),
+                key: key,
+                left: exchange.timeLeft(at: loop.now),
+                edition: edition
+            )
+        }
         switch lease {
+        case nil:
+            // It has ended meanwhile.
+            break
         case .connection(let connection):
             leased = connection
             phase = .leased
@@ -32,7 +36,7 @@ extension ProxyExchange {
             refuse(.serviceUnavailable, "every endpoint is busy", .noEndpoint, retryAfter: true)
         case .unavailable:
             owner.metrics.increment(.rejectedNoEndpoint)
-            let message = pool.hasEndpoints ? "no endpoint takes requests now" : "no endpoint is known"
+            let message = pool?.hasEndpoints == true ? "no endpoint takes requests now" : "no endpoint is known"
             refuse(.serviceUnavailable, message, .noEndpoint, retryAfter: true)
         case .late:
             owner.metrics.increment(.rejectedDeadlineUnmeetable)

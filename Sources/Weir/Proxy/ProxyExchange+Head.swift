@@ -47,20 +47,14 @@ extension ProxyExchange {
             Int(head.byteCount) + exchange.parser.pointee.fieldCount + 2 * authority.count + ClientFields.bytesMax
             + HeadWriter.deadlineBytesMax + Self.fixedBytesMax
         exchange.withRewrites { room += $0.request.addedByteCount + $0.path.byteCount(path) + $0.host.count }
-        var writer = HeadWriter(loop.reserveOutput(connection.channel, room))
-        writer.raw(exchange.bytes(head.methodRange))
-        writer.raw(" ")
-        if exchange.hasRewrites {
-            exchange.withRewrites { $0.path.write(path, into: &writer) }
-        } else {
-            writer.raw(path)
+        let output = loop.reserveOutput(connection.channel, room)
+        var writer = HeadWriter(output)
+        if !forwardedHead.write(of: exchange, isPeerTrusted, into: &writer) {
+            writeStartLine(of: exchange, &writer, head, path)
+            writeFields(of: exchange, &writer, head, authority, isPeerTrusted)
+            forwardedHead.keep(UnsafeRawBufferPointer(rebasing: output[..<writer.count]), of: exchange, isPeerTrusted)
         }
-        if let query = head.query {
-            writer.raw("?")
-            writer.raw(exchange.bytes(query))
-        }
-        writer.raw(" HTTP/1.1\r\n")
-        writeFields(of: exchange, &writer, head, authority, isPeerTrusted)
+        writeIdentity(of: exchange, &writer)
         writeDeadline(of: exchange, &writer)
         writeClient(of: exchange, &writer, fields, isPeerTrusted)
         writer.raw(head.minorVersion == 0 ? "Via: 1.0 weir\r\n" : "Via: 1.1 weir\r\n")
@@ -78,7 +72,27 @@ extension ProxyExchange {
         loop.commitOutput(connection.channel, writer.count)
     }
 
-    /// The client's own fields, with request id and trace where it sent none.
+    private func writeStartLine(
+        of exchange: Exchange,
+        _ writer: inout HeadWriter,
+        _ head: RequestHead,
+        _ path: UnsafeRawBufferPointer
+    ) {
+        writer.raw(exchange.bytes(head.methodRange))
+        writer.raw(" ")
+        if exchange.hasRewrites {
+            exchange.withRewrites { $0.path.write(path, into: &writer) }
+        } else {
+            writer.raw(path)
+        }
+        if let query = head.query {
+            writer.raw("?")
+            writer.raw(exchange.bytes(query))
+        }
+        writer.raw(" HTTP/1.1\r\n")
+    }
+
+    /// The client's own fields.
     private func writeFields(
         of exchange: Exchange,
         _ writer: inout HeadWriter,
@@ -99,18 +113,22 @@ extension ProxyExchange {
         }
         if head.minorVersion == 0 { omitted.insert(.expect) }
         if exchange.hasDeadlineField { omitted = omitted.union(Self.deadlineFields) }
-        let id = exchange.givenRequestID
-        if id == nil { omitted.insert(.xRequestID) }
-        let trace = traceParent(of: exchange, seen)
-        if trace.isNew { omitted.insert(.traceparent) }
+        // Ours stand behind, where these say nothing.
+        if exchange.givenRequestID == nil { omitted.insert(.xRequestID) }
+        if exchange.givenTrace == nil { omitted.insert(.traceparent) }
         // The head is the exchange's own copy.
         let bytes = Span<UInt8>(_unsafeBytes: exchange.wholeHead)
         writer.forward(exchange.parser.pointee.fields, in: bytes, omitting: omitted)
-        if id == nil {
+    }
+
+    /// Request id and trace, where the client sent none.
+    private func writeIdentity(of exchange: Exchange, _ writer: inout HeadWriter) {
+        if exchange.givenRequestID == nil {
             writer.raw("X-Request-Id: ")
             writer.fixedHexadecimal(exchange.sequence)
             writer.raw("\r\n")
         }
+        let trace = traceParent(of: exchange)
         if trace.isNew { trace.value.write(into: &writer) }
     }
 
@@ -139,8 +157,8 @@ extension ProxyExchange {
     }
 
     /// The client's trace, or a new one: the same for all attempts and copies of a request, each with a span of its own.
-    private func traceParent(of exchange: Exchange, _ seen: HeaderNameSet) -> (value: TraceParent, isNew: Bool) {
-        if seen.contains(.traceparent), let given = exchange.givenTrace {
+    private func traceParent(of exchange: Exchange) -> (value: TraceParent, isNew: Bool) {
+        if let given = exchange.givenTrace {
             exchange.note(given)
             return (given, false)
         }
@@ -248,7 +266,7 @@ extension Exchange {
 
     /// The client's traceparent; nil without a valid one.
     var givenTrace: TraceParent? {
-        guard let field = parser.pointee.fields.first(.traceparent) else { return nil }
+        guard parser.pointee.fields.seen.contains(.traceparent), let field = parser.pointee.fields.first(.traceparent) else { return nil }
         return TraceParent(Span<UInt8>(_unsafeBytes: bytes(field.value)))
     }
 

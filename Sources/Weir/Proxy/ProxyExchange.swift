@@ -32,7 +32,11 @@ final class ProxyExchange: @unchecked Sendable {
     let owner: ServerLoop
     let loop: EventLoop
     var phase = Phase.idle
-    private(set) var pool: UpstreamPool?
+    private(set) var pool: UpstreamPool? {
+        didSet { poolReference = pool.map(Unmanaged.passUnretained) }
+    }
+    /// `pool` again, for where counting its references would cost more than what is done with it.
+    private(set) var poolReference: Unmanaged<UpstreamPool>?
     /// What the request's route says of the upstream, kept by the route; nil for what the loop goes by.
     private(set) var edition: Unmanaged<UpstreamEdition>?
     /// The leased connection, which its channel keeps until it is closed, and then the lease has ended.
@@ -42,6 +46,8 @@ final class ProxyExchange: @unchecked Sendable {
     // What changes it calls nothing that could change it too; the run-time check of that costs each request 150
     // instructions.
     @exclusivity(unchecked) var attempts = RequestAttempts()
+    // As above.
+    @exclusivity(unchecked) var forwardedHead = ForwardedHead()
     /// What `maglev` chooses its endpoint by.
     private(set) var key: UInt64 = 0
     /// Begins the next attempt; made when it is first needed.
@@ -57,6 +63,10 @@ final class ProxyExchange: @unchecked Sendable {
         exchangeReference = Unmanaged.passUnretained(exchange)
         owner = exchange.owner
         loop = exchange.owner.loop
+    }
+
+    deinit {
+        forwardedHead.deallocate()
     }
 
     /// The exchange; reading it counts a reference, so what runs for every request has it passed.

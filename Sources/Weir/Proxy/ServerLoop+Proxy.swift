@@ -25,10 +25,13 @@ extension ServerLoop {
     private func begin(_ exchange: Exchange, _ destination: RouteUpstream, adding fields: Headers? = nil) {
         let index = destination.index
         let isPresent = index < pools.count && pools[index].upstream === destination.upstream
-        let pool = isPresent ? pools[index] : pool(of: destination.upstream)
+        let pool = Unmanaged.passUnretained(isPresent ? pools[index] : pool(of: destination.upstream))
         // The route keeps it, and the exchange the route.
         let edition = Unmanaged.passUnretained(destination.edition)
-        exchange.withProxyHalf { $0.begin(pool, as: edition, adding: fields) }
+        // The loop keeps the pool.
+        pool._withUnsafeGuaranteedRef { pool in
+            exchange.withProxyHalf { $0.begin(pool, as: edition, adding: fields) }
+        }
     }
 
     /// The pool of an upstream that the present snapshot may no longer know.

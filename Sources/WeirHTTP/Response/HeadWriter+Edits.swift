@@ -36,7 +36,7 @@ extension HeadWriter {
             line = lineFeed &+ 1
         }
         keep(runStart..<count, at: &kept)
-        count = kept
+        written = kept
     }
 
     /// Moves a run of lines down to `place`, which it pushes on.

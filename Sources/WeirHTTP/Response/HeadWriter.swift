@@ -7,12 +7,10 @@
 /// that nobody sends a head with a hole. The caller then grows the buffer and writes again, or closes.
 @safe
 package struct HeadWriter: ~Copyable {
-    /// Bytes written so far.
-    package internal(set) var count = 0
-    /// Whether something did not fit.
-    package private(set) var overflowed = false
-
-    let memory: UnsafeMutableRawBufferPointer
+    // What every piece of a head goes through is inlined into other modules: a head has some forty pieces.
+    @usableFromInline var written = 0
+    @usableFromInline var isFull = false
+    @usableFromInline let memory: UnsafeMutableRawBufferPointer
 
     /// - Safety: `memory` must be writable, and nobody else's, as long as the writer lives.
     @unsafe
@@ -20,8 +18,15 @@ package struct HeadWriter: ~Copyable {
         unsafe self.memory = memory
     }
 
+    /// Bytes written so far.
+    package var count: Int { written }
+
+    /// Whether something did not fit.
+    package var overflowed: Bool { isFull }
+
     /// How many bytes still fit.
-    package var freeCount: Int { unsafe memory.count &- count }
+    @inlinable
+    package var freeCount: Int { unsafe memory.count &- written }
 
     /// `HTTP/1.1 200 OK` CRLF. Traps outside 100 to 999.
     package mutating func statusLine(_ status: Int) {
@@ -61,47 +66,32 @@ package struct HeadWriter: ~Copyable {
             if tens == 0 { line >>= 8 }
             store(line.littleEndian, byteCount: tens == 0 ? 3 : 4)
         } else {
-            integer(byteCount, radix: 10, endsLine: true)
+            decimal(byteCount)
+            raw("\r\n")
         }
     }
 
     /// The rest of a response whose head is `prefix`, the body's length, and an empty line: all in one step, for the
     /// shape that most responses have. `prefix` ends with `Content-Length: `.
     package mutating func response(_ prefix: UnsafeRawBufferPointer, body: UnsafeRawBufferPointer) {
-        guard prefix.count &+ 24 &+ body.count <= freeCount, !overflowed, let base = unsafe memory.baseAddress,
+        guard prefix.count &+ 24 &+ body.count <= freeCount, !isFull, let base = unsafe memory.baseAddress,
             let start = prefix.baseAddress
         else {
-            overflowed = true
+            isFull = true
             return
         }
         // Everything fits: 24 bytes hold twenty digits and two line ends.
-        var place = unsafe base + count
+        var place = unsafe base + written
         unsafe place.copyMemory(from: start, byteCount: prefix.count)
         unsafe place += prefix.count
-        // Backwards from the last digit: dividing by a constant is a multiplication, dividing by a variable is not.
         let length = UInt64(body.count)
-        var digitCount = 1
-        var bound: UInt64 = 10
-        while length >= bound, digitCount < 19 {
-            digitCount &+= 1
-            bound &*= 10
-        }
-        var rest = length
-        var index = digitCount
-        repeat {
-            index &-= 1
-            unsafe place.storeBytes(
-                of: UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10),
-                toByteOffset: index,
-                as: UInt8.self
-            )
-            rest /= 10
-        } while index > 0
+        let digitCount = Self.digitCount(length)
+        unsafe Self.writeDigits(length, digitCount, at: place)
         unsafe place += digitCount
         unsafe place.storeBytes(of: UInt32(0x0A0D_0A0D).littleEndian, as: UInt32.self)
         unsafe place += 4
         if let bytes = body.baseAddress { unsafe place.copyMemory(from: bytes, byteCount: body.count) }
-        count = unsafe place - base &+ body.count
+        written = unsafe place - base &+ body.count
     }
 
     /// A field whose value comes from elsewhere. Writes nothing and answers false if the value could end the line
@@ -137,23 +127,27 @@ package struct HeadWriter: ~Copyable {
     }
 
     /// The empty line that ends a head or a trailer section.
+    @inlinable
     package mutating func end() {
         raw("\r\n")
     }
 
     /// Bytes as they are, unchecked.
+    @inlinable @inline(__always)
     package mutating func raw(_ text: StaticString) {
         // A StaticString's bytes live as long as the process.
         unsafe append(UnsafeRawPointer(text.utf8Start), text.utf8CodeUnitCount)
     }
 
     /// Bytes as they are, unchecked.
+    @inlinable @inline(__always)
     package mutating func raw(_ bytes: UnsafeRawBufferPointer) {
         guard let base = bytes.baseAddress else { return }
         unsafe append(base, bytes.count)
     }
 
     /// Bytes as they are, unchecked.
+    @inlinable @inline(__always)
     package mutating func raw(_ bytes: Span<UInt8>) {
         // The pointer is used inside the closure only; an empty span has none and nothing to copy.
         unsafe bytes.withUnsafeBytes { source in
@@ -164,12 +158,53 @@ package struct HeadWriter: ~Copyable {
 
     /// A number without leading zeros.
     package mutating func decimal(_ value: UInt64) {
-        integer(value, radix: 10)
+        let digitCount = Self.digitCount(value)
+        guard !isFull, digitCount <= freeCount, let base = unsafe memory.baseAddress else {
+            isFull = true
+            return
+        }
+        // The digits fit behind `written`, as was just seen.
+        unsafe Self.writeDigits(value, digitCount, at: base + written)
+        written &+= digitCount
+    }
+
+    private static func digitCount(_ value: UInt64) -> Int {
+        var count = 1
+        var bound: UInt64 = 10
+        // 2^64 has twenty.
+        while count < 20, value >= bound {
+            count &+= 1
+            bound &*= 10
+        }
+        return count
+    }
+
+    /// Writes a number's digits to memory that has room for them.
+    @inline(__always)
+    private static func writeDigits(_ value: UInt64, _ count: Int, at place: UnsafeMutableRawPointer) {
+        // Backwards from the last digit: dividing by a constant is a multiplication, dividing by a variable is not.
+        var rest = value
+        var index = count
+        repeat {
+            index &-= 1
+            let digit = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10)
+            unsafe place.storeBytes(of: digit, toByteOffset: index, as: UInt8.self)
+            rest /= 10
+        } while index > 0
     }
 
     /// A number in lower-case hexadecimal without leading zeros.
     package mutating func hexadecimal(_ value: UInt64) {
-        integer(value, radix: 16)
+        var digits = InlineArray<16, UInt8>(repeating: 0)
+        var first = 16
+        var rest = value
+        repeat {
+            first &-= 1
+            let digit = UInt8(truncatingIfNeeded: rest & 15)
+            digits[first] = digit < 10 ? UInt8(ascii: "0") &+ digit : UInt8(ascii: "a") &+ digit &- 10
+            rest &>>= 4
+        } while rest != 0
+        raw(digits.span.extracting(first..<16))
     }
 
     /// Sixteen hexadecimal digits in lower case: ids of requests and traces.
@@ -199,42 +234,23 @@ package struct HeadWriter: ~Copyable {
         return (digits &+ 0x3030_3030_3030_3030 &+ letters &* 0x27).littleEndian
     }
 
-    @inline(__always)
-    private mutating func integer(_ value: UInt64, radix: UInt64, endsLine: Bool = false) {
-        // The most digits (of 2^64 in decimal) and a line end.
-        var digits = InlineArray<22, UInt8>(repeating: 0)
-        var first = 20
-        if endsLine {
-            digits[20] = UInt8(ascii: "\r")
-            digits[21] = UInt8(ascii: "\n")
-        }
-        var rest = value
-        repeat {
-            first &-= 1
-            let digit = UInt8(truncatingIfNeeded: rest % radix)
-            digits[first] = digit < 10 ? UInt8(ascii: "0") &+ digit : UInt8(ascii: "a") &+ digit &- 10
-            rest /= radix
-        } while rest != 0
-        raw(digits.span.extracting(first..<(endsLine ? 22 : 20)))
-    }
-
     /// Stores four bytes of which `byteCount` count; the caller has seen that four fit.
     @inline(__always)
     private mutating func store(_ bytes: UInt32, byteCount: Int) {
-        guard !overflowed, let base = unsafe memory.baseAddress else { return }
-        unsafe (base + count).storeBytes(of: bytes, as: UInt32.self)
-        count &+= byteCount
+        guard !isFull, let base = unsafe memory.baseAddress else { return }
+        unsafe (base + written).storeBytes(of: bytes, as: UInt32.self)
+        written &+= byteCount
     }
 
-    @inline(__always)
-    private mutating func append(_ source: UnsafeRawPointer, _ byteCount: Int) {
-        guard !overflowed, byteCount <= freeCount else {
-            overflowed = true
+    @inlinable @inline(__always)
+    mutating func append(_ source: UnsafeRawPointer, _ byteCount: Int) {
+        guard !isFull, byteCount <= freeCount else {
+            isFull = true
             return
         }
         guard byteCount > 0, let base = unsafe memory.baseAddress else { return }
-        // The bytes fit behind `count`, as was just seen.
-        unsafe (base + count).copyMemory(from: source, byteCount: byteCount)
-        count &+= byteCount
+        // The bytes fit behind `written`, as was just seen.
+        unsafe (base + written).copyMemory(from: source, byteCount: byteCount)
+        written &+= byteCount
     }
 }

@@ -249,7 +249,9 @@ package final class UpstreamPool: @unchecked Sendable {
         }
         for _ in 0..<TriedEndpoints.countMax {
             guard let place = pick(set, tried, ask.key) else { return nil }
-            if let connection = take(set.endpoints[place], set, &ask) { return connection }
+            // The set keeps it.
+            let endpoint = Unmanaged.passUnretained(set.endpoints[place])
+            if let connection = endpoint._withUnsafeGuaranteedRef({ take($0, set, &ask) }) { return connection }
             tried.insert(place)
         }
         // None of so many could take it: whichever can.
