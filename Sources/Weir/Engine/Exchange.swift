@@ -248,7 +248,11 @@ final class Exchange: @unchecked Sendable {
     }
 
     var limitDecisions: UnsafeMutablePointer<LimitDecision> {
-        if let decisions { return decisions }
+        @inline(__always) get { decisions ?? makeDecisions() }
+    }
+
+    @inline(never)
+    private func makeDecisions() -> UnsafeMutablePointer<LimitDecision> {
         let made = UnsafeMutablePointer<LimitDecision>.allocate(capacity: RouteLimits.limitsMax)
         made.initialize(repeating: LimitDecision(), count: RouteLimits.limitsMax)
         decisions = made

@@ -111,8 +111,8 @@ extension HTTP1Connection {
     }
 
     /// One of so many refusals ends its connection, so that clients spread over pods that have come since. A new
-    /// connection costs as much as four requests: at 1 in 16 a refusal cost 1.28 times `/hello`, at 1 in 128 1.06.
-    private static let closedRefusalsShare: UInt64 = 512
+    /// connection costs as much as four requests: at 1 in 16 a refusal cost 1.28 times `/hello`, at 1 in 128 1.06, at 1 in 512 1.02.
+    private static let closedRefusalsShare: UInt64 = 1024
 }
 
 extension CounterID {

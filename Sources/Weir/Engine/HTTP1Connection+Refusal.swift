@@ -7,57 +7,12 @@ import WeirFlow
 import WeirHTTP
 
 extension HTTP1Connection {
-    /// What a refusal's problem document says beside the request's id (RFC 9457).
-    private struct Document {
-        let status: Int
-        /// From the opening brace to the quotes of the id.
-        let text: StaticString
-
-        init(_ reason: AccessReason) {
-            switch reason {
-            case .queueFull:
-                status = 503
-                text = """
-                    {"type":"about:blank","title":"Service Unavailable","status":503,\
-                    "detail":"the queue is full","reason":"queue_full","request_id":"
-                    """
-            case .memory:
-                status = 503
-                text = """
-                    {"type":"about:blank","title":"Service Unavailable","status":503,\
-                    "detail":"memory is short","reason":"memory","request_id":"
-                    """
-            case .degraded:
-                status = 503
-                text = """
-                    {"type":"about:blank","title":"Service Unavailable","status":503,\
-                    "detail":"the route is slower than usual","reason":"degraded","request_id":"
-                    """
-            case .deadlineUnmeetable:
-                status = 503
-                text = """
-                    {"type":"about:blank","title":"Service Unavailable","status":503,\
-                    "detail":"it would not be served before its deadline","reason":"deadline_unmeetable","request_id":"
-                    """
-            case .deadlineExceeded:
-                status = 504
-                text = """
-                    {"type":"about:blank","title":"Gateway Timeout","status":504,\
-                    "detail":"its deadline has passed","reason":"deadline_exceeded","request_id":"
-                    """
-            default:
-                status = 503
-                text = """
-                    {"type":"about:blank","title":"Service Unavailable","status":503,"request_id":"
-                    """
-            }
-        }
-    }
-
     /// Answers a request that may not run.
     func respondRefusal(_ exchange: Exchange, _ refusal: AdmissionRefused) {
         guard preparesResponse(exchange) else { return }
-        let document = Document(refusal.reason)
+        giveUpBody(exchange)
+        if respondAlike(exchange, refusal) { return }
+        let document = RefusalDocument(refusal.reason)
         writeDocument(exchange, document.status, byteCount: document.text.utf8CodeUnitCount) { writer in
             if document.status == 503 { writer.field("Retry-After", integer: UInt64(refusal.retryAfterSeconds)) }
         } body: { writer in
@@ -65,9 +20,29 @@ extension HTTP1Connection {
         }
     }
 
+    /// Answers with the text that the loop keeps, where nothing but the id is this request's own; else answers false.
+    private func respondAlike(_ exchange: Exchange, _ refusal: AdmissionRefused) -> Bool {
+        guard !isLast, exchange.parser.pointee.head.minorVersion > 0, !exchange.isHead, !exchange.hasRewrites,
+            exchange.givenRequestID == nil
+        else { return false }
+        let text = owner.refusalText
+        let bytes = text.bytes(of: refusal, on: owner)
+        var writer = HeadWriter(loop.reserveOutput(channel, bytes.count + RefusalText.endByteCount))
+        writer.raw(bytes)
+        writer.fixedHexadecimal(exchange.sequence)
+        writer.raw(RefusalText.end)
+        precondition(!writer.overflowed, "a refusal's size was estimated too low")
+        loop.commitOutput(channel, writer.count)
+        exchange.bodyBytesOut = UInt64(text.bodyByteCount)
+        exchange.status = UInt16(text.status)
+        finishOutput(exchange)
+        return true
+    }
+
     /// Answers a request that a rate limit refused.
     func respondLimited(_ exchange: Exchange, _ limits: RouteLimits) {
         guard preparesResponse(exchange) else { return }
+        giveUpBody(exchange)
         let byteCount = limits.refusal.byteCount(limits.decisions(exchange))
         writeDocument(exchange, 429, byteCount: byteCount, extra: limits.fields.byteCountMax) { writer in
             if let seconds = RateLimitRefusal.retryAfter(limits.decisions(exchange)) {
@@ -88,9 +63,8 @@ extension HTTP1Connection {
         fields: (inout HeadWriter) -> Void,
         body: (inout HeadWriter) -> Void
     ) {
-        giveUpBody(exchange)
         let id = exchange.plainRequestID
-        let end: StaticString = "\"}\n"
+        let end = RefusalText.end
         let count = byteCount + (id?.count ?? 16) + end.utf8CodeUnitCount
         var room = Self.refusalHeadBytesMax + extra + count
         exchange.withRewrites { room += $0.response.addedByteCount }

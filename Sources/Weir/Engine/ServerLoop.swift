@@ -40,6 +40,8 @@ final class ServerLoop: @unchecked Sendable {
     /// Memory for the same with the content type and the name of Content-Length behind it.
     private let textMemory: UnsafeMutableRawBufferPointer
     private let jsonMemory: UnsafeMutableRawBufferPointer
+    /// The refusal that was written last.
+    let refusalText = RefusalText()
     /// Memory for one normalized path.
     let scratch: UnsafeMutableRawPointer
     /// The loop's connections to each upstream, in the order of `Snapshot.upstreams`.
@@ -274,6 +276,9 @@ final class ServerLoop: @unchecked Sendable {
         state.pointee.jsonPrefix = UnsafeRawBufferPointer(rebasing: jsonMemory[..<json.count])
         state.pointee.dateUntil = loop.now &+ (1_000_000_000 &- Nanoseconds(time.tv_nsec))
     }
+
+    /// When the Date field that was written last is over.
+    var dateUntil: Nanoseconds { state.pointee.dateUntil }
 
     /// The head of a 200 response with text or JSON up to the body's length; nil for other types.
     func prefix(of type: ContentType) -> UnsafeRawBufferPointer? {
