@@ -75,7 +75,8 @@ final class RefusalText {
 
     /// Head and body up to the id; valid until the next call.
     func bytes(of refusal: AdmissionRefused, on owner: ServerLoop) -> UnsafeRawBufferPointer {
-        if refusal.reason != reason || refusal.retryAfterSeconds != retryAfterSeconds || owner.loop.now >= writtenUntil {
+        if refusal.reason != reason || refusal.retryAfterSeconds != retryAfterSeconds || owner.loop.now >= writtenUntil
+        {
             write(refusal, owner)
         }
         return UnsafeRawBufferPointer(rebasing: memory[..<count])

@@ -266,7 +266,8 @@ extension Exchange {
 
     /// The client's traceparent; nil without a valid one.
     var givenTrace: TraceParent? {
-        guard parser.pointee.fields.seen.contains(.traceparent), let field = parser.pointee.fields.first(.traceparent) else { return nil }
+        guard parser.pointee.fields.seen.contains(.traceparent), let field = parser.pointee.fields.first(.traceparent)
+        else { return nil }
         return TraceParent(Span<UInt8>(_unsafeBytes: bytes(field.value)))
     }
 
