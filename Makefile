@@ -2,11 +2,16 @@
 # What people type. Each target installs what it needs on Debian 12; the Swift 6.3 toolchain is expected on PATH.
 
 BUILD_FLAGS := -c release --static-swift-stdlib --scratch-path .build-static
+CONTAINER_TOOL ?= docker
+SOURCE ?= unknown
+VERSION = $(shell sed -n 's/.*text = "\(.*\)"/\1/p' Sources/Weir/App/WeirVersion.swift)
+IMAGE_ARGUMENTS = --build-arg VERSION=$(VERSION) --build-arg REVISION=$(shell git rev-parse HEAD) --build-arg SOURCE=$(SOURCE)
 # A crash must end the process, not start a backtracer that may hang.
 export SWIFT_BACKTRACE := enable=no
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run build test test-unit test-release test-e2e sanitize bench drill lint format docs fuzz clean
+.PHONY: help setup setup-test run build image test test-unit test-release test-e2e sanitize bench \
+	drill lint lint-image format docs fuzz clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -24,6 +29,9 @@ build: setup ## the release binaries: the gateway, and the demo service as a pro
 run: setup ## build and run the gateway on :8080, admin port :9901; WEIR_UPSTREAM=http://127.0.0.1:3000 says for what
 	swift build $(BUILD_FLAGS) --product weir
 	exec .build-static/release/weir
+
+image: ## the container image weir:VERSION, by docker or CONTAINER_TOOL; SOURCE is the address that its label gives
+	$(CONTAINER_TOOL) build $(IMAGE_ARGUMENTS) --tag weir:$(VERSION) .
 
 test: test-unit test-e2e ## all tests
 
@@ -48,6 +56,10 @@ drill: setup-test ## offers a service ten times what it can carry, behind Weir a
 
 lint: ## formatting and style
 	swift format lint --strict --recursive Package.swift Sources Tests Examples Benchmarks Fuzz
+
+lint-image: setup-test ## the Dockerfile
+	.venv/bin/python -m pip install -q --disable-pip-version-check -r scripts/requirements.txt
+	.venv/bin/hadolint Dockerfile
 
 format: ## format the sources in place
 	swift format --in-place --recursive Package.swift Sources Tests Examples Benchmarks Fuzz
