@@ -10,7 +10,7 @@ IMAGE_ARGUMENTS = --build-arg VERSION=$(VERSION) --build-arg REVISION=$(shell gi
 export SWIFT_BACKTRACE := enable=no
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run build image test test-unit test-release test-e2e sanitize bench \
+.PHONY: help setup setup-test setup-image run build image test test-unit test-release test-e2e test-image sanitize bench \
 	drill lint lint-image format docs fuzz clean
 
 help: ## what can be made
@@ -21,6 +21,9 @@ setup:
 
 setup-test:
 	@scripts/setup test
+
+setup-image:
+	@scripts/setup image
 
 build: setup ## the release binaries: the gateway, and the demo service as a program of its own
 	swift build $(BUILD_FLAGS) --product weir
@@ -43,6 +46,9 @@ test-release: setup ## the unit tests as the optimiser leaves them
 
 test-e2e: setup-test build
 	WEIR_HELLO=.build-static/release/hello WEIR_GATEWAY=.build-static/release/weir .venv/bin/python -m pytest -q Tests/EndToEnd
+
+test-image: setup-image ## builds the image from a base made here, and runs it under limits; as root
+	scripts/test-image $(IMAGE_ARGUMENTS)
 
 sanitize: setup ## the tests that touch memory and threads, under the address and the thread sanitizer
 	scripts/sanitize
