@@ -115,7 +115,7 @@ int weir_allowed_cpu_count(void) {
         cpu_set_t *set = CPU_ALLOC(capacity);
         if (set == NULL) return -1;
         size_t size = CPU_ALLOC_SIZE(capacity);
-        int failed = sched_getaffinity(0, size, set);
+        int failed = sched_getaffinity(getpid(), size, set);
         int count = failed ? -1 : CPU_COUNT_S(size, set);
         CPU_FREE(set);
         if (!failed) return count;

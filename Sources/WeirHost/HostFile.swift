@@ -12,6 +12,9 @@ struct HostFile {
         case unreadable(errno: Int32)
     }
 
+    /// Mount tables of busy nodes are the longest that mean something.
+    static let bytesMax = 1 << 20
+
     /// The path as the machine knows it: `/proc/self/cgroup`.
     let path: String
     private let realPath: String
@@ -21,14 +24,15 @@ struct HostFile {
         realPath = root == "/" ? path : root + path
     }
 
-    /// Reads the whole file, at most a megabyte: mount tables of busy nodes are the longest.
+    /// Reads the whole file, of a longer one the first ``bytesMax`` or a little more.
     func read() -> Content {
-        let file = open(realPath, O_RDONLY | O_CLOEXEC)
+        // Without O_NONBLOCK, opening a pipe that somebody put there would wait for its writer.
+        let file = open(realPath, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard file >= 0 else { return Self.fault(errno) }
         defer { close(file) }
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 16 << 10)
-        while bytes.count < 1 << 20 {
+        while bytes.count < Self.bytesMax {
             let count = Glibc.read(file, &chunk, chunk.count)
             if count < 0 && errno == EINTR { continue }
             guard count >= 0 else { return Self.fault(errno) }

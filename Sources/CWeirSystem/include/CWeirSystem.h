@@ -130,7 +130,7 @@ static inline void *weir_thread_loop(void) { return weir_thread_loop_storage; }
 static inline void weir_set_thread_loop(void *loop) { weir_thread_loop_storage = loop; }
 
 // For WeirHost.
-/// How many CPUs the calling thread may run on, or -1.
+/// How many CPUs the process's first thread may run on, or -1; other threads may be bound to one.
 int weir_allowed_cpu_count(void);
 
 #endif

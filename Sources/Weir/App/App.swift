@@ -110,7 +110,7 @@ public final class App: Sendable, RouteCollection {
         let declared = declarations.withLock { $0 }
         do throws(SettingsError) {
             try settings.validate()
-            try settings.checkConcurrency(cpus: CPUBudget.read().count)
+            try settings.checkConcurrency(cpus: CPUBudget.read(settings.cpuPolicy).count)
             try settings.checkStore(declared.store)
             try settings.checkNames(declared.nameResolution)
         } catch {

@@ -47,7 +47,7 @@ final class AppEngine: Service {
     ) throws(AppError) {
         let settings = settings ?? app.settings
         let hold = app.hold()
-        let cpus = CPUBudget.read().count
+        let cpus = CPUBudget.read(settings.cpuPolicy).count
         do throws(SettingsError) {
             try settings.validate()
             try settings.checkConcurrency(cpus: cpus)

@@ -300,6 +300,19 @@ extension Settings {
 
     private static let threadRows = [
         Setting(
+            "WEIR_CPU_REQUEST",
+            \.cpuRequest,
+            .cpus,
+            "The pod's CPU request, which is its [budget](budget.md) where its CPU time has no limit: `500m`, `2`, `0.5`"
+        ),
+        Setting(
+            "WEIR_CPU_ROUNDING",
+            \.cpuRounding,
+            .choice,
+            "What becomes of a part of a CPU of the [budget](budget.md) when loops are counted; never below one",
+            seenIn: "`weir_loops`"
+        ),
+        Setting(
             "WEIR_LOOPS",
             \.loops,
             .count(1...256),

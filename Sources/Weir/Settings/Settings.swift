@@ -15,6 +15,13 @@ public struct Settings: Sendable, Equatable {
     /// Where probes and metrics are answered. `WEIR_ADMIN_LISTEN`, default `:9901`; empty (`off`) for none.
     public var adminListen: [ListenAddress] = [.tcp(host: nil, port: 9901)]
 
+    /// How many CPUs the pod was promised. `WEIR_CPU_REQUEST`, 1m to 1024: `500m`, `2`, `0.5`; default none. It is the
+    /// pod's budget where no control group limits its CPU time; of a limited pod it says nothing.
+    public var cpuRequest: Double?
+
+    /// What becomes of a part of a CPU when loops are counted. `WEIR_CPU_ROUNDING`, default up; never below one.
+    public var cpuRounding: CPURounding = .up
+
     /// How many event loops run. `WEIR_LOOPS`, 1 to 256, default automatic: one for each CPU of the pod's budget.
     public var loops: Count = .automatic
 

@@ -30,4 +30,15 @@ package struct DescriptorLimit: Sendable, Equatable {
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         return current
     }
+
+    /// The limits as a budget: the hard one decides, as the soft one is raised to it at the start.
+    package var budget: Budget {
+        Budget(sources: [
+            Self.source("RLIMIT_NOFILE, soft", .information, soft), Self.source("RLIMIT_NOFILE, hard", .limit, hard),
+        ])
+    }
+
+    private static func source(_ name: String, _ role: BudgetSource.Role, _ count: Int) -> BudgetSource {
+        BudgetSource(name, role, text: count == .max ? "unlimited" : "\(count)", count == .max ? .unlimited : .amount(Double(count)))
+    }
 }

@@ -3,6 +3,9 @@
 
 /// One line of /proc/self/cgroup: `0::/path` for the unified hierarchy, `4:cpu,cpuacct:/path` for a v1 one.
 struct ControlGroupMembership: Equatable {
+    /// The line itself.
+    let line: String
+
     /// The v1 controllers of the hierarchy; empty for the unified one.
     let controllers: [String]
 
@@ -16,6 +19,7 @@ struct ControlGroupMembership: Equatable {
         // The path comes last and may hold colons.
         let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
         guard fields.count == 3, Int(fields[0]) != nil, fields[2].hasPrefix("/") else { return nil }
+        self.line = String(line)
         controllers = fields[1].split(separator: ",").map(String.init)
         path = String(fields[2])
         isUnified = fields[0] == "0" && controllers.isEmpty

@@ -3,7 +3,7 @@
 
 /// One mount of a cgroup hierarchy.
 struct ControlGroupMount: Equatable {
-    /// The group that is seen at the mount point, from the root of the process's cgroup namespace.
+    /// The group that is seen at the mount point, from the root of the process's cgroup namespace; `/..` is one above that.
     let root: String
 
     /// Where it is mounted.
@@ -36,13 +36,16 @@ struct ControlGroupMount: Equatable {
     }
 
     /// The directories of a group and its ancestors, from the group up to the mount point; nil if the mount does not
-    /// show the group.
+    /// show the group, or not where.
     func directories(of path: String) -> [String]? {
         let group = path.split(separator: "/")
         let top = root.split(separator: "/")
-        // `..` stands for groups outside the namespace, which cannot be reached by going down from here.
-        guard group.starts(with: top), !group.contains("..") else { return nil }
+        // A `..` stands for a group above the root of the namespace, whose name is not told (cgroup_namespaces(7)). So a
+        // mount whose root begins with more of them than the path does show the group, but not under what name.
+        guard group.starts(with: top) else { return nil }
         var names = Array(group.dropFirst(top.count))
+        // One that is left leads above the mount.
+        guard !names.contains("..") else { return nil }
         let base = mountPoint == "/" ? "" : mountPoint
         var directories: [String] = []
         while !names.isEmpty {

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// One thing that tells how much of a resource this process may use, and what it said. Pure.
+
+/// One thing that was looked at for a budget.
+package struct BudgetSource: Sendable, Equatable {
+    /// The path of a file, the name of a variable, or that of the system call's answer: `affinity`.
+    package let name: String
+
+    /// What part it has in the conclusion.
+    package let role: Role
+
+    /// What it said, word for word, on one line of at most ``textLengthMax`` characters; empty where it said nothing.
+    package let text: String
+
+    /// What that means.
+    package let reading: Reading
+
+    package init(_ name: String, _ role: Role, text: String = "", _ reading: Reading) {
+        self.name = name
+        self.role = role
+        let words = text.prefix(4 * Self.textLengthMax).split(whereSeparator: \.isWhitespace)
+        self.text = String(words.joined(separator: " ").prefix(Self.textLengthMax))
+        self.reading = reading
+    }
+
+    /// The amount that it said, if it said one.
+    package var amount: Double? {
+        if case .amount(let amount) = reading { amount } else { nil }
+    }
+
+    /// How much of a file is kept as what it said: enough to recognise what stands there.
+    package static let textLengthMax = 80
+
+    package enum Role: String, Sendable {
+        /// How much the machine has: the budget is not above it.
+        case capacity
+        /// What the kernel enforces: the budget is not above it.
+        case limit
+        /// What the process was promised: it counts where there is no limit.
+        case request
+        /// It is shown, and does not count.
+        case information
+    }
+
+    package enum Reading: Sendable, Equatable {
+        /// An amount, in the unit of the resource; above 0.
+        case amount(Double)
+        /// That there is no limit.
+        case unlimited
+        /// In which group the process is, whose files are read.
+        case group
+        /// A group that no mount shows: the files at the mount points are read in its place.
+        case hiddenGroup
+        /// Nothing of the resource: it has no line of its controller, or no mount, or no value was given.
+        case nothing
+        /// Nothing, as it does not exist: the topmost group, for one, has no files of limits.
+        case missing
+        /// What is not of the documented form.
+        case malformed
+        /// Nothing, as it could not be read.
+        case unreadable(errno: Int32)
+    }
+}
+
+extension BudgetSource {
+    /// What a file says.
+    ///
+    /// - Parameter parse: what its text means; nil where it is not of the documented form.
+    init(_ file: HostFile, _ role: Role, parse: (String) -> Reading?) {
+        switch file.read() {
+        case .text(let text): self.init(file.path, role, text: text, parse(text) ?? .malformed)
+        case .missing: self.init(file.path, role, .missing)
+        case .unreadable(let code): self.init(file.path, role, .unreadable(errno: code))
+        }
+    }
+}
