@@ -1,233 +1,182 @@
 // SPDX-License-Identifier: Apache-2.0
 // The CPU budget on machines of every kind.
 
+import Glibc
 import Testing
 import WeirHost
-
-/// A machine and the budget that it gives to a process which may run on 16 CPUs.
-struct Machine: Sendable, CustomTestStringConvertible {
-    let testDescription: String
-    let files: [String: String]
-    let cpus: Double
-    let count: Int
-
-    init(_ name: String, _ files: [String: String], cpus: Double, count: Int) {
-        testDescription = name
-        self.files = files
-        self.cpus = cpus
-        self.count = count
-    }
-
-    static let unifiedMount = "30 23 0:28 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n"
-    static let otherMounts = """
-        23 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
-        24 23 0:22 / /proc rw shared:2 - proc proc rw
-
-        """
-
-    static func unified(_ group: String, mount: String = unifiedMount, _ files: [String: String]) -> [String: String] {
-        ["/proc/self/cgroup": "0::\(group)\n", "/proc/self/mountinfo": otherMounts + mount].merging(files) { $1 }
-    }
-
-    static func legacy(_ group: String, mountRoot: String = "/", _ files: [String: String]) -> [String: String] {
-        [
-            "/proc/self/cgroup": "5:memory:/elsewhere\n4:cpu,cpuacct:\(group)\n1:name=systemd:/a:b\n",
-            "/proc/self/mountinfo": otherMounts
-                + "31 23 0:29 \(mountRoot) /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
-                + "32 23 0:30 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n",
-        ].merging(files) { $1 }
-    }
-
-    static let v1 = "/sys/fs/cgroup/cpu,cpuacct"
-
-    static let all = [
-        Machine(
-            "v2, private namespace",
-            unified("/", ["/sys/fs/cgroup/cpu.max": "150000 100000\n"]),
-            cpus: 1.5,
-            count: 2
-        ),
-        Machine("v2, no limit", unified("/", ["/sys/fs/cgroup/cpu.max": "max 100000\n"]), cpus: 16, count: 16),
-        Machine("v2, less than a CPU", unified("/", ["/sys/fs/cgroup/cpu.max": "1000 100000"]), cpus: 0.01, count: 1),
-        Machine(
-            "v2, more than affinity",
-            unified("/", ["/sys/fs/cgroup/cpu.max": "6400000 100000"]),
-            cpus: 16,
-            count: 16
-        ),
-        Machine("v2, other period", unified("/", ["/sys/fs/cgroup/cpu.max": "150000 50000"]), cpus: 3, count: 3),
-        Machine(
-            "v2, nested: the pod's limit is below the container's",
-            unified(
-                "/kubepods/pod1/container",
-                [
-                    "/sys/fs/cgroup/kubepods/cpu.max": "max 100000",
-                    "/sys/fs/cgroup/kubepods/pod1/cpu.max": "200000 100000",
-                    "/sys/fs/cgroup/kubepods/pod1/container/cpu.max": "400000 100000",
-                ]
-            ),
-            cpus: 2,
-            count: 2
-        ),
-        Machine(
-            "v2, nested: the container's limit is the lowest",
-            unified(
-                "/kubepods/pod1/container",
-                [
-                    "/sys/fs/cgroup/kubepods/pod1/cpu.max": "800000 100000",
-                    "/sys/fs/cgroup/kubepods/pod1/container/cpu.max": "250000 100000",
-                ]
-            ),
-            cpus: 2.5,
-            count: 3
-        ),
-        Machine(
-            "v2, host namespace, only the container's group mounted",
-            unified(
-                "/kubepods/pod1/container",
-                mount: "30 23 0:28 /kubepods/pod1/container /sys/fs/cgroup ro - cgroup2 cgroup rw\n",
-                ["/sys/fs/cgroup/cpu.max": "300000 100000"]
-            ),
-            cpus: 3,
-            count: 3
-        ),
-        Machine(
-            "v2, group outside of the namespace: the mount point counts",
-            unified("/../other", ["/sys/fs/cgroup/cpu.max": "300000 100000"]),
-            cpus: 3,
-            count: 3
-        ),
-        Machine(
-            "v2, group that has no folder: the groups above count",
-            unified("/gone/away", ["/sys/fs/cgroup/cpu.max": "300000 100000"]),
-            cpus: 3,
-            count: 3
-        ),
-        Machine(
-            "v2, mount point with a space",
-            unified(
-                "/",
-                mount: "30 23 0:28 / /odd\\040place rw - cgroup2 cgroup2 rw\n",
-                ["/odd place/cpu.max": "300000 100000"]
-            ),
-            cpus: 3,
-            count: 3
-        ),
-        Machine("v2, two words short", unified("/", ["/sys/fs/cgroup/cpu.max": "100000"]), cpus: 16, count: 16),
-        Machine("v2, words", unified("/", ["/sys/fs/cgroup/cpu.max": "many few"]), cpus: 16, count: 16),
-        Machine("v2, period 0", unified("/", ["/sys/fs/cgroup/cpu.max": "100000 0"]), cpus: 16, count: 16),
-        Machine("v2, quota 0", unified("/", ["/sys/fs/cgroup/cpu.max": "0 100000"]), cpus: 16, count: 16),
-        Machine("v2, negative", unified("/", ["/sys/fs/cgroup/cpu.max": "-5 100000"]), cpus: 16, count: 16),
-        Machine("v2, empty", unified("/", ["/sys/fs/cgroup/cpu.max": ""]), cpus: 16, count: 16),
-        Machine("v2, a folder in its place", unified("/", ["/sys/fs/cgroup/cpu.max/x": ""]), cpus: 16, count: 16),
-        Machine(
-            "v2, too large",
-            unified("/", ["/sys/fs/cgroup/cpu.max": "99999999999999999999 1"]),
-            cpus: 16,
-            count: 16
-        ),
-        Machine(
-            "v1, limit",
-            legacy("/", ["\(v1)/cpu.cfs_quota_us": "250000\n", "\(v1)/cpu.cfs_period_us": "100000\n"]),
-            cpus: 2.5,
-            count: 3
-        ),
-        Machine(
-            "v1, no limit",
-            legacy("/", ["\(v1)/cpu.cfs_quota_us": "-1\n", "\(v1)/cpu.cfs_period_us": "100000\n"]),
-            cpus: 16,
-            count: 16
-        ),
-        Machine(
-            "v1, host namespace, only the container's group mounted",
-            legacy(
-                "/docker/abc",
-                mountRoot: "/docker/abc",
-                ["\(v1)/cpu.cfs_quota_us": "100000", "\(v1)/cpu.cfs_period_us": "100000"]
-            ),
-            cpus: 1,
-            count: 1
-        ),
-        Machine(
-            "v1, nested",
-            legacy(
-                "/docker/abc",
-                [
-                    "\(v1)/cpu.cfs_quota_us": "-1", "\(v1)/cpu.cfs_period_us": "100000",
-                    "\(v1)/docker/cpu.cfs_quota_us": "400000", "\(v1)/docker/cpu.cfs_period_us": "100000",
-                    "\(v1)/docker/abc/cpu.cfs_quota_us": "-1", "\(v1)/docker/abc/cpu.cfs_period_us": "100000",
-                ]
-            ),
-            cpus: 4,
-            count: 4
-        ),
-        Machine("v1, no period", legacy("/", ["\(v1)/cpu.cfs_quota_us": "250000"]), cpus: 16, count: 16),
-        Machine(
-            "v1, malformed",
-            legacy("/", ["\(v1)/cpu.cfs_quota_us": "1 2", "\(v1)/cpu.cfs_period_us": "100000"]),
-            cpus: 16,
-            count: 16
-        ),
-        Machine(
-            "hybrid: the cpu controller is in v1",
-            [
-                "/proc/self/cgroup": "4:cpu:/a\n0::/a\n",
-                "/proc/self/mountinfo": "31 23 0:29 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n"
-                    + "41 23 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n",
-                "/sys/fs/cgroup/cpu/a/cpu.cfs_quota_us": "500000",
-                "/sys/fs/cgroup/cpu/a/cpu.cfs_period_us": "100000",
-                "/sys/fs/cgroup/unified/a/cgroup.procs": "1",
-            ],
-            cpus: 5,
-            count: 5
-        ),
-        Machine("no /proc", [:], cpus: 16, count: 16),
-        Machine("no mounts", ["/proc/self/cgroup": "0::/\n"], cpus: 16, count: 16),
-        Machine(
-            "rubbish in /proc",
-            ["/proc/self/cgroup": "0:\n::\n\u{0}\nx:y:z\n", "/proc/self/mountinfo": "- - -\n1 2 3 4 5 6 - cgroup2\n"],
-            cpus: 16,
-            count: 16
-        ),
-    ]
-}
 
 @Suite struct CPUBudgetTests {
     @Test(arguments: Machine.all)
     func `the budget is the smallest limit`(machine: Machine) {
         let root = FixtureRoot(machine.files)
-        let budget = CPUBudget.read(root: root.path, allowedCount: 16)
-        #expect(budget.cpus == machine.cpus, "\(budget.sources)")
+        let budget = CPUBudget.read(root: root.path, affinity: 16)
+        #expect(budget.cpus == machine.cpus, "\(budget.budget.sources)")
         #expect(budget.count == machine.count)
+        if let decidedBy = machine.decidedBy { #expect(budget.budget.deciding?.name == decidedBy) }
     }
 
     @Test func `every source says what it said, from the group up to the mount point`() {
         let root = FixtureRoot(
             Machine.unified(
-                "/a/b",
-                ["/sys/fs/cgroup/a/b/cpu.max": "150000 100000", "/sys/fs/cgroup/a/cpu.max": "never"]
+                "/a/b/c",
+                [
+                    "/sys/devices/system/cpu/online": "0-7\n",
+                    "/sys/fs/cgroup/a/b/c/cpu.max": "150000 100000\n", "/sys/fs/cgroup/a/b/cpu.max": "never\n",
+                    "/sys/fs/cgroup/a/cpu.max": "max 100000\n",
+                ]
             )
         )
+        let budget = CPUBudget.read(CPUBudget.Policy(request: 0.5), root: root.path, affinity: 4).budget
         #expect(
-            CPUBudget.read(root: root.path, allowedCount: 4).sources == [
-                CPUBudget.Source(name: "affinity", reading: .cpus(4)),
-                CPUBudget.Source(name: "/sys/fs/cgroup/a/b/cpu.max", reading: .cpus(1.5)),
-                CPUBudget.Source(name: "/sys/fs/cgroup/a/cpu.max", reading: .malformed("never")),
-                CPUBudget.Source(name: "/sys/fs/cgroup/cpu.max", reading: .missing),
+            budget.sources == [
+                BudgetSource("/sys/devices/system/cpu/online", .capacity, text: "0-7", .amount(8)),
+                BudgetSource("affinity", .capacity, text: "4", .amount(4)),
+                BudgetSource("/proc/self/cgroup", .information, text: "0::/a/b/c", .group),
+                BudgetSource("/sys/fs/cgroup/a/b/c/cpu.max", .limit, text: "150000 100000", .amount(1.5)),
+                BudgetSource("/sys/fs/cgroup/a/b/cpu.max", .limit, text: "never", .malformed),
+                BudgetSource("/sys/fs/cgroup/a/cpu.max", .limit, text: "max 100000", .unlimited),
+                BudgetSource("/sys/fs/cgroup/cpu.max", .limit, .missing),
+                BudgetSource("WEIR_CPU_REQUEST", .request, text: "0.5", .amount(0.5)),
             ]
         )
+        #expect(budget.deciding == budget.sources[3])
+    }
+
+    @Test func `what a v1 quota said is quota and period`() {
+        let root = FixtureRoot(
+            Machine.legacy(
+                "/",
+                ["\(Machine.v1)/cpu.cfs_quota_us": "50000\n", "\(Machine.v1)/cpu.cfs_period_us": "100000\n"]
+            )
+        )
+        let deciding = CPUBudget.read(root: root.path, affinity: 4).budget.deciding
+        let name = "\(Machine.v1)/cpu.cfs_quota_us"
+        #expect(deciding == BudgetSource(name, .limit, text: "50000 100000", .amount(0.5)))
+    }
+
+    @Test func `a group that no mount shows is said to be hidden`() {
+        let root = FixtureRoot(Machine.unified("/../other", ["/sys/fs/cgroup/cpu.max": "300000 100000"]))
+        let sources = CPUBudget.read(root: root.path, affinity: 4).budget.sources
+        #expect(sources.contains(BudgetSource("/proc/self/cgroup", .information, text: "0::/../other", .hiddenGroup)))
+    }
+
+    @Test func `a controller that nobody has, and a hierarchy that is not mounted, are said`() {
+        let memoryOnly = FixtureRoot(["/proc/self/cgroup": "4:memory:/a\n", "/proc/self/mountinfo": ""])
+        #expect(
+            CPUBudget.read(root: memoryOnly.path, affinity: 4).budget.sources.contains(
+                BudgetSource("/proc/self/cgroup", .information, text: "4:memory:/a", .nothing)
+            )
+        )
+        let unmounted = FixtureRoot(["/proc/self/cgroup": "0::/a\n", "/proc/self/mountinfo": Machine.otherMounts])
+        let sources = CPUBudget.read(root: unmounted.path, affinity: 4).budget.sources
+        #expect(sources.contains(BudgetSource("/proc/self/cgroup", .information, text: "0::/a", .group)))
+        #expect(sources.contains { $0.name == "/proc/self/mountinfo" && $0.reading == .nothing })
     }
 
     @Test func `with nothing known the budget is one CPU`() {
         let root = FixtureRoot([:])
-        let budget = CPUBudget.read(root: root.path, allowedCount: nil)
+        let budget = CPUBudget.read(root: root.path, affinity: nil)
         #expect(budget.count == 1)
-        #expect(budget.sources.map(\.reading) == [.missing, .missing, .missing])
+        #expect(budget.cpus == 1)
+        #expect(budget.budget.deciding == nil)
+        #expect(budget.budget.sources.map(\.reading) == [.missing, .nothing, .missing, .nothing])
     }
 
     @Test func `this machine has a budget`() {
         let budget = CPUBudget.read()
         #expect(budget.count >= 1)
-        #expect(budget.count <= CPUBudget.allowedCPUs ?? .max)
+        #expect(budget.count <= CPUBudget.processAffinity ?? .max)
     }
+
+    // MARK: The request
+
+    @Test(arguments: [
+        // Without a quota the request counts, but the machine has no more than it has.
+        ("max 100000", 0.5, 0.5), ("max 100000", 3, 3), ("max 100000", 64, 16), ("none", 2, 2),
+        // A quota is what the kernel enforces, whatever was asked for.
+        ("400000 100000", 0.5, 4), ("50000 100000", 2, 0.5),
+    ])
+    func `the request counts where there is no quota`(quota: String, request: Double, cpus: Double) {
+        let root = FixtureRoot(Machine.unified("/", ["/sys/fs/cgroup/cpu.max": quota]))
+        let budget = CPUBudget.read(CPUBudget.Policy(request: request), root: root.path, affinity: 16)
+        #expect(budget.cpus == cpus)
+    }
+
+    // MARK: Rounding
+
+    @Test(arguments: [
+        ("10000 100000", 1, 1, 1), ("50000 100000", 1, 1, 1), ("100000 100000", 1, 1, 1),
+        ("100100 100000", 2, 1, 1), ("149900 100000", 2, 1, 1), ("150000 100000", 2, 2, 1),
+        ("199900 100000", 2, 2, 1), ("250000 100000", 3, 3, 2),
+    ])
+    func `a part of a CPU becomes what the policy says, and never none`(
+        quota: String,
+        up: Int,
+        nearest: Int,
+        down: Int
+    ) {
+        let root = FixtureRoot(Machine.unified("/", ["/sys/fs/cgroup/cpu.max": quota]))
+        let counts = CPUBudget.Rounding.allCases.map { rounding in
+            CPUBudget.read(CPUBudget.Policy(rounding: rounding), root: root.path, affinity: 16).count
+        }
+        #expect(counts == [up, nearest, down])
+    }
+
+    // MARK: What no kernel writes
+
+    @Test(arguments: CPUBudget.Rounding.allCases)
+    func `the most that a file can say is not more threads than a kernel has CPUs`(rounding: CPUBudget.Rounding) {
+        let root = FixtureRoot(Machine.unified("/", ["/sys/fs/cgroup/cpu.max": "9223372036854775807 1"]))
+        let budget = CPUBudget.read(CPUBudget.Policy(rounding: rounding), root: root.path, affinity: nil)
+        #expect(budget.count == CPUBudget.countMax)
+    }
+
+    @Test(arguments: [
+        "", "\n", "-1", "3-1", "0-", "-", "a", "0,", ",0", "0-1-2", "0 1", "0x1", "99999999999999999999",
+        "0-99999999999999999999", "\u{0}", Machine.megabyte,
+    ])
+    func `a list of CPUs that is none does not count`(text: String) {
+        let root = FixtureRoot(["/sys/devices/system/cpu/online": text])
+        let budget = CPUBudget.read(root: root.path, affinity: 4)
+        #expect(budget.count == 4)
+        #expect(budget.budget.sources[0].reading == .malformed)
+    }
+
+    @Test func `the longest list of CPUs does not trap`() {
+        let root = FixtureRoot(["/sys/devices/system/cpu/online": "0-9223372036854775807,0-9223372036854775807"])
+        #expect(CPUBudget.read(root: root.path, affinity: nil).count == CPUBudget.countMax)
+    }
+
+    @Test(arguments: Machine.readFiles)
+    func `a folder, a pipe and what cannot be opened in place of a file are said, and do not count`(file: String) {
+        for fault in FixtureRoot.Fault.allCases {
+            let root = FixtureRoot(
+                Machine.legacy(
+                    "/a",
+                    [
+                        "/sys/devices/system/cpu/online": "0-3",
+                        "\(Machine.v1)/a/cpu.cfs_quota_us": "100000", "\(Machine.v1)/a/cpu.cfs_period_us": "100000",
+                    ]
+                )
+            )
+            root.replace(file, by: fault)
+            let budget = CPUBudget.read(root: root.path, affinity: 2)
+            #expect(budget.count == (file == "/sys/devices/system/cpu/online" ? 1 : 2))
+            let source = budget.budget.sources.first { $0.name == file }
+            switch fault {
+            case .folder: #expect(source?.reading == .unreadable(errno: EISDIR))
+            case .loop: #expect(source?.reading == .unreadable(errno: ELOOP))
+            // A pipe without a writer ends at once.
+            case .pipe: #expect(source?.reading == .malformed || source?.reading == .nothing)
+            }
+        }
+    }
+}
+
+extension Machine {
+    /// What a CPU budget reads in cgroup v1.
+    static let readFiles = [
+        "/sys/devices/system/cpu/online", "/proc/self/cgroup", "/proc/self/mountinfo", "\(v1)/a/cpu.cfs_quota_us",
+        "\(v1)/a/cpu.cfs_period_us",
+    ]
 }

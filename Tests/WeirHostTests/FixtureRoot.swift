@@ -19,6 +19,28 @@ final class FixtureRoot {
         system("rm -rf '\(path)'")
     }
 
+    /// What may stand in place of a file.
+    enum Fault: CaseIterable {
+        case folder
+        /// A symbolic link to itself: what even root cannot open.
+        case loop
+        /// A pipe that nobody writes to.
+        case pipe
+    }
+
+    /// Puts a fault in the place of a file that is there.
+    func replace(_ name: String, by fault: Fault) {
+        let real = path + name
+        precondition(unlink(real) == 0, "there is no \(name)")
+        let result =
+            switch fault {
+            case .folder: mkdir(real, 0o755)
+            case .loop: symlink(real, real)
+            case .pipe: mkfifo(real, 0o600)
+            }
+        precondition(result == 0, "cannot make a \(fault) at \(name)")
+    }
+
     private func write(_ name: String, _ content: String) {
         let names = name.split(separator: "/")
         var folder = path

@@ -166,6 +166,47 @@ struct MemoryMachine: Sendable, CustomTestStringConvertible {
             used: 5,
             limit: 6
         ),
+        MemoryMachine(
+            "v1, a group above that the mount does not show has the lower limit",
+            legacy([
+                "\(v1)/memory.usage_in_bytes": "300", "\(v1)/memory.limit_in_bytes": "1000",
+                "\(v1)/memory.stat": "hierarchical_memory_limit 400\ntotal_inactive_file 100\n",
+            ]),
+            used: 200,
+            limit: 400
+        ),
+        MemoryMachine(
+            "v1, the soft limit is none",
+            legacy([
+                "\(v1)/memory.usage_in_bytes": "300", "\(v1)/memory.limit_in_bytes": "9223372036854771712",
+                "\(v1)/memory.soft_limit_in_bytes": "100",
+                "\(v1)/memory.stat": "hierarchical_memory_limit 9223372036854771712\n",
+            ]),
+            used: 300,
+            limit: nil
+        ),
+        MemoryMachine(
+            "v1, no limit on pages of 64 KiB",
+            legacy(["\(v1)/memory.usage_in_bytes": "900", "\(v1)/memory.limit_in_bytes": "9223372036854710272"]),
+            used: 900,
+            limit: nil
+        ),
+        MemoryMachine(
+            "v2, memory.high of the pod is what it is nearest to",
+            unified(
+                "/pod/container",
+                group("/pod/container", current: "300", max: "1000"),
+                group("/pod", current: "450", max: "2000", high: "500")
+            ),
+            used: 450,
+            limit: 500
+        ),
+        MemoryMachine(
+            "v2, a megabyte of digits",
+            unified("/", group("", current: "3", max: Machine.megabyte)),
+            used: 3,
+            limit: nil
+        ),
         MemoryMachine("no /proc", [:], used: nil, limit: nil),
         MemoryMachine("no mounts", ["/proc/self/cgroup": "0::/\n"], used: nil, limit: nil),
     ]
@@ -176,24 +217,27 @@ struct MemoryMachine: Sendable, CustomTestStringConvertible {
     func `the usage is that of the group nearest to its limit`(machine: MemoryMachine) {
         let root = FixtureRoot(machine.files)
         let usage = MemoryBudget(root: root.path).usage()
-        #expect(usage.usedBytes == machine.used, "\(usage.sources)")
-        #expect(usage.limitBytes == machine.limit, "\(usage.sources)")
+        #expect(usage.usedBytes == machine.used, "\(usage.budget.sources)")
+        #expect(usage.limitBytes == machine.limit, "\(usage.budget.sources)")
     }
 
     @Test func `every limit's file says what it said, from the group up to the mount point`() {
         let root = FixtureRoot(
             MemoryMachine.unified(
                 "/a",
+                ["/proc/meminfo": "MemTotal:       16265280 kB\nMemFree:  1 kB\n"],
                 ["/sys/fs/cgroup/a/memory.max": "4096", "/sys/fs/cgroup/a/memory.high": "never"],
                 ["/sys/fs/cgroup/memory.high": "max"]
             )
         )
         #expect(
-            MemoryBudget(root: root.path).usage().sources == [
-                MemoryUsage.Source(name: "/sys/fs/cgroup/a/memory.max", reading: .bytes(4096)),
-                MemoryUsage.Source(name: "/sys/fs/cgroup/a/memory.high", reading: .malformed("never")),
-                MemoryUsage.Source(name: "/sys/fs/cgroup/memory.max", reading: .missing),
-                MemoryUsage.Source(name: "/sys/fs/cgroup/memory.high", reading: .unlimited),
+            MemoryBudget(root: root.path).usage().budget.sources == [
+                BudgetSource("/proc/meminfo", .capacity, text: "MemTotal: 16265280 kB", .amount(16_265_280 * 1024)),
+                BudgetSource("/proc/self/cgroup", .information, text: "0::/a", .group),
+                BudgetSource("/sys/fs/cgroup/a/memory.max", .limit, text: "4096", .amount(4096)),
+                BudgetSource("/sys/fs/cgroup/a/memory.high", .limit, text: "never", .malformed),
+                BudgetSource("/sys/fs/cgroup/memory.max", .limit, .missing),
+                BudgetSource("/sys/fs/cgroup/memory.high", .limit, text: "max", .unlimited),
             ]
         )
     }
@@ -214,5 +258,42 @@ struct MemoryMachine: Sendable, CustomTestStringConvertible {
         let usage = MemoryBudget().usage()
         if let limit = usage.limitBytes { #expect(limit > 0) }
         if let used = usage.usedBytes { #expect(used >= 0) }
+    }
+
+    // MARK: What may be made to fit
+
+    @Test func `the budget is the least limit of all, however near to it anybody is, or what the machine has`() {
+        let machine = ["/proc/meminfo": "MemTotal:  4 kB\n"]
+        func amount(_ groups: [String: String]...) -> Int? {
+            let files = groups.reduce(machine) { $0.merging($1) { $1 } }
+            let root = FixtureRoot(MemoryMachine.unified("/pod/container", files))
+            return MemoryBudget(root: root.path).usage().budget.amount.map { Int($0) }
+        }
+        let container = MemoryMachine.group("/pod/container", current: "900", max: "1000")
+        #expect(amount() == 4096)
+        #expect(amount(container) == 1000)
+        #expect(amount(container, MemoryMachine.group("/pod", current: "1", max: "800", high: "700")) == 700)
+        #expect(amount(MemoryMachine.group("/pod", current: "1", max: "8000")) == 4096)
+    }
+
+    @Test(arguments: [
+        "", "MemFree: 1 kB\n", "MemTotal: 1 MB\n", "MemTotal: -1 kB\n", "MemTotal: 0 kB\n", "MemTotal: kB\n",
+        "MemTotal: 9223372036854775807 kB\n", "MemTotal:\n",
+    ])
+    func `a meminfo that says nothing does not count`(text: String) {
+        let root = FixtureRoot(["/proc/meminfo": text])
+        let budget = MemoryBudget(root: root.path).usage().budget
+        #expect(budget.amount == nil)
+        #expect([.malformed, .nothing].contains(budget.sources.first?.reading))
+    }
+
+    @Test func `the soft limit of v1 is shown`() {
+        let root = FixtureRoot(
+            MemoryMachine.legacy(["\(MemoryMachine.v1)/memory.soft_limit_in_bytes": "100\n"])
+        )
+        let budget = MemoryBudget(root: root.path).usage().budget
+        let name = "\(MemoryMachine.v1)/memory.soft_limit_in_bytes"
+        #expect(budget.sources.contains(BudgetSource(name, .information, text: "100", .amount(100))))
+        #expect(budget.amount == nil)
     }
 }

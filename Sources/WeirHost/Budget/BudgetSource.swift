@@ -9,7 +9,8 @@ package struct BudgetSource: Sendable, Equatable {
     /// What part it has in the conclusion.
     package let role: Role
 
-    /// What it said, word for word, on one line of at most ``textLengthMax`` characters; empty where it said nothing.
+    /// What it said, word for word, on one line of at most ``textLengthMax`` characters, and without control characters,
+    /// as a broken file may hold anything; empty where it said nothing.
     package let text: String
 
     /// What that means.
@@ -18,7 +19,11 @@ package struct BudgetSource: Sendable, Equatable {
     package init(_ name: String, _ role: Role, text: String = "", _ reading: Reading) {
         self.name = name
         self.role = role
-        let words = text.prefix(4 * Self.textLengthMax).split(whereSeparator: \.isWhitespace)
+        let visible = text.unicodeScalars.prefix(4 * Self.textLengthMax).map { scalar -> Unicode.Scalar in
+            if scalar.properties.isWhitespace { return " " }
+            return scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar
+        }
+        let words = String(String.UnicodeScalarView(visible)).split(separator: " ")
         self.text = String(words.joined(separator: " ").prefix(Self.textLengthMax))
         self.reading = reading
     }

@@ -11,6 +11,11 @@ package struct DescriptorLimit: Sendable, Equatable {
     /// How far ``soft`` may be raised.
     package let hard: Int
 
+    package init(soft: Int, hard: Int) {
+        self.soft = soft
+        self.hard = hard
+    }
+
     /// The limits as they are.
     package static var current: DescriptorLimit {
         var limit = rlimit()
@@ -39,6 +44,8 @@ package struct DescriptorLimit: Sendable, Equatable {
     }
 
     private static func source(_ name: String, _ role: BudgetSource.Role, _ count: Int) -> BudgetSource {
-        BudgetSource(name, role, text: count == .max ? "unlimited" : "\(count)", count == .max ? .unlimited : .amount(Double(count)))
+        count == .max
+            ? BudgetSource(name, role, text: "unlimited", .unlimited)
+            : BudgetSource(name, role, text: "\(count)", .amount(Double(count)))
     }
 }

@@ -42,7 +42,8 @@ package struct MemoryBudget: Sendable {
             guard let line = text.split(separator: "\n").first(where: { $0.hasPrefix(name) }) else { return .nothing }
             said = String(line)
             let fields = line.split(separator: " ")
-            guard fields.count == 3, fields[2] == "kB", let kibibytes = Int(fields[1]), kibibytes > 0 else { return nil }
+            guard fields.count == 3, fields[2] == "kB", let kibibytes = Int(fields[1]), 1..<1 << 50 ~= kibibytes
+            else { return nil }
             return .amount(Double(kibibytes) * 1024)
         }
         return BudgetSource(source.name, source.role, text: said.isEmpty ? source.text : said, source.reading)

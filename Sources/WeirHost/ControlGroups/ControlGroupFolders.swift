@@ -13,7 +13,7 @@ struct ControlGroupFolders: Sendable {
     /// The process's own group first.
     let folders: [Folder]
 
-    /// What /proc/self/cgroup and /proc/self/mountinfo said of it.
+    /// What /proc/self/cgroup said of it, and /proc/self/mountinfo where that did not help.
     let sources: [BudgetSource]
 
     /// Looks them up, in cgroup v2 or v1: the kernel has a controller in one hierarchy at a time, that of v1 where
@@ -23,55 +23,34 @@ struct ControlGroupFolders: Sendable {
     ///   - controller: its name, such as `cpu`.
     ///   - root: the directory that stands for `/`.
     init(controller: String, root: String) {
-        let groups = HostFile("/proc/self/cgroup", root: root)
-        let mounts = HostFile("/proc/self/mountinfo", root: root)
-        let memberships: [ControlGroupMembership]
-        switch groups.lines(as: ControlGroupMembership.init(line:)) {
-        case .found(let found): memberships = found
-        case .nothing(let source):
-            self.init(folders: [], sources: [source])
+        let groups = HostFile("/proc/self/cgroup", root: root).lines(as: ControlGroupMembership.init(line:))
+        let group =
+            groups.found.first { $0.controllers.contains(controller) } ?? groups.found.first(where: \.isUnified)
+        guard let group else {
+            folders = []
+            sources = [groups.source]
             return
         }
-        guard
-            let group = memberships.first(where: { $0.controllers.contains(controller) })
-                ?? memberships.first(where: \.isUnified)
-        else {
-            self.init(folders: [], sources: [BudgetSource(groups.path, .information, .nothing)])
-            return
+        let mounts = HostFile("/proc/self/mountinfo", root: root).lines(as: ControlGroupMount.init(line:))
+        let showing = mounts.found.visible.filter { mount in
+            group.isUnified ? mount.isUnified : mount.controllers.contains(controller)
         }
-        switch mounts.lines(as: ControlGroupMount.init(line:)) {
-        case .found(let found):
-            let showing = found.filter { group.isUnified ? $0.isUnified : $0.controllers.contains(controller) }
-            self.init(group, said: groups.path, in: showing.visible, mountTable: mounts.path)
-        case .nothing(let source):
-            self.init(folders: [], sources: [BudgetSource(groups.path, .information, text: group.line, .group), source])
-        }
-    }
-
-    /// The group and its ancestors in every mount that shows it. Where none does, as with a group outside of the
-    /// namespace, the mount points themselves: a container's own limit is there.
-    private init(
-        _ group: ControlGroupMembership,
-        said file: String,
-        in mounts: [ControlGroupMount],
-        mountTable: String
-    ) {
-        let shown = mounts.compactMap { $0.directories(of: group.path) }
-        let isHidden = shown.isEmpty && !mounts.isEmpty
+        // The group and its ancestors in every mount that shows it. Where none does, as with a group outside of the
+        // namespace, the mount points themselves: a container's own limit is there.
+        let shown = showing.compactMap { $0.directories(of: group.path) }
+        let isHidden = shown.isEmpty && !showing.isEmpty
         var paths: [String] = []
-        for path in isHidden ? mounts.map(\.mountPoint) : shown.flatMap(\.self) where !paths.contains(path) {
+        for path in isHidden ? showing.map(\.mountPoint) : shown.flatMap(\.self) where !paths.contains(path) {
             paths.append(path)
         }
-        let place = BudgetSource(file, .information, text: group.line, isHidden ? .hiddenGroup : .group)
-        self.init(
-            folders: paths.map { Folder(path: $0, isUnified: group.isUnified) },
-            sources: mounts.isEmpty ? [place, BudgetSource(mountTable, .information, .nothing)] : [place]
+        folders = paths.map { Folder(path: $0, isUnified: group.isUnified) }
+        let place = BudgetSource(
+            groups.source.name,
+            .information,
+            text: group.line,
+            isHidden ? .hiddenGroup : .group
         )
-    }
-
-    private init(folders: [Folder], sources: [BudgetSource]) {
-        self.folders = folders
-        self.sources = sources
+        sources = showing.isEmpty ? [place, mounts.source] : [place]
     }
 }
 
@@ -85,19 +64,13 @@ extension [ControlGroupMount] {
 }
 
 extension HostFile {
-    fileprivate enum Lines<Line> {
-        case found([Line])
-        /// Why there are none.
-        case nothing(BudgetSource)
-    }
-
-    /// The lines that parse. Most mounts are none of ours, so a line that does not says nothing; none at all does.
-    fileprivate func lines<Line>(as parse: (Substring) -> Line?) -> Lines<Line> {
+    /// The lines that parse (most mounts are none of ours), and what the file is said to be where they do not help.
+    fileprivate func lines<Line>(as parse: (Substring) -> Line?) -> (found: [Line], source: BudgetSource) {
         var found: [Line] = []
         let source = BudgetSource(self, .information) { text in
             found = text.split(separator: "\n").compactMap(parse)
             return .nothing
         }
-        return found.isEmpty ? .nothing(source) : .found(found)
+        return (found, source)
     }
 }
