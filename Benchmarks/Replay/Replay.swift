@@ -19,7 +19,7 @@ import Weir
         var settings = Settings()
         if options.contains("access-log") {
             settings.accessLog = .file("/dev/null")
-            settings.accessLogBufferBytes = 64 << 20
+            settings.accessLogBufferBytes = .exactly(64 << 20)
         }
         var field = ""
         if options.contains("priority") {

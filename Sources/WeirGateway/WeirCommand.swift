@@ -14,7 +14,8 @@ import Weir
             and what is in force are on the admin port, :9901 (WEIR_ADMIN_LISTEN).
 
             Settings are the WEIR_* environment variables of docs/configuration.md; routes and upstreams are in the YAML \
-            file that WEIR_CONFIG names, and settings may be too. `weir check` says what would be used.
+            file that WEIR_CONFIG names, and settings may be too. `weir check` says what would be used, \
+            and `weir budget` what the pod may use.
 
             Exit codes: 0 stopped and drained, 64 wrong usage, 69 an address cannot be listened on or the system \
             refuses what is needed, 70 a fault of weir itself, 78 a wrong setting. Whatever is wrong is said in one \
@@ -22,7 +23,8 @@ import Weir
             """,
         version: "weir \(WeirVersion.text)",
         subcommands: [
-            ServeCommand.self, CheckCommand.self, SchemaCommand.self, BaselineCommand.self, DemoCommand.self,
+            ServeCommand.self, CheckCommand.self, BudgetCommand.self, SchemaCommand.self, BaselineCommand.self,
+            DemoCommand.self,
         ],
         defaultSubcommand: ServeCommand.self
     )

@@ -82,8 +82,9 @@ package final class AccessLog: Sendable {
 extension AccessLog {
     /// The access log that the settings ask for, if any.
     ///
+    /// - Parameter ringBytes: what each loop holds for it.
     /// - Throws: `AppError` if what it is to write to cannot be written to.
-    static func open(_ settings: Settings, loops: Int) throws(AppError) -> AccessLog? {
+    static func open(_ settings: Settings, loops: Int, ringBytes: Int) throws(AppError) -> AccessLog? {
         let output: AccessLogOutput
         do throws(SystemCallError) {
             switch settings.accessLog {
@@ -105,7 +106,7 @@ extension AccessLog {
                 output: output,
                 format: settings.logFormat,
                 loops: loops,
-                ringBytes: settings.accessLogBufferBytes
+                ringBytes: ringBytes
             )
         } catch {
             throw AppError(error)

@@ -79,13 +79,14 @@ struct AdminRoutes {
             ),
             Page(
                 path: "/config",
-                summary: "the settings in force, and where each comes from",
+                summary: "the settings in force, and where each comes from; the pod's budget",
                 handler: .loop { [reload] _, _ in
                     let present = reload.live.present
                     let page = ConfigurationPage.json(
                         present.settings,
                         given: present.configuration?.settings,
-                        fault: reload.status.fault
+                        fault: reload.status.fault,
+                        budget: BudgetReport(PodBudget.read(present.settings))
                     )
                     return .bytes(page, contentType: "application/json")
                 }

@@ -7,13 +7,23 @@ package enum ConfigurationPage {
     ///   - settings: what is in force.
     ///   - given: what the configuration says, some of which may wait for a restart.
     ///   - fault: why the configuration is refused as it is now; nil where it is right.
-    package static func json(_ settings: Settings, given: Settings? = nil, fault: String? = nil) -> [UInt8] {
+    ///   - budget: what the pod may use; nil for none of it.
+    package static func json(
+        _ settings: Settings,
+        given: Settings? = nil,
+        fault: String? = nil,
+        budget: BudgetReport? = nil
+    ) -> [UInt8] {
         var json = JSONWriter()
         json.append("{\"version\":")
         json.append(string: WeirVersion.text)
         if let fault {
             json.append(",\"rejected\":")
             json.append(string: fault)
+        }
+        if let budget {
+            json.append(",\"budget\":")
+            budget.append(to: &json, withSources: false)
         }
         json.append(",\"settings\":[")
         for (index, setting) in Settings.table.enumerated() {

@@ -58,6 +58,9 @@ final class AppEngine: Service {
         }
         self.settings = settings
         stageChanged = supervisor.stageChanged
+        let descriptors = DescriptorLimit.raiseSoftLimitToHard().soft
+        let memoryBytes = memoryUsage().budget.bytes
+        let sizes = PodSizes(settings, cpus: cpus, memoryBytes: memoryBytes, descriptors: descriptors)
         let threshold: LogThreshold?
         if let logger = app.logger {
             self.logger = logger
@@ -72,21 +75,19 @@ final class AppEngine: Service {
                 WeirLogHandler(label: label, threshold: level, output: log)
             }
         }
-        let loopCount = settings.loops.resolved(automatic: cpus)
-        let accessLog = try AccessLog.open(settings, loops: loopCount)
+        let accessLog = try AccessLog.open(settings, loops: sizes.loops, ringBytes: sizes.accessLogBytes)
         self.accessLog = accessLog
-        let workersMax = settings.workersMax.resolved(automatic: max(8, 4 * cpus))
         workers = WorkerPool(
-            workersMin: min(settings.workersMin, workersMax),
-            workersMax: workersMax,
+            workersMin: min(settings.workersMin, sizes.workersMax),
+            workersMax: sizes.workersMax,
             queueMax: settings.workersQueueMax,
             idle: settings.workersIdle.nanosecondsClamped
         )
-        let descriptors = DescriptorLimit.raiseSoftLimitToHard().soft
         let flow = FlowControl(
             settings,
             cpus: cpus,
-            loops: loopCount,
+            memoryBytes: memoryBytes,
+            loops: sizes.loops,
             baseline: Baseline.start(settings, logger)
         )
         let (live, snapshot) = try LiveConfiguration.start(hold, app.configuration, settings, flow)
@@ -97,19 +98,17 @@ final class AppEngine: Service {
             server = try HTTPServer(
                 HTTPServer.Plan(
                     name: "weir-loop",
-                    loopCount: loopCount,
+                    loopCount: sizes.loops,
                     listen: listens ? settings.listen : [],
                     inherited: supervisor.listeners.traffic,
-                    connectionsMax: settings.connectionsMax.resolved(
-                        automatic: max(16, descriptors - min(Self.descriptorsReserved, descriptors / 16))
-                    ),
+                    connectionsMax: sizes.connectionsMax,
                     descriptorsHigh: max(16, descriptors * settings.descriptorsHighPercent / 100),
-                    descriptorsMax: descriptors - min(Self.descriptorsReserved, descriptors / 16),
+                    descriptorsMax: PodSizes.descriptorsForConnections(descriptors),
                     settings: settings,
                     pinsLoops: settings.pinsLoops,
                     accessLog: accessLog,
                     flow: flow,
-                    openStore: Self.openStore(hold, settings, flow, logger, loops: loopCount)
+                    openStore: Self.openStore(hold, settings, flow, logger, loops: sizes.loops)
                 ),
                 snapshot: snapshot,
                 workers: workers,
@@ -251,8 +250,6 @@ final class AppEngine: Service {
         }
     }
 
-    /// Descriptors that are kept for what is no client's connection: files, logs, loops, the admin port.
-    private static let descriptorsReserved = 64
     /// Each query that waits for a change holds one; the registry's bound of those leaves room for probes.
     private static let adminConnectionsMax = 256
 

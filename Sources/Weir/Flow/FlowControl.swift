@@ -57,6 +57,8 @@ final class FlowControl: Sendable {
     let baseline: Baseline
     /// What no limit may be below: one for each CPU.
     let least: Int
+    /// The pod's memory budget at the start, from which tables have their size; nil where it is unknown.
+    private let memoryBytes: Int?
     private let loopCount: Int
     let pod: AdmissionPool
     /// What the concurrency limit is found from; nil where it is given.
@@ -87,12 +89,14 @@ final class FlowControl: Sendable {
     init(
         _ settings: Settings,
         cpus: Int,
+        memoryBytes: Int? = nil,
         loops: Int,
         baseline: Baseline? = nil,
         now: Nanoseconds = LoopClock.monotonic.now
     ) {
         self.settings = settings
         self.baseline = baseline ?? Baseline(version: settings.baselineVersion)
+        self.memoryBytes = memoryBytes
         loopCount = loops
         least = max(cpus, 1)
         let bounds = PodBounds(settings.admission, cpus: least)
@@ -127,6 +131,7 @@ final class FlowControl: Sendable {
                 settings,
                 keyHash: keyHash,
                 cpus: least,
+                memoryBytes: memoryBytes,
                 loopCount: loopCount,
                 pod: NamedPool(name: Self.podName, pool: pod, limit: bounds.limit, queueMax: bounds.queueMax),
                 former: present.pools,

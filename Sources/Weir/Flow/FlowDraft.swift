@@ -54,6 +54,7 @@ final class FlowDraft {
         _ settings: Settings,
         keyHash: KeyHash,
         cpus: Int,
+        memoryBytes: Int?,
         loopCount: Int,
         pod: NamedPool,
         former: [NamedPool],
@@ -73,7 +74,12 @@ final class FlowDraft {
         self.formerCopies = Dictionary(formerCopies.map { ($0.name, $0) }) { first, _ in first }
         self.baseline = baseline
         global = settings.rateLimiting.limits.map { DeclaredLimit($0) }
-        self.limits = LimitsDraft(settings.rateLimiting, divisor: divisor, succeeding: limits)
+        self.limits = LimitsDraft(
+            settings.rateLimiting,
+            tableBytes: PodSizes.limitTableBytes(settings.rateLimiting, memoryBytes: memoryBytes),
+            divisor: divisor,
+            succeeding: limits
+        )
         pools = [pod]
         names = [pod.name]
     }

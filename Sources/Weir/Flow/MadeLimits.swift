@@ -36,6 +36,7 @@ struct MadeLimits {
 /// Makes the limits of new routes out of those that there are. Nothing of these changes: what was counted is copied.
 struct LimitsDraft {
     private let settings: Settings.RateLimiting
+    private let tableBytes: Int
     /// By how many replicas the shares are divided.
     private let divisor: Int
     private let former: MadeLimits
@@ -46,8 +47,10 @@ struct LimitsDraft {
     private var firstFree = 0
     private(set) var made = MadeLimits()
 
-    init(_ settings: Settings.RateLimiting, divisor: Int, succeeding former: MadeLimits) {
+    /// - Parameter tableBytes: the memory of each limit that has a key.
+    init(_ settings: Settings.RateLimiting, tableBytes: Int, divisor: Int, succeeding former: MadeLimits) {
         self.settings = settings
+        self.tableBytes = tableBytes
         self.divisor = divisor
         self.former = former
         var numbers: [String: Int] = [:]
@@ -75,17 +78,17 @@ struct LimitsDraft {
         let former = number < former.all.count ? former.all[number] : nil
         let limiter = limiter(share(of: limit), former, now: now)
         let applied = AppliedLimit(declared: limit, number: number, limiter: limiter)
-        made.all[number] = MadeLimits.Made(identity: identity, tableBytes: settings.tableBytes, applied: applied)
+        made.all[number] = MadeLimits.Made(identity: identity, tableBytes: tableBytes, applied: applied)
         if settings.usesStore { store(limit, identity, at: number) }
         return applied
     }
 
     /// The former limiter where nothing is another, else a new one with what was used up under the former.
     private func limiter(_ share: WeirFlow.RateLimit, _ former: MadeLimits.Made?, now: Nanoseconds) -> Limiter {
-        if let former, former.applied.limiter.limit == share, former.tableBytes == settings.tableBytes {
+        if let former, former.applied.limiter.limit == share, former.tableBytes == tableBytes {
             return former.applied.limiter
         }
-        let limiter = Limiter(share, tableBytes: settings.tableBytes, now: now)
+        let limiter = Limiter(share, tableBytes: tableBytes, now: now)
         if let former { limiter.adopt(from: former.applied.limiter, now: now) }
         return limiter
     }

@@ -55,9 +55,10 @@ extension Settings {
         /// The limits of all routes. `WEIR_RATE_LIMIT`, default none: `100/s;burst=20;by=client`, at most 8 with commas.
         public var limits: [RateLimit] = []
 
-        /// The memory of each keyed limit, in bytes. `WEIR_RATE_LIMIT_TABLE`, default 1 MiB, 4 KiB to 1 GiB: 16 bytes
-        /// for each key that is limited at a time.
-        public var tableBytes = 1 << 20
+        /// The memory of each keyed limit, in bytes: 16 for each key that is limited at a time.
+        /// `WEIR_RATE_LIMIT_TABLE`, 4 KiB to 1 GiB, default automatic: 1 MiB, in a pod of less than 256 MiB a 256th of
+        /// its memory, and at least 64 KiB.
+        public var tableBytes: Count = .automatic
 
         /// Whether answers say what is left (`RateLimit` and `RateLimit-Policy`). `WEIR_RATE_LIMIT_FIELDS`, default true.
         /// Refusals always do.

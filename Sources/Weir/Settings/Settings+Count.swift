@@ -2,9 +2,9 @@
 // A number that Weir works out itself unless it is told.
 
 extension Settings {
-    /// A number that is either worked out from what the pod may use or given.
+    /// A number, or a size in bytes, that is either worked out from what the pod may use or given.
     public enum Count: Sendable, Equatable {
-        /// Worked out at start from the pod's CPU budget or descriptor limit (`auto`).
+        /// Worked out at start from the pod's CPUs, memory or descriptors (`auto`).
         case automatic
 
         /// As given.

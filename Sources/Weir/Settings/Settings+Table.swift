@@ -204,8 +204,9 @@ extension Settings {
         Setting(
             "WEIR_RATE_LIMIT_TABLE",
             \.rateLimiting.tableBytes,
-            .size(4 << 10...1 << 30),
-            "The memory of each limit that has a key: 16 bytes for each key that is limited at a time",
+            .sizeOrAuto(4 << 10...1 << 30),
+            "The memory of each limit that has a key: 16 bytes for each key that is limited at a time; `auto` is 1 MiB, or "
+                + "1/256 of the pod's memory if that is less",
             seenIn: "`weir_rate_limit_keys`, `weir_rate_limit_evictions_total`",
             isReloaded: true
         ),
@@ -509,7 +510,7 @@ extension Settings {
             "WEIR_CONNECTIONS",
             \.connectionsMax,
             .count(1...10_000_000),
-            "The most open connections; `auto` is what the limit of file descriptors allows",
+            "The most open connections; `auto` is what descriptors allow, and one for each 16 KiB of the pod's memory",
             seenIn: "`weir_connections_open`"
         ),
         Setting(
@@ -552,8 +553,9 @@ extension Settings {
         Setting(
             "WEIR_ACCESS_LOG_BUFFER",
             \.accessLogBufferBytes,
-            .size(64 << 10...64 << 20),
-            "Requests that each loop holds for the access log, at about 110 bytes each; beyond, lines are dropped",
+            .sizeOrAuto(64 << 10...64 << 20),
+            "Requests that each loop holds for the access log, at about 110 bytes each; beyond, lines are dropped. `auto` is "
+                + "1 MiB, or all loops together 1/64 of the pod's memory if that is less",
             seenIn: "`weir_access_log_lines_dropped_total`"
         ),
     ]

@@ -86,11 +86,12 @@ public struct Settings: Sendable, Equatable {
     public var accessLog: AccessLogTarget = .off
 
     /// Bytes of requests that each loop holds for the access log; beyond, lines are dropped.
-    /// `WEIR_ACCESS_LOG_BUFFER`, default 1 MiB, 64 KiB to 64 MiB, rounded up to a power of two.
-    public var accessLogBufferBytes = 1 << 20
+    /// `WEIR_ACCESS_LOG_BUFFER`, 64 KiB to 64 MiB, rounded up to a power of two; default automatic: 1 MiB, in a pod of
+    /// little memory less, so that those of all loops together take at most a 64th of it, and at least 64 KiB each.
+    public var accessLogBufferBytes: Count = .automatic
 
     /// The most open connections. `WEIR_CONNECTIONS`, 1 to 10000000, default automatic: what the limit of file
-    /// descriptors allows.
+    /// descriptors allows, and one for each 16 KiB of the pod's memory.
     public var connectionsMax: Count = .automatic
 
     /// Above what share of the descriptor limit idle connections are closed, in percent. `WEIR_DESCRIPTORS_HIGH`,

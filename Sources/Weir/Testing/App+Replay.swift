@@ -21,7 +21,8 @@ extension App {
         let poller = ReplayPoller(script: script, rounds: rounds) { sentByteCount += $0.count }
         // Its thread does not run, so that the loop's part alone is counted; with a ring that holds all, as the path of
         // a record that is dropped is shorter.
-        let accessLog = try AccessLog.open(settings, loops: 1)
+        let ringBytes = settings.accessLogBufferBytes.resolved(automatic: 1 << 20)
+        let accessLog = try AccessLog.open(settings, loops: 1, ringBytes: ringBytes)
         let workers = WorkerPool(workersMin: 0, workersMax: 1, queueMax: 1, idle: 0)
         let server = try HTTPServer(
             HTTPServer.Plan(

@@ -88,7 +88,7 @@ struct Bounds: Sendable, CustomTestStringConvertible {
                 "1/s;name=a,2/s;name=a", "1/s,", "1/s,2/s,3/s,4/s,5/s,6/s,7/s,8/s,9/s",
             ]
         ),
-        Bounds("WEIR_RATE_LIMIT_TABLE", ["4KiB", "1GiB"], ["4095", "1073741825", "auto", "1MB"]),
+        Bounds("WEIR_RATE_LIMIT_TABLE", ["4KiB", "1GiB", "auto"], ["4095", "1073741825", "automatic", "1MB"]),
         Bounds("WEIR_RATE_LIMIT_FIELDS", ["true", "off"], ["maybe", "2"]),
         Bounds("WEIR_RATE_LIMIT_SCOPE", ["pod", "CLUSTER"], ["node", "all"]),
         Bounds("WEIR_REPLICAS", ["1", "100000"], ["0", "100001", "auto", "-1"]),
@@ -113,6 +113,15 @@ struct Bounds: Sendable, CustomTestStringConvertible {
         Bounds("WEIR_PEAK_WINDOW", ["1s", "1h"], ["999ms", "3601s", "off"]),
         Bounds("WEIR_MEMORY_SHED", ["10", "95"], ["9", "101", "85%", "auto"]),
         Bounds("WEIR_MEMORY_CRITICAL", ["85", "100"], ["9", "101", "95%", "off"]),
+        Bounds(
+            "WEIR_CPU_REQUEST",
+            ["1m", "500m", "0.5", "2", "2.125", "1024", "1024000m", "0", "0m", "0.000"],
+            [
+                "-1", "+1", "1025", "1024001m", "0.5m", "m", ".", ".5", "1.", "1.2345", "1e3", "500M", "2 CPUs", "auto",
+                "99999999999999999999",
+            ]
+        ),
+        Bounds("WEIR_CPU_ROUNDING", ["up", "Nearest", "down"], ["even", "1"]),
         Bounds("WEIR_LOOPS", ["1", "256", "auto"], ["0", "257", "-1", "+1", "1.5", "two", "0x1"]),
         Bounds("WEIR_PIN", ["1", "0"], ["2", "maybe"]),
         Bounds("WEIR_LOOP_STALL", ["1ms", "10s"], ["0", "10001ms", "50"]),
@@ -162,7 +171,7 @@ struct Bounds: Sendable, CustomTestStringConvertible {
                 "/" + String(repeating: "a", count: 4095),
             ]
         ),
-        Bounds("WEIR_ACCESS_LOG_BUFFER", ["64KiB", "64MiB"], ["65535", "65MiB", "off"]),
+        Bounds("WEIR_ACCESS_LOG_BUFFER", ["64KiB", "64MiB", "auto"], ["65535", "65MiB", "off"]),
     ]
 }
 

@@ -11,9 +11,11 @@ extension ValueForm where Value == Int {
             expected: "a size in bytes such as 512, 64KiB or 10MiB, from \(bounds)",
             parse: { text in parseSize(text).flatMap { range.contains($0) ? $0 : nil } },
             format: formatSize,
-            schema: .integer(range, or: "^[0-9]+(KiB|MiB|GiB)?$")
+            schema: .integer(range, or: "^\(sizePattern)$")
         )
     }
+
+    fileprivate static var sizePattern: String { "[0-9]+(KiB|MiB|GiB)?" }
 
     private static var sizeUnits: [(suffix: String, shift: Int)] { [("GiB", 30), ("MiB", 20), ("KiB", 10), ("", 0)] }
 
@@ -31,6 +33,26 @@ extension ValueForm where Value == Int {
             return "\(bytes >> unit.shift)\(unit.suffix)"
         }
         return "\(bytes)"
+    }
+}
+
+extension ValueForm where Value == Settings.Count {
+    /// `auto`, or a number of bytes.
+    static func sizeOrAuto(_ range: ClosedRange<Int>) -> Self {
+        let size = ValueForm<Int>.size(range)
+        return Self(
+            unit: "`auto` or size",
+            range: size.range,
+            expected: "auto, or \(size.expected)",
+            parse: { text in text.lowercased() == "auto" ? .automatic : size.parse(text).map { .exactly($0) } },
+            format: { count in
+                switch count {
+                case .automatic: "auto"
+                case .exactly(let bytes): size.format(bytes)
+                }
+            },
+            schema: .integer(range, or: "^(auto|\(ValueForm<Int>.sizePattern))$")
+        )
     }
 }
 

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the settings leave to Weir (`auto`), worked out from what the pod may use. Pure.
+
+/// How many threads and connections a pod has, and how large its tables and buffers are.
+package struct PodSizes: Sendable, Equatable {
+    /// Event loops.
+    package let loops: Int
+    /// The most threads for handlers that block.
+    package let workersMax: Int
+    /// The most open connections.
+    package let connectionsMax: Int
+    /// The memory of each keyed rate limit, in bytes.
+    package let limitTableBytes: Int
+    /// What each loop holds for the access log, in bytes; a power of two.
+    package let accessLogBytes: Int
+
+    /// - Parameters:
+    ///   - cpus: the CPU budget as a number of threads.
+    ///   - memoryBytes: the memory budget; nil where it is unknown.
+    ///   - descriptors: how many descriptors may be open.
+    package init(_ settings: Settings, cpus: Int, memoryBytes: Int?, descriptors: Int) {
+        loops = settings.loops.resolved(automatic: min(cpus, Self.loopsMax))
+        workersMax = settings.workersMax.resolved(automatic: min(max(8, 4 * cpus), Self.workersMax))
+        let forConnections = Self.descriptorsForConnections(descriptors)
+        connectionsMax = settings.connectionsMax.resolved(
+            automatic: max(
+                Self.connectionsLeast,
+                min(forConnections, (memoryBytes ?? .max) / Self.bytesPerConnection)
+            )
+        )
+        limitTableBytes = Self.limitTableBytes(settings.rateLimiting, memoryBytes: memoryBytes)
+        let accessLogShare = (memoryBytes ?? .max) / Self.accessLogDivisor / loops
+        accessLogBytes = settings.accessLogBufferBytes.resolved(
+            automatic: Self.clamped(accessLogShare, to: Self.accessLogRange).powerOfTwoBelow
+        )
+    }
+
+    /// The memory of each keyed rate limit; a reload asks for it anew.
+    static func limitTableBytes(_ settings: Settings.RateLimiting, memoryBytes: Int?) -> Int {
+        settings.tableBytes.resolved(
+            automatic: clamped((memoryBytes ?? .max) / limitTableDivisor, to: limitTableRange).powerOfTwoBelow
+        )
+    }
+
+    /// Less those that are kept for what is no client's connection: files, logs, loops, the admin port.
+    static func descriptorsForConnections(_ descriptors: Int) -> Int {
+        descriptors - min(descriptorsReserved, descriptors / 16)
+    }
+
+    private static let descriptorsReserved = 64
+    private static let connectionsLeast = 16
+    /// The ranges of `WEIR_LOOPS` and `WEIR_WORKERS` end there.
+    private static let loopsMax = 256
+    private static let workersMax = 4096
+
+    /// An idle connection is 0.4 KB here and some 3 KB in the kernel, which the group is charged too; one that is in use
+    /// has the buffers of its socket besides.
+    private static let bytesPerConnection = 16 << 10
+
+    /// Keyed limits are few: a dozen of them take a twentieth of the memory.
+    private static let limitTableDivisor = 256
+    private static let limitTableRange = 64 << 10...1 << 20
+
+    /// All loops together.
+    private static let accessLogDivisor = 64
+    private static let accessLogRange = 64 << 10...1 << 20
+
+    private static func clamped(_ value: Int, to range: ClosedRange<Int>) -> Int {
+        min(max(value, range.lowerBound), range.upperBound)
+    }
+}
+
+extension Int {
+    /// The largest power of two that is not above it; it is above 0.
+    fileprivate var powerOfTwoBelow: Int { 1 << (Int.bitWidth - 1 - leadingZeroBitCount) }
+}

@@ -1,0 +1,352 @@
+# SPDX-License-Identifier: Apache-2.0
+# What `weir budget` says of this machine: in control groups that are made for it, under mounts and in namespaces such as
+# containers have, and where the files say what no kernel writes. And that the gateway starts all the same.
+
+import json
+import os
+import subprocess
+
+import urllib.request
+
+import pytest
+
+from cgroups import entering, group  # noqa: F401: a fixture
+from polling import PATIENCE_SECONDS
+from server import GATEWAY, Server, environment
+
+MIB = 1 << 20
+
+
+def run(*arguments, before="", cpus=None, **settings):
+    """Runs `weir budget` in a shell that has run other commands before; gives its output."""
+    result = subprocess.run(
+        ["sh", "-e", "-c", f'{before}\nexec "$@"', "sh", GATEWAY, "budget", *arguments],
+        env=environment(settings),
+        capture_output=True,
+        timeout=PATIENCE_SECONDS,
+        preexec_fn=(lambda: os.sched_setaffinity(0, cpus)) if cpus else None,
+    )
+    assert (result.returncode, result.stderr) == (0, b""), result.stderr
+    return result.stdout.decode()
+
+
+def budget(*arguments, **options):
+    return json.loads(run("--json", *arguments, **options))
+
+
+def source(resource, name):
+    found = [one for one in resource["sources"] if one["name"] == name]
+    assert len(found) == 1, resource["sources"]
+    return found[0]
+
+
+def in_namespaces(commands, *namespaces):
+    """Shell commands after which the rest runs in namespaces of its own, behind `commands` there."""
+    flags = " ".join(f"--{name}" for name in namespaces)
+    return f"""exec unshare {flags} sh -e -c '{commands}\nexec "$@"' sh "$@"\n"""
+
+
+def is_served(server):
+    with urllib.request.urlopen(f"{server.url}/hello", timeout=PATIENCE_SECONDS) as response:
+        return response.status == 200
+
+
+def cpu_count():
+    return len(os.sched_getaffinity(0))
+
+
+# Groups
+
+
+def test_a_quota_is_the_budget(group):
+    cpu = group("cpu")
+    cpu.limit_cpus(0.5)
+    found = budget(before=entering(cpu))
+    quota = f"{cpu.folder}/cpu.cfs_quota_us"
+    assert found["cpu"]["amount"] == 0.5
+    assert (found["cpu"]["threads"], found["cpu"]["rounding"]) == (1, "up")
+    assert found["cpu"]["decided_by"] == quota
+    assert source(found["cpu"], quota) == {
+        "name": quota, "role": "limit", "said": "50000 100000", "means": "amount", "amount": 0.5,
+    }
+    assert source(found["cpu"], "/proc/self/cgroup")["said"].endswith(f":cpu:{cpu.path}") or "," in str(cpu.mount)
+    assert found["sizes"]["WEIR_LOOPS"] == 1
+
+
+def test_a_group_above_limits_further(group):
+    pod = group("cpu")
+    container = group("cpu", pod)
+    pod.limit_cpus(0.7, period=50_000)
+    found = budget(before=entering(container))["cpu"]
+    assert (found["amount"], found["decided_by"]) == (0.7, f"{pod.folder}/cpu.cfs_quota_us")
+    assert source(found, f"{container.folder}/cpu.cfs_quota_us")["means"] == "unlimited"
+    container.limit_cpus(0.25)
+    found = budget(before=entering(container))["cpu"]
+    assert (found["amount"], found["decided_by"]) == (0.25, f"{container.folder}/cpu.cfs_quota_us")
+    names = [one["name"] for one in found["sources"] if one["name"].endswith("cpu.cfs_quota_us")]
+    assert names[:2] == [f"{container.folder}/cpu.cfs_quota_us", f"{pod.folder}/cpu.cfs_quota_us"]
+
+
+def test_a_quota_that_changes_is_seen(group):
+    cpu = group("cpu")
+    for cpus in (0.1, 0.9, 0.3):
+        cpu.limit_cpus(cpus)
+        assert budget(before=entering(cpu))["cpu"]["amount"] == cpus
+    cpu.write("cpu.cfs_quota_us", -1)
+    assert budget(before=entering(cpu))["cpu"]["amount"] == cpu_count()
+
+
+@pytest.mark.skipif(cpu_count() < 2, reason="one CPU is never rounded")
+@pytest.mark.parametrize("rounding, threads", [("up", 2), ("nearest", 1), ("down", 1)])
+def test_a_part_of_a_cpu_is_rounded_as_it_is_set(group, rounding, threads):
+    cpu = group("cpu")
+    cpu.limit_cpus(1.3)
+    found = budget(before=entering(cpu), WEIR_CPU_ROUNDING=rounding)
+    assert (found["cpu"]["amount"], found["cpu"]["threads"]) == (1.3, threads)
+    assert found["sizes"]["WEIR_LOOPS"] == threads
+
+
+def test_the_request_counts_only_without_a_quota(group):
+    cpu = group("cpu")
+    found = budget(before=entering(cpu), WEIR_CPU_REQUEST="300m")["cpu"]
+    assert (found["amount"], found["decided_by"]) == (0.3, "WEIR_CPU_REQUEST")
+    cpu.limit_cpus(0.8)
+    found = budget(before=entering(cpu), WEIR_CPU_REQUEST="300m")["cpu"]
+    assert (found["amount"], source(found, "WEIR_CPU_REQUEST")["amount"]) == (0.8, 0.3)
+
+
+def test_the_affinity_is_a_bound():
+    one = {min(os.sched_getaffinity(0))}
+    found = budget(cpus=one)["cpu"]
+    assert source(found, "affinity")["amount"] == 1
+    assert (found["amount"], found["threads"]) == (1, 1)
+
+
+def test_a_memory_limit_is_the_budget_and_sizes_follow(group):
+    memory = group("memory")
+    memory.write("memory.limit_in_bytes", 64 * MIB)
+    found = budget(before=entering(memory))
+    assert found["memory"]["amount"] == 64 * MIB
+    assert found["memory"]["decided_by"] == f"{memory.folder}/memory.limit_in_bytes"
+    assert 0 < found["memory"]["used"] < 64 * MIB
+    assert found["sizes"]["WEIR_RATE_LIMIT_TABLE"] == 256 << 10
+    assert found["sizes"]["WEIR_CONNECTIONS"] <= 4096
+    memory.write("memory.limit_in_bytes", 32 * MIB)
+    assert budget(before=entering(memory))["memory"]["amount"] == 32 * MIB
+    given = budget(before=entering(memory), WEIR_RATE_LIMIT_TABLE="2MiB", WEIR_CONNECTIONS=7)["sizes"]
+    assert (given["WEIR_RATE_LIMIT_TABLE"], given["WEIR_CONNECTIONS"]) == (2 * MIB, 7)
+
+
+def test_a_memory_limit_above_counts_also_where_its_group_is_not_shown(group):
+    pod = group("memory")
+    container = group("memory", pod)
+    pod.write("memory.limit_in_bytes", 48 * MIB)
+    found = budget(before=entering(container))["memory"]
+    assert found["amount"] == 48 * MIB
+    assert source(found, f"{container.folder}/memory.limit_in_bytes")["means"] == "unlimited"
+    # As in a container: its own group is all that is mounted.
+    bound = f"mount --bind {container.folder} {container.mount}"
+    found = budget(before=entering(container) + in_namespaces(bound, "mount"))["memory"]
+    assert found["amount"] == 48 * MIB
+    assert found["decided_by"] == f"{container.mount}/memory.stat hierarchical_memory_limit"
+
+
+def test_a_limit_of_tasks_and_descriptors(group):
+    pids = group("pids")
+    pids.write("pids.max", 77)
+    found = budget(before=entering(pids) + "ulimit -n 100\n")
+    assert (found["tasks"]["amount"], found["tasks"]["decided_by"]) == (77, f"{pids.folder}/pids.max")
+    assert found["descriptors"]["amount"] == 100
+    assert found["sizes"]["WEIR_CONNECTIONS"] == 94
+
+
+# Namespaces and mounts
+
+
+def test_a_container_in_the_hosts_namespace_finds_its_group_under_the_mounts_root(group):
+    cpu = group("cpu")
+    inner = group("cpu", cpu)
+    cpu.limit_cpus(0.5)
+    bound = f"mount --bind {cpu.folder} {cpu.mount}"
+    found = budget(before=entering(inner) + in_namespaces(bound, "mount"))["cpu"]
+    assert (found["amount"], found["decided_by"]) == (0.5, f"{cpu.mount}/cpu.cfs_quota_us")
+    name = inner.folder.name
+    assert source(found, f"{cpu.mount}/{name}/cpu.cfs_quota_us")["means"] == "unlimited"
+    assert source(found, "/proc/self/cgroup")["said"].endswith(inner.path)
+
+
+def test_a_private_namespace_with_mounts_of_its_own(group):
+    cpu = group("cpu")
+    cpu.limit_cpus(0.5)
+    controllers = "cpu" if "," not in cpu.mount.name else cpu.mount.name
+    mounted = f"umount -l {cpu.mount}\nmount -t cgroup -o {controllers} none {cpu.mount}"
+    found = budget(before=entering(cpu) + in_namespaces(mounted, "cgroup", "mount"))["cpu"]
+    assert source(found, "/proc/self/cgroup")["said"].endswith(":/")
+    assert (found["amount"], found["decided_by"]) == (0.5, f"{cpu.mount}/cpu.cfs_quota_us")
+
+
+def test_a_private_namespace_with_mounts_from_outside_says_that_the_group_is_not_shown(group):
+    cpu = group("cpu")
+    cpu.limit_cpus(0.5)
+    found = budget(before=entering(cpu) + in_namespaces("", "cgroup"))["cpu"]
+    # The mount's root is /.. there: the group is somewhere below it, under a name that is not told.
+    assert source(found, "/proc/self/cgroup")["means"] == "hidden_group"
+    assert [one["name"] for one in found["sources"] if one["role"] == "limit"] == [f"{cpu.mount}/cpu.cfs_quota_us"]
+    assert found["amount"] == cpu_count()
+
+
+# What no kernel writes
+
+FAULTS = {
+    "missing": ("true", "missing"),
+    "empty": (": > {file}", "malformed"),
+    "garbage": ("echo many > {file}", "malformed"),
+    "negative": ("echo -7 > {file}", "malformed"),
+    "enormous": ("echo 99999999999999999999999 > {file}", "malformed"),
+    "binary": ("head -c 4096 /dev/urandom > {file}", "malformed"),
+    "huge": ("head -c 4194304 /dev/zero > {file}", "malformed"),
+    "folder": ("mkdir {file}", "unreadable"),
+    "unreadable": ("ln -s {file} {file}", "unreadable"),
+    "pipe": ("mkfifo {file}", "malformed"),
+    "endless": ("ln -s /dev/zero {file}", "malformed"),
+}
+
+
+def faulty(fault, file):
+    """Shell commands that cover the folder of `file`, a path, and put a fault in the file's place."""
+    folder = os.path.dirname(file)
+    return f"mount -t tmpfs none {folder}\n" + FAULTS[fault][0].format(file=file)
+
+
+@pytest.fixture
+def cpu_file(group):
+    cpu = group("cpu")
+    return cpu, f"{cpu.folder}/cpu.cfs_quota_us"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_faulty_quota_is_said_and_does_not_count(cpu_file, fault):
+    cpu, file = cpu_file
+    found = budget(before=entering(cpu) + in_namespaces(faulty(fault, file), "mount"))["cpu"]
+    assert source(found, file)["means"] == FAULTS[fault][1]
+    assert found["amount"] == cpu_count()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_faulty_memory_limit_is_said_and_does_not_count(group, fault):
+    memory = group("memory")
+    file = f"{memory.folder}/memory.limit_in_bytes"
+    found = budget(before=entering(memory) + in_namespaces(faulty(fault, file), "mount"))["memory"]
+    assert source(found, file)["means"] == FAULTS[fault][1]
+    assert found["amount"] > 64 * MIB
+
+
+@pytest.mark.parametrize("fault", ["missing", "garbage", "huge", "folder", "unreadable", "pipe", "endless"])
+def test_the_gateway_starts_whatever_the_files_say(cpu_file, fault):
+    cpu, file = cpu_file
+    inside = entering(cpu) + in_namespaces(faulty(fault, file), "mount")
+    server = Server(binary="sh", arguments=["-e", "-c", f'{inside}\nexec "$@"', "sh", GATEWAY])
+    try:
+        assert is_served(server)
+        assert server.metrics()["weir_loops"] == cpu_count()
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("covered", ["/sys", "/proc"])
+def test_a_gateway_without_sys_or_proc_has_its_affinity(covered):
+    inside = in_namespaces(f"mount -t tmpfs none {covered}", "mount")
+    server = Server(binary="sh", arguments=["-e", "-c", inside, "sh", GATEWAY])
+    try:
+        assert is_served(server)
+        found = json.loads(server.ask_admin("/config")[1])["budget"]
+        assert found["cpu"]["amount"] == cpu_count()
+        assert server.metrics()["weir_loops"] == cpu_count()
+    finally:
+        server.stop()
+
+
+def test_files_that_are_missing_are_said():
+    found = budget(before=in_namespaces("mount -t tmpfs none /sys", "mount"))["cpu"]
+    assert source(found, "/sys/devices/system/cpu/online")["means"] == "missing"
+    assert found["decided_by"] == "affinity"
+
+
+# In force
+
+
+def test_a_gateway_in_a_small_pod_has_its_size_and_shows_it(group):
+    cpu, memory = group("cpu"), group("memory")
+    cpu.limit_cpus(0.5)
+    memory.write("memory.limit_in_bytes", 64 * MIB)
+    server = Server(
+        {"WEIR_RATE_LIMIT": "1000/s;by=client"},
+        binary="sh",
+        arguments=["-e", "-c", f'{entering(cpu, memory)}exec "$@"', "sh", GATEWAY],
+    )
+    try:
+        assert is_served(server)
+        metrics = server.metrics()
+        assert metrics["weir_loops"] == 1
+        assert metrics['weir_concurrency_limit{pool="pod"}'] == 256
+        keys = [value for name, value in metrics.items() if name.startswith("weir_rate_limit_keys_max")]
+        assert keys == [(256 << 10) / 16]
+        shown = json.loads(server.ask_admin("/config")[1])["budget"]
+        assert shown["cpu"] == {
+            "amount": 0.5, "threads": 1, "rounding": "up", "decided_by": f"{cpu.folder}/cpu.cfs_quota_us",
+        }
+        assert shown["memory"]["amount"] == 64 * MIB
+        assert shown["sizes"]["WEIR_RATE_LIMIT_TABLE"] == 256 << 10
+    finally:
+        server.stop()
+
+
+# The command
+
+
+def test_the_table_has_a_part_for_each_resource_and_marks_who_decided(tmp_path):
+    files = {
+        "sys/devices/system/cpu/online": "0-3\n",
+        "proc/self/cgroup": "0::/pod/container\n",
+        "proc/self/mountinfo": "30 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
+        "proc/meminfo": "MemTotal:       16265280 kB\n",
+        "sys/fs/cgroup/pod/container/cpu.max": "50000 100000\n",
+        "sys/fs/cgroup/pod/cpu.max": "max 100000\n",
+        "sys/fs/cgroup/pod/container/memory.max": "67108864\n",
+        "sys/fs/cgroup/pod/container/memory.high": "fifty\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    output = run("--root", str(tmp_path))
+    parts = [part.splitlines() for part in output.split("\n\n")]
+    assert [part[0].split(":")[0] for part in parts] == ["cpu", "memory", "descriptors", "tasks", "sizes"]
+    assert parts[0][0] == "cpu: 0.5 CPUs, 1 thread (rounding up)"
+    assert [line.split() for line in parts[0][1:]] == [
+        ["/sys/devices/system/cpu/online", "0-3", "4", "CPUs"],
+        ["affinity", str(cpu_count()), str(cpu_count()), "CPUs" if cpu_count() > 1 else "CPU"],
+        ["/proc/self/cgroup", "0::/pod/container", "the", "group", "of", "this", "process"],
+        ["*", "/sys/fs/cgroup/pod/container/cpu.max", "50000", "100000", "0.5", "CPUs"],
+        ["/sys/fs/cgroup/pod/cpu.max", "max", "100000", "no", "limit"],
+        ["/sys/fs/cgroup/cpu.max", "-", "does", "not", "exist"],
+        ["WEIR_CPU_REQUEST", "-", "says", "nothing"],
+    ]
+    assert parts[1][0] == "memory: 64 MiB"
+    assert ["/sys/fs/cgroup/pod/container/memory.high", "fifty", "not", "understood,", "does", "not", "count"] in [
+        line.split() for line in parts[1]
+    ]
+    assert ["WEIR_RATE_LIMIT_TABLE", "256", "KiB"] in [line.split() for line in parts[4]]
+
+
+def test_an_empty_folder_says_nothing_and_is_no_error(tmp_path):
+    found = budget("--root", str(tmp_path))
+    assert (found["memory"]["amount"], found["tasks"]["amount"]) == (None, None)
+    assert found["cpu"]["amount"] == cpu_count()
+
+
+def test_a_wrong_request_is_one_line():
+    result = subprocess.run(
+        [GATEWAY, "budget"], env=environment({"WEIR_CPU_REQUEST": "lots"}), capture_output=True, timeout=PATIENCE_SECONDS
+    )
+    assert (result.returncode, result.stdout) == (78, b"")
+    assert result.stderr.decode().startswith('weir: WEIR_CPU_REQUEST="lots": expected CPUs such as 500m')
