@@ -16,7 +16,7 @@ import WeirHost
             usedBytes: 3 << 19,
             limitBytes: 64 << 20,
             budget: Budget(sources: [
-                BudgetSource("memory.max", .limit, text: "67108864", .amount(64 << 20)),
+                BudgetSource("memory.max", .limit, text: "67108864", .amount(67_108_864)),
                 BudgetSource("memory.high", .limit, text: nasty, .malformed),
                 BudgetSource("memory.stat", .limit, .unreadable(errno: 13)),
                 BudgetSource("soft", .information, text: "1000", .amount(1000)),
