@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Process usage and descriptor limits, of a made-up process and of this one.
 
+import Glibc
 import Testing
 import WeirHost
 
@@ -37,6 +38,16 @@ import WeirHost
         #expect(try #require(usage.startTimeSeconds) > 1_600_000_000)
         #expect(try #require(usage.cpuSeconds) >= 0)
         #expect(usage.descriptorsMax == DescriptorLimit.current.soft)
+    }
+}
+
+@Suite(.serialized) struct OpenDescriptorsTests {
+    @Test func `open descriptors are counted one by one`() throws {
+        let before = try #require(ProcessUsage.read().openDescriptors)
+        let opened = (0..<200).map { _ in open("/dev/null", O_RDONLY) }
+        defer { for descriptor in opened { close(descriptor) } }
+        // Other tests open and close some meanwhile.
+        #expect(abs(try #require(ProcessUsage.read().openDescriptors) - before - 200) < 100)
     }
 }
 
