@@ -29,14 +29,6 @@ package enum CounterID: UInt8, CaseIterable, Sendable {
     case timeoutsWrite
     case timeoutsDeadline
     case timeoutsTunnel
-    case rejectedRateLimited
-    case rejectedQueueFull
-    case rejectedDeadlineUnmeetable
-    case rejectedMemory
-    case rejectedDeadlineExceeded
-    case rejectedNoEndpoint
-    case rejectedTunnels
-    case rejectedDegraded
     case streamsCut
     case upstreamRetries
     case redisChecks

@@ -1,5 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
-// The cells of several shards' tables, summed by their labels. Made for one scrape, on the admin thread.
+// The cells of several shards' tables, read once, and summed by their labels. Made for one scrape, on the admin thread.
+
+/// What the cells of some tables stood at. Read once, so that a family by route and its sum say the same.
+struct CellReadings {
+    /// What one cell stood at.
+    typealias Reading = (key: RequestKey, counters: [UInt64])
+
+    /// By key.
+    let keyed: [Reading]
+    /// What did not fit into its table.
+    let overflow: [[UInt64]]
+
+    init(_ tables: [CellTable]) {
+        var keyed: [Reading] = []
+        var overflow: [[UInt64]] = []
+        for table in tables {
+            for cell in 0..<table.cellCount {
+                let counters = table.values(cell)
+                if cell == CellTable.overflowCell {
+                    overflow.append(counters)
+                } else {
+                    keyed.append((RequestKey(packed: table.key(cell)), counters))
+                }
+            }
+        }
+        self.keyed = keyed.sorted { $0.key < $1.key }
+        self.overflow = overflow
+    }
+
+    /// The sums over all that are wanted.
+    func sums(countersPerCell: Int, where isWanted: (RequestKey?) -> Bool = { _ in true }) -> [UInt64] {
+        var sums = [UInt64](repeating: 0, count: countersPerCell)
+        func add(_ counters: [UInt64]) {
+            for index in sums.indices { sums[index] &+= counters[index] }
+        }
+        for reading in keyed where isWanted(reading.key) { add(reading.counters) }
+        for counters in overflow where isWanted(nil) { add(counters) }
+        return sums
+    }
+}
 
 /// The sums of cells that have the same labels, in the order of their keys.
 ///
@@ -16,17 +55,14 @@ struct MergedCells {
     private(set) var all: [Cell] = []
 
     init(_ tables: [CellTable], labels: (RequestKey) -> [MetricLabel]) {
+        self.init(CellReadings(tables), labels: labels)
+    }
+
+    init(_ readings: CellReadings, labels: (RequestKey) -> [MetricLabel]) {
         var places: [[MetricLabel]: Int] = [:]
-        let cells = tables.flatMap { table in (0..<table.cellCount).map { (table: table, cell: $0) } }
-        let keyed = cells.filter { $0.cell != CellTable.overflowCell }
-            .map { (key: RequestKey(packed: $0.table.key($0.cell)), counters: $0.table.values($0.cell)) }
-            .sorted { $0.key < $1.key }
-        for (key, counters) in keyed {
-            add(counters, to: labels(key), &places)
-        }
-        for (table, cell) in cells where cell == CellTable.overflowCell {
-            let counters = table.values(cell)
-            if counters.contains(where: { $0 != 0 }) { add(counters, to: RequestLabels.overflow, &places) }
+        for reading in readings.keyed { add(reading.counters, to: labels(reading.key), &places) }
+        for counters in readings.overflow where counters.contains(where: { $0 != 0 }) {
+            add(counters, to: RequestLabels.overflow, &places)
         }
     }
 

@@ -27,8 +27,6 @@ extension GaugeID {
             MetricDescriptor("weir_connections_open", "Open client connections.")
         case .bufferBytes:
             MetricDescriptor("weir_buffer_bytes", "Memory held in buffers for connections.")
-        case .streamsActive:
-            MetricDescriptor("weir_streams_active", "Tunnels, and responses that still flow after their deadline.")
         case .tunnelsActive:
             MetricDescriptor("weir_tunnels_active", "Tunnels: connections that a request has upgraded.")
         case .redisConnected:
@@ -81,14 +79,6 @@ extension CounterID {
         case .timeoutsWrite: timeout("write")
         case .timeoutsDeadline: timeout("deadline")
         case .timeoutsTunnel: timeout("tunnel")
-        case .rejectedRateLimited: rejected("rate_limited")
-        case .rejectedQueueFull: rejected("queue_full")
-        case .rejectedDeadlineUnmeetable: rejected("deadline_unmeetable")
-        case .rejectedMemory: rejected("memory")
-        case .rejectedDeadlineExceeded: rejected("deadline_exceeded")
-        case .rejectedNoEndpoint: rejected("no_endpoint")
-        case .rejectedTunnels: rejected("tunnels")
-        case .rejectedDegraded: rejected("degraded")
         case .streamsCut:
             MetricDescriptor(
                 "weir_streams_cut_total",
@@ -133,14 +123,6 @@ extension CounterID {
         MetricDescriptor(
             "weir_redis_fallbacks_total",
             "Rate limit checks that Redis did not answer and the local share did, by reason.",
-            label: MetricLabel("reason", reason)
-        )
-    }
-
-    private func rejected(_ reason: String) -> MetricDescriptor {
-        MetricDescriptor(
-            "weir_rejected_total",
-            "Requests turned away, by reason; deadline_exceeded is also in weir_timeouts_total.",
             label: MetricLabel("reason", reason)
         )
     }

@@ -28,8 +28,14 @@ package final class MetricsShard: Sendable {
     /// `weir_tagged_requests_total`.
     package let tags: TagCounters
 
-    /// `weir_queue_wait_seconds`.
-    package let waits = WaitHistogram()
+    /// `weir_queue_wait_seconds`; those that did not wait are not in it.
+    package let waits: DurationHistograms
+
+    /// `weir_rejected_total`.
+    package let rejections: RejectionCounters
+
+    /// `weir_streams_active`.
+    package let streams: RouteGauges
 
     /// Creates a shard with all values 0.
     ///
@@ -39,7 +45,13 @@ package final class MetricsShard: Sendable {
         durations = DurationHistograms(cellsMax: cellsMax)
         stalls = RouteCounters(cellsMax: cellsMax)
         tags = TagCounters(cellsMax: cellsMax)
+        waits = DurationHistograms(cellsMax: min(cellsMax, Self.seldomCellsMax))
+        rejections = RejectionCounters(cellsMax: max(16, min(cellsMax, Self.seldomCellsMax)))
+        streams = RouteGauges(cellsMax: min(cellsMax, Self.seldomCellsMax))
     }
+
+    /// Routes for which something seldom is counted.
+    private static let seldomCellsMax = 1024
 
     /// Adds to a counter. Writer's thread only.
     @inlinable
@@ -93,8 +105,18 @@ package final class MetricsShard: Sendable {
     }
 
     /// Counts one request that waited, as `recordDuration` does. Writer's thread only.
-    package func recordWait(nanoseconds: UInt64) {
-        waits.record(nanoseconds: nanoseconds)
+    package func recordWait(route: Int32, nanoseconds: UInt64) {
+        waits.record(route: route, method: 0, status: 0, nanoseconds: nanoseconds)
+    }
+
+    /// Counts one request that was turned away, as `recordDuration` does. Writer's thread only.
+    package func recordRejection(_ reason: RejectionReason, route: Int32) {
+        rejections.increment(route: route, reason)
+    }
+
+    /// Counts one stream that begins, or ends, as `recordDuration` does. Writer's thread only.
+    package func countStream(route: Int32, begins: Bool) {
+        streams.add(route: route, isMore: begins)
     }
 
     /// What a counter stands at. Any thread.

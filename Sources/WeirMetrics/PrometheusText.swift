@@ -33,8 +33,10 @@ package struct PrometheusText: Sendable {
             "Requests of routes with tags, by route and tag; none for any other value.",
             MergedCells(shards.map(\.tags.cells), labels: labels.tagged)
         )
+        writeRejections(CellReadings(shards.map(\.rejections.cells)), labels)
+        writeStreams(CellReadings(shards.map(\.streams.cells)), labels)
         writeDurations(MergedCells(shards.map(\.durations.cells), labels: labels.labels))
-        writeWaits(shards.map(\.waits))
+        writeWaits(CellReadings(shards.map(\.waits.cells)), labels)
     }
 
     /// Writes metrics that live elsewhere.
@@ -59,34 +61,81 @@ package struct PrometheusText: Sendable {
     }
 
     private mutating func writeDurations(_ cells: MergedCells) {
-        let name = "http_server_request_duration_seconds"
         for cell in cells.all {
-            begin(family: name, help: "Time from a request's whole head to the end of its response.", type: "histogram")
-            var count: UInt64 = 0
-            for (bucket, bound) in DurationBuckets.labels.enumerated() {
-                count &+= cell.counters[bucket]
-                write("\(name)_bucket", cell.labels + [MetricLabel("le", bound)], value: "\(count)")
-            }
-            write("\(name)_sum", cell.labels, value: Self.seconds(cell.counters[DurationHistograms.sumCounter]))
-            // From the buckets and not a counter of its own: it must equal the last bucket in every scrape.
-            write("\(name)_count", cell.labels, value: "\(count)")
+            writeHistogram(
+                "http_server_request_duration_seconds",
+                "Time from a request's whole head to the end of its response.",
+                cell.labels,
+                cell.counters
+            )
         }
     }
 
-    private mutating func writeWaits(_ waits: [WaitHistogram]) {
-        let name = "weir_queue_wait_seconds"
-        begin(
-            family: name,
-            help: "How long requests waited to run; those that did not are not here.",
-            type: "histogram"
+    private mutating func writeWaits(_ waits: CellReadings, _ labels: RequestLabels) {
+        writeHistogram(
+            "weir_queue_wait_seconds",
+            "How long requests waited to run; those that did not are not here.",
+            [],
+            waits.sums(countersPerCell: DurationHistograms.sumCounter + 1)
         )
+        for cell in MergedCells(waits, labels: { labels.route($0.route) }).all {
+            writeHistogram(
+                "weir_route_queue_wait_seconds",
+                "How long requests of a route waited to run; those that did not are not here.",
+                cell.labels,
+                cell.counters
+            )
+        }
+    }
+
+    private mutating func writeHistogram(
+        _ name: String,
+        _ help: String,
+        _ labels: [MetricLabel],
+        _ counters: [UInt64]
+    ) {
+        begin(family: name, help: help, type: "histogram")
         var count: UInt64 = 0
         for (bucket, bound) in DurationBuckets.labels.enumerated() {
-            count &+= waits.reduce(0) { $0 &+ $1.bucket(bucket) }
-            write("\(name)_bucket", [MetricLabel("le", bound)], value: "\(count)")
+            count &+= counters[bucket]
+            write("\(name)_bucket", labels + [MetricLabel("le", bound)], value: "\(count)")
         }
-        write("\(name)_sum", [], value: Self.seconds(waits.reduce(0) { $0 &+ $1.sum }))
-        write("\(name)_count", [], value: "\(count)")
+        write("\(name)_sum", labels, value: Self.seconds(counters[DurationHistograms.sumCounter]))
+        // From the buckets and not a counter of its own: it must equal the last bucket in every scrape.
+        write("\(name)_count", labels, value: "\(count)")
+    }
+
+    private mutating func writeRejections(_ rejections: CellReadings, _ labels: RequestLabels) {
+        let help = "Requests turned away, by reason; deadline_exceeded is also in weir_timeouts_total."
+        begin(family: "weir_rejected_total", help: help, type: "counter")
+        for reason in RejectionReason.allCases {
+            let sum = rejections.sums(countersPerCell: 1) { $0?.status == reason.rawValue }[0]
+            write("weir_rejected_total", [MetricLabel("reason", reason.label)], value: "\(sum)")
+        }
+        let cells = MergedCells(rejections) { key in
+            let reason = RejectionReason(rawValue: key.status).map { [MetricLabel("reason", $0.label)] } ?? []
+            return labels.route(key.route) + reason
+        }
+        for cell in cells.all where cell.counters[0] != 0 {
+            begin(
+                family: "weir_route_rejected_total",
+                help: "Requests turned away, by route and reason; without a route those that met none.",
+                type: "counter"
+            )
+            write("weir_route_rejected_total", cell.labels, value: "\(cell.counters[0])")
+        }
+    }
+
+    private mutating func writeStreams(_ streams: CellReadings, _ labels: RequestLabels) {
+        // Wraps round to what there are now: a cell counts one fewer by its greatest number.
+        func text(_ count: UInt64) -> String { "\(Int64(bitPattern: count))" }
+        let help = "Tunnels, and responses that still flow after their deadline."
+        begin(family: "weir_streams_active", help: help, type: "gauge")
+        write("weir_streams_active", [], value: text(streams.sums(countersPerCell: 1)[0]))
+        for cell in MergedCells(streams, labels: { labels.route($0.route) }).all {
+            begin(family: "weir_route_streams_active", help: "The same, by route.", type: "gauge")
+            write("weir_route_streams_active", cell.labels, value: text(cell.counters[0]))
+        }
     }
 
     /// Writes the head of a family, unless its last line belongs to the same.

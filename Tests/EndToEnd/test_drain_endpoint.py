@@ -182,5 +182,5 @@ def test_a_service_without_upstreams_has_an_empty_list(serve):
 def test_the_index_names_the_pages_and_each_answers(serve):
     server = serve()
     paths = [line.split()[0] for line in server.ask_admin("/")[1].splitlines() if line.startswith("/")]
-    assert paths == ["/livez", "/readyz", "/metrics", "/config", "/queue", "/guard", "/upstreams", "/drain", "/v1/agent/self"]
-    assert [server.ask_admin(path)[0] for path in paths] == [200] * 9
+    assert paths == ["/livez", "/readyz", "/startupz", "/metrics", "/config", "/queue", "/guard", "/upstreams", "/drain", "/v1/agent/self"]
+    assert [server.ask_admin(path)[0] for path in paths] == [200] * 10

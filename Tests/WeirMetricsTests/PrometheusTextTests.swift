@@ -40,7 +40,7 @@ import WeirMetrics
                 weir_timeouts_total{kind="write"} 0
                 weir_timeouts_total{kind="deadline"} 0
                 weir_timeouts_total{kind="tunnel"} 0
-                # HELP weir_rejected_total
+                # HELP weir_streams_cut_total
                 """
             )
         )

@@ -73,6 +73,11 @@ struct AdminRoutes {
                 }
             ),
             Page(
+                path: "/startupz",
+                summary: "200 once requests are taken, and from then on",
+                handler: .loop { [health] _, _ in Self.startupz(health) }
+            ),
+            Page(
                 path: "/metrics",
                 summary: "Prometheus text",
                 handler: .loop { _, _ in metrics.response() }
@@ -93,10 +98,10 @@ struct AdminRoutes {
             ),
             Page(
                 path: "/queue",
-                summary: "what runs and what waits, by pool",
+                summary: "what runs and what waits, of the pod and by pool",
                 handler: .loop { [server] _, _ in
                     guard let flow = server.shared.flow else { throw HTTPError(.notFound) }
-                    let page = QueuePage.json(flow, now: LoopClock.monotonic.now)
+                    let page = QueuePage.json(flow, shards: server.shards, now: LoopClock.monotonic.now)
                     return .bytes(page, contentType: "application/json")
                 }
             ),
@@ -164,6 +169,10 @@ struct AdminRoutes {
             page.path + String(repeating: " ", count: width - page.path.count) + "  \(page.summary)\n"
         }
         return "weir \(WeirVersion.text)\n\n" + lines.joined()
+    }
+
+    private static func startupz(_ health: EngineHealth) -> Response {
+        health.stage.hasStarted ? .text("started\n") : .text("not started\n", status: .serviceUnavailable)
     }
 
     private static func livez(_ health: EngineHealth) -> Response {

@@ -7,29 +7,27 @@ import WeirMetrics
 
 /// Reads the state that decides, at one instant.
 enum FlowSamples {
-    static func all(of flow: FlowControl, _ server: HTTPServer, now: Nanoseconds) -> [MetricSample] {
-        let pools = flow.pools.map { (named: $0, signals: $0.pool.signals(now: now)) }
+    static func all(of flow: FlowControl, now: Nanoseconds) -> [MetricSample] {
+        let snapshot = FlowSnapshot(flow, now: now)
+        return samples(of: snapshot) + RouteSamples.all(of: snapshot) + limitSamples(flow, now: now)
+    }
+
+    private static func samples(of flow: FlowSnapshot) -> [MetricSample] {
         var samples: [MetricSample] = []
-        func add(
-            _ name: String,
-            _ help: String,
-            _ kind: MetricSample.Kind,
-            _ value: (AdmissionPool, AdmissionSignals) -> Double
-        ) {
-            for (named, signals) in pools {
-                let labels = [MetricLabel("pool", named.name)]
-                samples.append(MetricSample(name, help, kind: kind, labels: labels, value: value(named.pool, signals)))
-            }
-        }
         func add(
             _ name: String,
             _ help: String,
             _ kind: MetricSample.Kind,
             _ value: (AdmissionSignals) -> Double
         ) {
-            add(name, help, kind) { value($1) }
+            for pool in flow.pools {
+                let labels = [MetricLabel("pool", pool.name)]
+                samples.append(MetricSample(name, help, kind: kind, labels: labels, value: value(pool.signals)))
+            }
         }
-        add("weir_requests_executing", "Requests that were admitted and run.", .gauge) { Double($0.executing) }
+        add("weir_requests_executing", "Requests that were admitted and run.", .gauge) {
+            Double($0.execution.executing)
+        }
         add("weir_requests_queued", "Requests that wait to run.", .gauge) { Double($0.queued) }
         add("weir_concurrency_limit", "How many requests may run.", .gauge) { Double($0.limit) }
         add("weir_queue_limit", "How many requests may wait.", .gauge) { Double($0.queueLimit) }
@@ -57,14 +55,22 @@ enum FlowSamples {
             "weir_requests_arrived_total",
             "Requests that asked to run: all but those that a rate limit refused.",
             .counter
-        ) { pool, _ in Double(pool.traffic.arrivals) }
+        ) { Double($0.arrivals) }
         add(
             "weir_execution_seconds_total",
             "Integral of the requests that run over time: its rate is the mean concurrency.",
             .counter
-        ) { pool, _ in Double(pool.traffic.execution(now: now).requestNanoseconds) / 1e9 }
-        add("weir_pool_utilization_ratio", "Offered load over the pool's limit; 1 is full.", .gauge) { pool, _ in
-            pool.traffic.utilization
+        ) { $0.execution.seconds }
+        for pool in flow.pools {
+            samples.append(
+                MetricSample(
+                    "weir_pool_utilization_ratio",
+                    "Offered load over the pool's limit; 1 is full.",
+                    kind: .gauge,
+                    labels: [MetricLabel("pool", pool.name)],
+                    value: pool.utilization
+                )
+            )
         }
         samples.append(
             MetricSample(
@@ -74,7 +80,7 @@ enum FlowSamples {
                 value: flow.utilization
             )
         )
-        return samples + limitSamples(flow, now: now)
+        return samples
     }
 
     private static func limitSamples(_ flow: FlowControl, now: Nanoseconds) -> [MetricSample] {

@@ -16,6 +16,7 @@ struct MetricsPage {
     let registry: HealthRegistry
     /// Nil for an app whose configuration is not read anew.
     let reloads: ReloadStatus?
+    let pressure = HostPressure()
 
     func response() -> Response {
         var text = PrometheusText()
@@ -27,7 +28,7 @@ struct MetricsPage {
             }
         )
         if let flow = server.shared.flow {
-            text.write(samples: FlowSamples.all(of: flow, server, now: LoopClock.monotonic.now))
+            text.write(samples: FlowSamples.all(of: flow, now: LoopClock.monotonic.now))
             text.write(samples: GuardSamples.all(of: flow.guards))
         }
         let shared =
@@ -35,7 +36,8 @@ struct MetricsPage {
             + RegistrySamples.all(of: registry)
             + HealthSamples.all(of: snapshot.upstreams)
             + DiscoverySamples.all(of: snapshot.upstreams.compactMap { $0.report.source?.counts })
-        text.write(samples: engineSamples + shared + (reloads?.samples ?? []) + Self.processSamples)
+        let machine = Self.processSamples + PressureSamples.all(of: pressure.read())
+        text.write(samples: engineSamples + shared + (reloads?.samples ?? []) + machine)
         return .bytes(text.bytes, contentType: PrometheusText.contentType)
     }
 

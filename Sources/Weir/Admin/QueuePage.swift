@@ -1,35 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-// /queue: what runs and what waits in each pool, and how full that makes it and the pod.
+// /queue: what runs and what waits, and how full that makes the pod. One object with every signal of the pod as a number
+// at its top, for scalers that read one value by its path; then the same by pool.
 
 import WeirEventLoop
-package import WeirFlow
+import WeirFlow
+import WeirMetrics
 
-/// The pools as JSON, the pod's first.
+/// The pod and its pools as JSON.
 package enum QueuePage {
-    /// A pool at one instant.
-    package struct Entry {
-        let name: String
-        let signals: AdmissionSignals
-        let utilization: Double
-
-        package init(name: String, signals: AdmissionSignals, utilization: Double) {
-            self.name = name
-            self.signals = signals
-            self.utilization = utilization
-        }
+    static func json(_ flow: FlowControl, shards: [MetricsShard], now: Nanoseconds) -> [UInt8] {
+        json(
+            FlowSnapshot(flow, now: now),
+            rejected: RejectionReason.allCases.reduce(0) { sum, reason in
+                shards.reduce(sum) { $0 &+ $1.rejections.count(reason) }
+            },
+            streams: shards.reduce(0) { $0 + $1.streams.total }
+        )
     }
 
-    static func json(_ flow: FlowControl, now: Nanoseconds) -> [UInt8] {
-        let pools = flow.pools.map { named in
-            Entry(name: named.name, signals: named.pool.signals(now: now), utilization: named.pool.traffic.utilization)
-        }
-        return json(pools, utilization: flow.utilization)
-    }
-
-    package static func json(_ pools: [Entry], utilization: Double) -> [UInt8] {
+    /// - Parameters:
+    ///   - rejected: requests that were turned away, for whatever reason.
+    ///   - streams: as `weir_streams_active`.
+    package static func json(_ flow: FlowSnapshot, rejected: UInt64, streams: Int) -> [UInt8] {
         var json = JSONWriter()
-        json.append("{\"utilization\":\(utilization),\"pools\":[")
-        for (index, pool) in pools.enumerated() {
+        append(flow, rejected: rejected, streams: streams, to: &json)
+        json.append(",\"pools\":[")
+        for (index, pool) in flow.pools.enumerated() {
             if index > 0 { json.append(",") }
             append(pool, to: &json)
         }
@@ -37,12 +33,30 @@ package enum QueuePage {
         return json.bytes
     }
 
-    private static func append(_ pool: Entry, to json: inout JSONWriter) {
+    /// The pod's: sums over its pools, but for what is the most of any.
+    private static func append(_ flow: FlowSnapshot, rejected: UInt64, streams: Int, to json: inout JSONWriter) {
+        let all = flow.pools.map(\.signals)
+        let executing = all.reduce(0) { $0 + $1.execution.executing }
+        let queued = all.reduce(0) { $0 + $1.queued }
+        let offered = flow.pools.reduce(0) { $0 + $1.utilization * Double($1.signals.limit) }
+        json.append("{\"utilization\":\(flow.utilization),\"offered_load\":\(offered)")
+        json.append(",\"executing\":\(executing),\"queued\":\(queued),\"requests\":\(executing + queued)")
+        json.append(",\"concurrency_limit\":\(all.reduce(0) { $0 + $1.limit })")
+        json.append(",\"queue_limit\":\(all.reduce(0) { $0 + $1.queueLimit })")
+        json.append(",\"queued_peak\":\(all.reduce(0) { max($0, $1.queuedPeak) })")
+        json.append(",\"oldest_seconds\":\(seconds(all.reduce(0) { max($0, $1.oldestAge) }))")
+        json.append(",\"queue_seconds_total\":\(all.reduce(0) { $0 + $1.queueSeconds })")
+        json.append(",\"execution_seconds_total\":\(all.reduce(0) { $0 + $1.execution.seconds })")
+        json.append(",\"arrived_total\":\(all.reduce(0) { $0 &+ $1.arrivals })")
+        json.append(",\"rejected_total\":\(rejected),\"streams_active\":\(streams)")
+    }
+
+    private static func append(_ pool: FlowSnapshot.Pool, to json: inout JSONWriter) {
         let signals = pool.signals
         json.append("{\"name\":")
         json.append(string: pool.name)
         json.append(",\"utilization\":\(pool.utilization)")
-        json.append(",\"executing\":\(signals.executing),\"concurrency_limit\":\(signals.limit)")
+        json.append(",\"executing\":\(signals.execution.executing),\"concurrency_limit\":\(signals.limit)")
         json.append(",\"queued\":\(signals.queued),\"queued_by_class\":{")
         for (index, priority) in WeirFlow.Priority.allCases.enumerated() {
             json.append("\(index == 0 ? "" : ",")\"\(priority)\":\(signals.queuedByClass[index])")
@@ -50,6 +64,9 @@ package enum QueuePage {
         json.append("},\"order\":\"\(signals.order.rawValue)\"")
         json.append(",\"queue_limit\":\(signals.queueLimit),\"queued_peak\":\(signals.queuedPeak)")
         json.append(",\"oldest_seconds\":\(seconds(signals.oldestAge))")
+        json.append(",\"queue_seconds_total\":\(signals.queueSeconds)")
+        json.append(",\"execution_seconds_total\":\(signals.execution.seconds)")
+        json.append(",\"arrived_total\":\(signals.arrivals)")
         json.append(",\"expected_wait_seconds\":\(seconds(signals.expectedWait))")
         json.append(",\"mean_execution_seconds\":\(seconds(signals.meanExecution))}")
     }

@@ -42,4 +42,7 @@ package enum ServiceStage: UInt8, Sendable {
     case serving
     /// It finishes what it has; no more should be sent.
     case draining
+
+    /// What the startup probe asks. It stays so: a drain is no start that failed.
+    package var hasStarted: Bool { self != .starting }
 }

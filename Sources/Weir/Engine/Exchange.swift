@@ -90,6 +90,8 @@ final class Exchange: @unchecked Sendable {
     /// What it waits for while it is `checking`.
     var storeTicket = StoreTicket(number: 0)
     var poolReference: Unmanaged<AdmissionPool>?
+    /// What of the pool it counts in; the pool keeps it.
+    var shareReference: Unmanaged<PoolShare>?
     /// When it asked for a place, and since when it executes: between them it waited.
     var waitsSince: Nanoseconds = 0
     var executesSince: Nanoseconds = 0

@@ -51,7 +51,7 @@ extension HTTP1Connection {
     }
 
     private func refuseLimited(_ exchange: Exchange, _ limits: RouteLimits) {
-        metrics.increment(.rejectedRateLimited)
+        metrics.recordRejection(.rateLimited, route: exchange.routeIndex)
         exchange.reason = .rateLimited
         respondLimited(exchange, limits)
     }
@@ -64,9 +64,9 @@ extension HTTP1Connection {
 
     /// Runs the request, has it wait, or refuses it.
     func admit(_ exchange: Exchange, _ route: Route) {
-        guard let pool = route.poolReference else { return execute(exchange, route) }
+        guard let pool = route.poolReference, let share = route.shareReference else { return execute(exchange, route) }
         let priority = owner.readsPriority ? exchange.priority(of: route, isTrusted: isPeerTrusted) : route.priority
-        switch pool._withUnsafeGuaranteedRef({ owner.enter(exchange, $0, priority) }) {
+        switch pool._withUnsafeGuaranteedRef({ owner.enter(exchange, $0, share, priority) }) {
         case .admitted:
             execute(exchange, route)
         case .queued:
@@ -103,7 +103,7 @@ extension HTTP1Connection {
 
     /// Answers a request that may not run.
     func refuse(_ exchange: Exchange, _ refusal: AdmissionRefused) {
-        metrics.increment(.rejected(refusal.reason))
+        metrics.recordRejection(RejectionReason(refusal.reason), route: exchange.routeIndex)
         exchange.reason = refusal.reason
         exchange.isAnsweredAtOnce = false
         if owner.random() % Self.closedRefusalsShare == 0 { isLast = true }
@@ -115,15 +115,15 @@ extension HTTP1Connection {
     private static let closedRefusalsShare: UInt64 = 1024
 }
 
-extension CounterID {
-    /// The counter of requests that were turned away for this reason.
-    fileprivate static func rejected(_ reason: AccessReason) -> CounterID {
+extension RejectionReason {
+    /// What a refusal of admission counts as.
+    fileprivate init(_ reason: AccessReason) {
         switch reason {
-        case .memory: .rejectedMemory
-        case .degraded: .rejectedDegraded
-        case .deadlineUnmeetable: .rejectedDeadlineUnmeetable
-        case .deadlineExceeded: .rejectedDeadlineExceeded
-        default: .rejectedQueueFull
+        case .memory: self = .memory
+        case .degraded: self = .degraded
+        case .deadlineUnmeetable: self = .deadlineUnmeetable
+        case .deadlineExceeded: self = .deadlineExceeded
+        default: self = .queueFull
         }
     }
 }

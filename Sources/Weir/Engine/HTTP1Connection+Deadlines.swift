@@ -101,7 +101,7 @@ extension HTTP1Connection {
                 becomeStream(exchange)
             } else if exchange.output.isPending, headDeadline(exchange) <= now {
                 metrics.increment(.timeoutsDeadline)
-                metrics.increment(.rejectedDeadlineExceeded)
+                metrics.recordRejection(.deadlineExceeded, route: exchange.routeIndex)
                 exchange.reason = .deadlineExceeded
                 answerTimeout(.gatewayTimeout, "the response took too long")
             } else if readDeadline <= now {
@@ -133,7 +133,7 @@ extension HTTP1Connection {
         }
         exchange.stream = .response
         owner.leave(exchange, now: loop.now)
-        metrics.increment(.streamsActive)
+        metrics.countStream(route: exchange.routeIndex, begins: true)
     }
 
     /// Until when the response's head must be there. While a request's body flows beyond the deadline, that long after
@@ -184,7 +184,7 @@ extension HTTP1Connection {
     /// Answers a request that nobody waits for any more.
     func refuseExpired(_ exchange: Exchange) {
         metrics.increment(.timeoutsDeadline)
-        metrics.increment(.rejectedDeadlineExceeded)
+        metrics.recordRejection(.deadlineExceeded, route: exchange.routeIndex)
         exchange.reason = .deadlineExceeded
         respondRefusal(exchange, AdmissionRefused(reason: .deadlineExceeded, retryAfterSeconds: 0))
     }
@@ -199,7 +199,7 @@ extension HTTP1Connection {
             owner.server.tunnels.leave()
         }
         exchange.stream = .none
-        metrics.decrement(.streamsActive)
+        metrics.countStream(route: exchange.routeIndex, begins: false)
     }
 
     private func writeWindowIsTooSlow() -> Bool {

@@ -184,7 +184,7 @@ extension HTTP1Connection {
         exchange.output = .untilClose
         exchange.stream = .tunnel
         owner.leave(exchange, now: loop.now)
-        metrics.increment(.streamsActive)
+        metrics.countStream(route: exchange.routeIndex, begins: true)
         metrics.increment(.tunnelsActive)
         phase = .tunnel
         readDeadline = .max

@@ -47,6 +47,8 @@ final class Route: Sendable {
     let pool: AdmissionPool?
     /// `pool` again, for where counting its references would have all loops write one word.
     let poolReference: Unmanaged<AdmissionPool>?
+    /// What of the pool is this route's, and that of all with its pattern. The pool keeps it.
+    let shareReference: Unmanaged<PoolShare>?
     let priority: WeirFlow.Priority
     /// Which upstream a request goes to, where there are several; nil for `upstream`.
     let split: RouteSplit?
@@ -116,6 +118,7 @@ final class Route: Sendable {
         self.limits = limits
         self.pool = pool
         poolReference = pool.map(Unmanaged.passUnretained)
+        shareReference = pool.map { Unmanaged.passUnretained($0.share(of: pattern)) }
         self.priority = priority
         self.split = split
         self.retry = retry

@@ -49,11 +49,11 @@ extension ServerLoop {
             }
             return Problem.response(HTTPError(error.status, error.message), exchange: exchange)
         case is WorkerQueueFull:
-            metrics.increment(.rejectedQueueFull)
+            metrics.recordRejection(.queueFull, route: exchange.routeIndex)
             exchange.reason = .queueFull
             return Problem.response(WorkerQueueFull.answer, exchange: exchange)
         case is BackgroundQueueFull:
-            metrics.increment(.rejectedQueueFull)
+            metrics.recordRejection(.queueFull, route: exchange.routeIndex)
             exchange.reason = .queueFull
             return Problem.response(BackgroundQueueFull.answer, exchange: exchange)
         case let error as RequestError:
@@ -74,11 +74,11 @@ extension ServerLoop {
     private func response(forUpstream error: ClientError, _ exchange: Exchange) -> Response {
         guard let answer = error.answer else { return Problem.response(HTTPError(.badGateway), exchange: exchange) }
         switch error {
-        case .busy: metrics.increment(.rejectedNoEndpoint)
+        case .busy: metrics.recordRejection(.noEndpoint, route: exchange.routeIndex)
         case .deadlineExceeded:
             metrics.increment(.timeoutsDeadline)
-            metrics.increment(.rejectedDeadlineExceeded)
-        case .deadlineUnmeetable: metrics.increment(.rejectedDeadlineUnmeetable)
+            metrics.recordRejection(.deadlineExceeded, route: exchange.routeIndex)
+        case .deadlineUnmeetable: metrics.recordRejection(.deadlineUnmeetable, route: exchange.routeIndex)
         default: break
         }
         exchange.reason = answer.reason

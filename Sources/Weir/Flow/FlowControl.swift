@@ -225,7 +225,7 @@ final class FlowControl: Sendable {
         set { memory.store(UInt8(newValue.rawValue), ordering: .relaxed) }
     }
 
-    /// What the HPA scales on; each pool's own is with its traffic.
+    /// What the HPA scales on; each pool has its own.
     var utilization: Double {
         get { Double(bitPattern: utilizationBits.load(ordering: .relaxed)) }
         set { utilizationBits.store(newValue.bitPattern, ordering: .relaxed) }

@@ -135,14 +135,11 @@ struct FlowLooks {
             seenPools = pools
         }
         let counters = pools.map { pool in
-            UtilizationCounters(
-                arrivals: pool.traffic.arrivals,
-                execution: pool.traffic.execution(now: now),
-                limit: pool.limit
-            )
+            let traffic = pool.traffic(now: now)
+            return UtilizationCounters(arrivals: traffic.arrivals, execution: traffic.execution, limit: pool.limit)
         }
         let found = utilization.update(pools: counters, busyNanoseconds: busy, now: now)
-        for (pool, offeredLoad) in zip(pools, found.offeredLoads) { pool.traffic.utilization = offeredLoad }
+        for (pool, offeredLoad) in zip(pools, found.offeredLoads) { pool.utilization = offeredLoad }
         flow.utilization = found.ratio
         if now &- memoryAt >= Self.memoryInterval {
             memoryAt = now

@@ -35,24 +35,33 @@ extension ServerLoop {
         case refused(AdmissionRefused)
     }
 
-    /// Asks for a place in the route's pool.
-    func enter(_ exchange: Exchange, _ pool: AdmissionPool, _ priority: WeirFlow.Priority) -> Entry {
+    /// Asks for a place in the route's pool, for its share of that.
+    func enter(
+        _ exchange: Exchange,
+        _ pool: AdmissionPool,
+        _ share: Unmanaged<PoolShare>,
+        _ priority: WeirFlow.Priority
+    ) -> Entry {
         if let level = flowReference?._withUnsafeGuaranteedRef({ $0.isShortOfMemory ? $0.memoryPressure : nil }),
             sheds(priority, level)
         {
-            pool.traffic.arrive(loop: loop.index)
+            arrive(share)
             return .refused(AdmissionRefused(reason: .memory, retryAfterSeconds: Self.memoryRetrySeconds))
         }
         let now = loop.now
         let deadline = exchange.deadline
         exchange.waitsSince = now
-        switch exchange.withTicket({ pool.enter($0, priority: priority, deadline: deadline, now: now) }) {
+        exchange.shareReference = share
+        let number = share._withUnsafeGuaranteedRef { $0.number }
+        switch exchange.withTicket({
+            pool.enter($0, priority: priority, deadline: deadline, share: number, now: now)
+        }) {
         case .admitted:
             hold(exchange, pool, now: now)
-            pool.traffic.arriveAndBegin(loop: loop.index, now: now)
+            share._withUnsafeGuaranteedRef { $0.traffic.arriveAndBegin(loop: loop.index, now: now) }
             return .admitted
         case .queued(let displaced):
-            pool.traffic.arrive(loop: loop.index)
+            arrive(share)
             exchange.slot = .waiting
             exchange.poolReference = Unmanaged.passUnretained(pool)
             // Until its message has come, or `leaveQueue` was told that none will.
@@ -60,7 +69,7 @@ extension ServerLoop {
             if let displaced { Self.tell(displaced) }
             return .queued
         case .refused(let refusal, let seconds):
-            pool.traffic.arrive(loop: loop.index)
+            arrive(share)
             let reason: AccessReason =
                 switch refusal {
                 case .queueFull: .queueFull
@@ -72,6 +81,10 @@ extension ServerLoop {
     }
 
     private static let memoryRetrySeconds = 5
+
+    private func arrive(_ share: Unmanaged<PoolShare>) {
+        share._withUnsafeGuaranteedRef { $0.traffic.arrive(loop: loop.index) }
+    }
 
     private func sheds(_ priority: WeirFlow.Priority, _ pressure: MemoryPressureLevel) -> Bool {
         switch pressure {
@@ -92,8 +105,10 @@ extension ServerLoop {
         guard exchange.slot == .held, let reference = exchange.poolReference else { return }
         exchange.slot = .none
         let took = now > exchange.executesSince ? now &- exchange.executesSince : 0
+        exchange.shareReference?._withUnsafeGuaranteedRef {
+            $0.traffic.end(loop: loop.index, begun: exchange.executesSince, now: now)
+        }
         reference._withUnsafeGuaranteedRef { pool in
-            pool.traffic.end(loop: loop.index, begun: exchange.executesSince, now: now)
             // By its client, or at its deadline.
             let isCutShort = exchange.isCancelled.load(ordering: .relaxed)
             if let samples = server.flow?.samples, server.flow?.pod === pool {
@@ -154,10 +169,10 @@ extension ServerLoop {
         switch outcome {
         case .granted:
             guard let reference = exchange.poolReference else { return }
-            metrics.recordWait(nanoseconds: loop.now &- exchange.waitsSince)
-            reference._withUnsafeGuaranteedRef { pool in
-                hold(exchange, pool, now: loop.now)
-                pool.traffic.begin(loop: loop.index, now: loop.now)
+            metrics.recordWait(route: exchange.routeIndex, nanoseconds: loop.now &- exchange.waitsSince)
+            reference._withUnsafeGuaranteedRef { hold(exchange, $0, now: loop.now) }
+            exchange.shareReference?._withUnsafeGuaranteedRef {
+                $0.traffic.begin(loop: loop.index, now: loop.now)
             }
             // A request that is over has left the queue by `leaveQueue`, so its outcome is `abandoned`.
             exchange.withConnection { $0.resumeAdmitted(exchange) }

@@ -32,14 +32,14 @@ extension ProxyExchange {
             attempts.place = place
             phase = .waiting
         case .full:
-            owner.metrics.increment(.rejectedNoEndpoint)
+            owner.metrics.recordRejection(.noEndpoint, route: exchange.routeIndex)
             refuse(.serviceUnavailable, "every endpoint is busy", .noEndpoint, retryAfter: true)
         case .unavailable:
-            owner.metrics.increment(.rejectedNoEndpoint)
+            owner.metrics.recordRejection(.noEndpoint, route: exchange.routeIndex)
             let message = pool?.hasEndpoints == true ? "no endpoint takes requests now" : "no endpoint is known"
             refuse(.serviceUnavailable, message, .noEndpoint, retryAfter: true)
         case .late:
-            owner.metrics.increment(.rejectedDeadlineUnmeetable)
+            owner.metrics.recordRejection(.deadlineUnmeetable, route: exchange.routeIndex)
             refuse(.gatewayTimeout, "no endpoint answers within what is left", .deadlineUnmeetable)
         case .failed(let fault):
             refuse(fault.status, fault.message, fault.reason)

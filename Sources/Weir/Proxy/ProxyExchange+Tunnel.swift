@@ -20,7 +20,7 @@ extension ProxyExchange {
         }
         guard owner.server.tunnels.enter() else {
             upstream.cancel()
-            owner.metrics.increment(.rejectedTunnels)
+            owner.metrics.recordRejection(.tunnels, route: exchange.routeIndex)
             return refuse(.serviceUnavailable, "too many tunnels are open", .tunnels, retryAfter: true)
         }
         phase = .tunnel

@@ -33,8 +33,8 @@ extension TestClient {
                 queueLimit: signals.queueLimit,
                 expired: signals.counts.expired,
                 displaced: signals.counts.displaced,
-                arrived: named.pool.traffic.arrivals,
-                utilization: named.pool.traffic.utilization
+                arrived: signals.arrivals,
+                utilization: named.pool.utilization
             )
         }
     }
@@ -42,7 +42,7 @@ extension TestClient {
     /// What executes on all loops, in the eyes of `weir_execution_seconds_total`.
     package var executingCount: Int {
         let now = LoopClock.monotonic.now
-        return (server.shared.flow?.pools ?? []).reduce(0) { $0 + $1.pool.traffic.execution(now: now).executing }
+        return (server.shared.flow?.pools ?? []).reduce(0) { $0 + $1.pool.traffic(now: now).execution.executing }
     }
 
     /// How near the app takes its pod to be to its memory limit.
@@ -57,6 +57,11 @@ extension TestClient {
     /// What all loops have counted.
     package func count(_ counter: CounterID) -> UInt64 {
         server.shards.reduce(0) { $0 &+ $1.value(counter) }
+    }
+
+    /// Requests that all loops have turned away for this reason.
+    package func rejected(_ reason: RejectionReason) -> UInt64 {
+        server.shards.reduce(0) { $0 &+ $1.rejections.count(reason) }
     }
 
     /// A connection of this event loop; the descriptor is the caller's to close.

@@ -51,11 +51,28 @@ extension AdmissionPool {
     /// How many may run, without a look at the rest.
     package var limit: Int { load().limit }
 
+    /// All of it at one instant. While it is put together nobody begins or ceases to wait, and what each loop has counted
+    /// is read once, each loop's as it stands.
+    ///
+    /// - Complexity: O(shares × loops); allocates.
     package func signals(now: Nanoseconds) -> AdmissionSignals {
         waiting.withLock { waiting in
             waiting.queue.advance(to: now)
             let word = load()
             let history = waiting.queue.history
+            let shares = zip(waiting.shares, waiting.queue.shares).map { share, queue in
+                // Before the arrivals: what executes has arrived.
+                let execution = share.traffic.execution(now: now)
+                return ShareSignals(
+                    name: share.name,
+                    arrivals: share.traffic.arrivals,
+                    execution: execution,
+                    queued: queue.count,
+                    queueIntegral: queue.history.integral,
+                    queuedPeak: queue.history.queuedPeak,
+                    oldestAge: queue.oldestAge(now: history.now)
+                )
+            }
             return AdmissionSignals(
                 executing: word.executing,
                 queued: word.queued,
@@ -69,7 +86,10 @@ extension AdmissionPool {
                 oldestAge: waiting.queue.oldestAge(now: history.now),
                 expectedWait: expectedWait(of: .default, now: history.now, waiting),
                 meanExecution: execution.mean,
-                counts: waiting.queue.counts
+                counts: waiting.queue.counts,
+                shares: shares,
+                arrivals: shares.reduce(0) { $0 &+ $1.arrivals },
+                execution: shares.reduce(.nothing(at: now)) { $0 + $1.execution }
             )
         }
     }

@@ -33,6 +33,9 @@ package final class AdmissionPool: Sendable {
     struct Waiting {
         var queue: AdmissionQueue
         var queueLimit: Int
+        /// In the order of their numbers. The first is of all that have none of their own.
+        var shares: [PoolShare]
+        var shareNumbers: [String: Int] = [:]
     }
 
     // Nothing else is on the cache lines of the word and of the estimate: each request writes both.
@@ -43,11 +46,14 @@ package final class AdmissionPool: Sendable {
 
     let waiting: Mutex<Waiting>
 
-    /// What is offered, and what executes, by the loops' own count.
-    package let traffic: PoolTraffic
+    /// How many threads count in each share.
+    let loopCount: Int
+
+    /// The bit pattern of a double. Relaxed: it publishes nothing.
+    private let utilizationBits = Atomic<UInt64>(0)
 
     /// `limit` may run at once (at least 1), `queueLimit` may wait. Both at most `AdmissionWord.countMax`. `loopCount`
-    /// threads count in `traffic`.
+    /// threads count what arrives and executes.
     package init(
         limit: Int,
         queueLimit: Int,
@@ -59,19 +65,22 @@ package final class AdmissionPool: Sendable {
         waiting = Mutex(
             Waiting(
                 queue: AdmissionQueue(peakWindow: peakWindow, now: now),
-                queueLimit: Self.clamped(queueLimit, least: 0)
+                queueLimit: Self.clamped(queueLimit, least: 0),
+                shares: [PoolShare(name: nil, number: 0, loopCount: loopCount, now: now)]
             )
         )
-        traffic = PoolTraffic(loopCount: loopCount, now: now)
+        self.loopCount = loopCount
     }
 
     // MARK: Entering and leaving
 
-    /// A request asks for a slot. The ticket is idle, and the pool's if the answer is `queued`.
+    /// A request asks for a slot. The ticket is idle, and the pool's if the answer is `queued`; `share` is the number of
+    /// the one that it then counts in.
     package func enter(
         _ ticket: AdmissionTicket,
         priority: Priority,
         deadline: Nanoseconds,
+        share: Int = 0,
         now: Nanoseconds
     ) -> AdmissionOutcome {
         if deadline <= now { return .refused(.deadlineExceeded, retryAfterSeconds: 1) }
@@ -80,7 +89,9 @@ package final class AdmissionPool: Sendable {
             if swap(&observed, for: admitting) { return .admitted }
         }
         return waiting.withLock { waiting in
-            enter(ticket, priority: priority, deadline: deadline, now: now, &waiting)
+            // Nobody else looks at the ticket: it is idle.
+            ticket.share = share
+            return enter(ticket, priority: priority, deadline: deadline, now: now, &waiting)
         }
     }
 
@@ -235,6 +246,12 @@ package final class AdmissionPool: Sendable {
         )
         let seconds = (drained + 999_999_999) / 1_000_000_000
         return max(1, Int(min(seconds, Nanoseconds(Self.retryAfterSecondsMax))))
+    }
+
+    /// The offered load over the limit, as it was last found out.
+    package var utilization: Double {
+        get { Double(bitPattern: utilizationBits.load(ordering: .relaxed)) }
+        set { utilizationBits.store(newValue.bitPattern, ordering: .relaxed) }
     }
 
     // MARK: The word

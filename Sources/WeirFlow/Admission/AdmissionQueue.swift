@@ -10,6 +10,9 @@ struct AdmissionQueue {
     private(set) var count = 0
     private(set) var history: QueueHistory
     private(set) var counts = AdmissionCounts()
+    /// By number; the sums over them are what the queue has as a whole.
+    private(set) var shares: [QueueShare]
+    private let peakWindow: Nanoseconds
     private var giveUps = GiveUpShare()
     /// When the head of the queue last moved, or the queue began. Whatever executes now is at least as old as that,
     /// for while somebody waits a slot that comes free is passed on at once.
@@ -17,6 +20,14 @@ struct AdmissionQueue {
 
     init(peakWindow: Nanoseconds, now: Nanoseconds) {
         history = QueueHistory(peakWindow: peakWindow, now: now)
+        self.peakWindow = peakWindow
+        shares = [QueueShare(peakWindow: peakWindow, now: now)]
+    }
+
+    /// Answers the number of a new share.
+    mutating func addShare() -> Int {
+        shares.append(QueueShare(peakWindow: peakWindow, now: history.now))
+        return shares.count - 1
     }
 
     // MARK: In and out
@@ -47,6 +58,7 @@ struct AdmissionQueue {
         ticket.deadline = deadline
         ticket.enqueuedAt = history.now
         lists[Int(priority.rawValue)].append(ticket)
+        shares[ticket.share].append(ticket, now: history.now)
         counts.waited += 1
     }
 
@@ -125,7 +137,10 @@ struct AdmissionQueue {
     }
 
     /// Brings the history up to `now`.
-    mutating func advance(to now: Nanoseconds) { change(by: 0, now: now) }
+    mutating func advance(to now: Nanoseconds) {
+        change(by: 0, now: now)
+        for number in shares.indices { shares[number].advance(to: history.now) }
+    }
 
     // MARK: Order
 
@@ -186,6 +201,7 @@ struct AdmissionQueue {
 
     private mutating func remove(_ ticket: AdmissionTicket, becoming state: AdmissionTicket.State, now: Nanoseconds) {
         change(by: -1, now: now)
+        shares[ticket.share].remove(ticket, now: history.now)
         lists[Int(ticket.priority.rawValue)].remove(ticket)
         ticket.state = state
     }

@@ -26,6 +26,15 @@ package struct AdmissionSignals: Equatable, Sendable {
     package let meanExecution: Nanoseconds
     package let counts: AdmissionCounts
 
+    /// What the routes of the pool have of it, at the same instant; the first is of those without a share of their own.
+    package let shares: [ShareSignals]
+    /// Requests that asked to run: the sum over the shares.
+    package let arrivals: UInt64
+    /// What executes and has, by the loops' count: the sum over the shares. Its `executing` is ``executing`` but for
+    /// requests whose loops have yet to hear that they run, or the pool that they do no more. Its integral is that of its
+    /// `executing`.
+    package let execution: ExecutionSnapshot
+
     package var queueSeconds: Double { Double(queueIntegral) / 1e9 }
 }
 

@@ -29,9 +29,15 @@ package final class AdmissionTicket: @unchecked Sendable {
     package internal(set) var deadline: Nanoseconds = .max
     package internal(set) var enqueuedAt: Nanoseconds = 0
 
+    /// Which of the pool's shares it counts in.
+    var share = 0
+
     var next: AdmissionTicket?
     /// Unsafe: the one before holds this one by `next`; both links change together, in `AdmissionTicketList`.
     unowned(unsafe) var previous: AdmissionTicket?
+    /// Unsafe: of its share's row; both change in `QueueShare` while a list holds the ticket.
+    unowned(unsafe) var nextOfShare: AdmissionTicket?
+    unowned(unsafe) var previousOfShare: AdmissionTicket?
 
     package init(owner: UnsafeMutableRawPointer? = nil) {
         unsafe self.owner = unsafe owner

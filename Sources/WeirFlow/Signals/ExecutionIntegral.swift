@@ -20,6 +20,9 @@ package struct ExecutionSnapshot: Sendable, Equatable {
 
     package let instant: Nanoseconds
 
+    /// ``requestNanoseconds`` in seconds.
+    package var seconds: Double { Double(requestNanoseconds) / 1e9 }
+
     package init(
         executing: Int,
         requestNanoseconds: UInt64,
@@ -32,6 +35,17 @@ package struct ExecutionSnapshot: Sendable, Equatable {
         self.completions = completions
         self.completedNanoseconds = completedNanoseconds
         self.instant = instant
+    }
+
+    /// Where nothing has executed yet.
+    package static func nothing(at instant: Nanoseconds) -> ExecutionSnapshot {
+        ExecutionSnapshot(
+            executing: 0,
+            requestNanoseconds: 0,
+            completions: 0,
+            completedNanoseconds: 0,
+            instant: instant
+        )
     }
 
     /// Two loops together, at the later instant of both.

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is offered to a pool and what of it executes, counted by each loop in cells of its own, and how full that makes
-// the pool. A loop's thread writes its cell; any thread reads.
+// What of a route is offered to a pool and what of it executes, counted by each loop in a cell of its own. A loop's
+// thread makes and writes its cell; any thread reads.
 
 internal import Synchronization
 
-/// The arrivals and the executions of one pool.
+/// The arrivals and the executions of one share of a pool.
 @safe
 package struct PoolTraffic: ~Copyable, @unchecked Sendable {
-    /// One loop's counts, 128 bytes apart, as processors fetch lines in pairs.
+    /// One loop's counts, 128 bytes apart from others, as processors fetch lines in pairs.
     private struct Cell: ~Copyable {
         /// Relaxed: one writer, and the count alone is what is read.
         let arrivals = Atomic<UInt64>(0)
@@ -17,20 +17,29 @@ package struct PoolTraffic: ~Copyable, @unchecked Sendable {
         init(now: Nanoseconds) { execution = ExecutionIntegral(now: now) }
     }
 
-    // Invariant: `loopCount` initialised cells, from `init` to `deinit`; `cells` never changes.
-    private let cells: UnsafeMutablePointer<Cell>
+    private typealias CellPointer = UnsafeMutablePointer<Cell>
+
+    // Invariant: `loopCount` places, from `init` to `deinit`; each is nil until its loop has made its cell, and never
+    // changes again.
+    private let cells: UnsafeMutablePointer<Atomic<CellPointer?>>
     private let loopCount: Int
-    /// The bit pattern of a double. Relaxed: it publishes nothing.
-    private let utilizationBits = Atomic<UInt64>(0)
+    private let made: Nanoseconds
 
     init(loopCount: Int, now: Nanoseconds) {
         precondition(loopCount >= 1, "somebody has to count")
         self.loopCount = loopCount
+        made = now
         unsafe cells = .allocate(capacity: loopCount)
-        for index in 0..<loopCount { unsafe (cells + index).initialize(to: Cell(now: now)) }
+        for index in 0..<loopCount { unsafe (cells + index).initialize(to: Atomic(nil)) }
     }
 
     deinit {
+        for index in 0..<loopCount {
+            // Relaxed: whoever is last to let go has seen what all others did.
+            guard let cell = unsafe cells[index].load(ordering: .relaxed) else { continue }
+            unsafe cell.deinitialize(count: 1)
+            unsafe UnsafeMutableRawPointer(cell).deallocate()
+        }
         unsafe cells.deinitialize(count: loopCount)
         unsafe cells.deallocate()
     }
@@ -60,16 +69,28 @@ package struct PoolTraffic: ~Copyable, @unchecked Sendable {
     }
 
     @inline(__always)
-    private func countArrival(_ cell: UnsafeMutablePointer<Cell>) {
+    private func countArrival(_ cell: CellPointer) {
         let count = unsafe cell.pointee.arrivals.load(ordering: .relaxed)
         unsafe cell.pointee.arrivals.store(count &+ 1, ordering: .relaxed)
     }
 
     @inline(__always)
-    private func cell(_ loop: Int) -> UnsafeMutablePointer<Cell> {
+    private func cell(_ loop: Int) -> CellPointer {
         // One comparison: a negative number is a large one.
         precondition(UInt(bitPattern: loop) < UInt(bitPattern: loopCount), "there is no such loop")
-        return unsafe cells + loop
+        // Relaxed: this thread has stored it.
+        if let cell = unsafe cells[loop].load(ordering: .relaxed) { return unsafe cell }
+        return unsafe makeCell(loop)
+    }
+
+    /// At the first request of a route on a loop: routes times loops are many, and few of them ever meet.
+    private func makeCell(_ loop: Int) -> CellPointer {
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: MemoryLayout<Cell>.stride, alignment: 128)
+        let cell = unsafe memory.bindMemory(to: Cell.self, capacity: 1)
+        unsafe cell.initialize(to: Cell(now: made))
+        // Pairs with the acquires of readers: the cell is initialised. In bounds: by the caller.
+        unsafe cells[loop].store(cell, ordering: .releasing)
+        return unsafe cell
     }
 
     // MARK: Of all loops, on any thread
@@ -77,22 +98,22 @@ package struct PoolTraffic: ~Copyable, @unchecked Sendable {
     /// Requests that asked to run, whatever became of them.
     package var arrivals: UInt64 {
         var sum: UInt64 = 0
-        // In bounds: by the loop.
-        for index in 0..<loopCount { sum &+= unsafe cells[index].arrivals.load(ordering: .relaxed) }
+        for index in 0..<loopCount {
+            // In bounds: by the loop. Pairs with the release in `makeCell`.
+            guard let cell = unsafe cells[index].load(ordering: .acquiring) else { continue }
+            sum &+= unsafe cell.pointee.arrivals.load(ordering: .relaxed)
+        }
         return sum
     }
 
     /// What executes, and has.
     package func execution(now: Nanoseconds) -> ExecutionSnapshot {
-        // In bounds: there is at least one, and by the loop.
-        var sum = unsafe cells[0].execution.snapshot(now: now)
-        for index in 1..<loopCount { sum = sum + (unsafe cells[index].execution.snapshot(now: now)) }
+        var sum = ExecutionSnapshot.nothing(at: now)
+        for index in 0..<loopCount {
+            // As above.
+            guard let cell = unsafe cells[index].load(ordering: .acquiring) else { continue }
+            sum = sum + (unsafe cell.pointee.execution.snapshot(now: now))
+        }
         return sum
-    }
-
-    /// The offered load over the limit, as it was last found out.
-    package var utilization: Double {
-        get { Double(bitPattern: utilizationBits.load(ordering: .relaxed)) }
-        nonmutating set { utilizationBits.store(newValue.bitPattern, ordering: .relaxed) }
     }
 }

@@ -131,7 +131,7 @@ import Weir
         let running = try await RunningApp(Self.app(log), log: log)
         let admin = try #require(log.entry("serving")?.metadata["admin"])
         let index = try await Self.answer(admin, "/").text
-        for path in ["/livez", "/readyz", "/metrics", "/config", "/queue", "/upstreams", "/drain"] {
+        for path in ["/livez", "/readyz", "/startupz", "/metrics", "/config", "/queue", "/upstreams", "/drain"] {
             #expect(index.contains("\n\(path) "), "\(path)")
         }
         #expect(try await Self.answer(admin, "/config").text.contains(#""name":"WEIR_LISTEN""#))

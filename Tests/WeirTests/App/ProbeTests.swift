@@ -25,12 +25,14 @@ import Weir
         let address = try #require(running.addresses.first)
 
         #expect(try await answer(of: "/livez", from: admin).status == 200)
+        #expect(try await answer(of: "/startupz", from: admin).status == 200)
         let client = try RawClient(address)
         client.send("GET /held HTTP/1.1\r\nHost: h\r\n\r\nGET /quick HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
         let stuck = try await firstAnswer(of: "/livez", from: admin) { $0.status == 503 }
         #expect(stuck.text.hasPrefix("loop 0 has not turned for"))
         // Readiness is about being sent requests, and metrics are needed most when something is wrong.
         #expect(try await answer(of: "/readyz", from: admin).status == 200)
+        #expect(try await answer(of: "/startupz", from: admin).status == 200)
         gate.open()
         #expect(try await WireResponse.all(in: client.receiveToEnd()).map(\.text) == ["held", "quick"])
         _ = try await firstAnswer(of: "/livez", from: admin) { $0.status == 200 }

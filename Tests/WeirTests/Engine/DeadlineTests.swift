@@ -138,7 +138,7 @@ import WeirTestSupport
             // It never ends, and is never late.
             let isRefused = await eventuallyTrue {
                 wire.send("x")
-                return client.count(.rejectedDeadlineExceeded) == 1
+                return client.rejected(.deadlineExceeded) == 1
             }
             #expect(isRefused)
             wire.endSending()

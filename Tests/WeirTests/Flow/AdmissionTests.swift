@@ -61,7 +61,7 @@ import WeirMetrics
             #expect(response.headers["Retry-After"].flatMap { Int($0) }.map { (1...60).contains($0) } == true)
             #expect(response.text.contains(#""detail":"the queue is full","reason":"queue_full""#))
             #expect(try ProblemDocument(response).status == 503)
-            #expect(client.count(.rejectedQueueFull) == 1)
+            #expect(client.rejected(.queueFull) == 1)
         }
     }
 
@@ -123,7 +123,7 @@ import WeirMetrics
             #expect(displaced.status == 503)
             #expect(displaced.text.contains(#""reason":"queue_full""#))
             #expect(client.pod.displaced == 1 && client.pod.queued == 2)
-            #expect(client.count(.rejectedQueueFull) == 1)
+            #expect(client.rejected(.queueFull) == 1)
             // Nobody makes room for its equal.
             let equal = try await client.get("/low")
             #expect(equal.status == 503)
@@ -182,7 +182,7 @@ import WeirMetrics
             #expect(await client.untilQueued(1))
             async let asked = client.get("/asked", headers: ["X-Priority": asks])
             // Whichever of the two is turned away is so at once.
-            #expect(await eventuallyTrue { client.count(.rejectedQueueFull) == 1 })
+            #expect(await eventuallyTrue { client.rejected(.queueFull) == 1 })
             hold.gate.open()
             #expect(try await asked.status == (isServed ? 200 : 503))
             #expect(try await other.status == (isServed ? 503 : 200))

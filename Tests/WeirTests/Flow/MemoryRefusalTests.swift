@@ -45,12 +45,12 @@ private final class SmallPod: Sendable {
             pod.use(860)
             try #require(await eventuallyTrue { client.memoryPressure == .shedding })
             #expect(try await Self.statuses(client) == [503, 200, 200, 200, 200])
-            #expect(client.count(.rejectedMemory) == 1)
+            #expect(client.rejected(.memory) == 1)
 
             pod.use(960)
             try #require(await eventuallyTrue { client.memoryPressure == .critical })
             #expect(try await Self.statuses(client) == [503, 503, 503, 503, 200])
-            #expect(client.count(.rejectedMemory) == 5)
+            #expect(client.rejected(.memory) == 5)
 
             // Left 5 points below where it began.
             pod.use(890)
@@ -60,7 +60,7 @@ private final class SmallPod: Sendable {
             pod.use(790)
             try #require(await eventuallyTrue { client.memoryPressure == .normal })
             #expect(try await Self.statuses(client) == [200, 200, 200, 200, 200])
-            #expect(client.count(.rejectedMemory) == 6)
+            #expect(client.rejected(.memory) == 6)
             #expect(await client.untilQuiet())
         }
     }
@@ -75,9 +75,8 @@ private final class SmallPod: Sendable {
             #expect(response.headers["Retry-After"] == "5")
             #expect(response.headers["Content-Type"] == "application/problem+json")
             #expect(response.text.contains(#""detail":"memory is short","reason":"memory""#))
-            let exposed = CounterID.rejectedMemory.descriptor
-            #expect(exposed.name == "weir_rejected_total")
-            #expect(exposed.label == MetricLabel("reason", "memory"))
+            #expect(RejectionReason.memory.label == "memory")
+            #expect(client.rejected(.memory) == 1)
         }
     }
 }

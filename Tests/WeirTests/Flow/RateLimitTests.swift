@@ -40,7 +40,7 @@ import WeirMetrics
             let document = try ProblemDocument(response)
             #expect(document.type == "https://iana.org/assignments/http-problem-types#quota-exceeded")
             #expect(document.status == 429)
-            #expect(client.count(.rejectedRateLimited) == 1)
+            #expect(client.rejected(.rateLimited) == 1)
             // What a limit refused has not asked to run.
             #expect(client.pod.arrived == 2)
             #expect(await client.untilQuiet())

@@ -37,7 +37,7 @@ import WeirMetrics
             for answer in answers where answer.status == 503 { refused.append(answer) }
             #expect(refused.map(\.text).allSatisfy { $0.contains(#""reason":"degraded""#) })
             #expect(refused.first?.headers["Retry-After"] == "1801")
-            #expect(client.count(.rejectedDegraded) == UInt64(refused.count))
+            #expect(client.rejected(.degraded) == UInt64(refused.count))
             inHand.recover()
             #expect(Set(try await Self.answers(client).map(\.status)) == [200])
         }
@@ -48,7 +48,7 @@ import WeirMetrics
             var inHand = GuardInHand(client.guards[0])
             inHand.degrade()
             #expect(Set(try await Self.answers(client).map(\.status)) == [200])
-            #expect(client.count(.rejectedDegraded) == 0)
+            #expect(client.rejected(.degraded) == 0)
         }
     }
 
