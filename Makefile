@@ -11,7 +11,7 @@ export SWIFT_BACKTRACE := enable=no
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test setup-image run build image test test-unit test-release test-e2e test-image sanitize bench \
-	drill lint lint-image format docs fuzz clean
+	drill signals lint lint-image format docs fuzz clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -59,6 +59,10 @@ bench: setup-test ## Weir beside nginx and HAProxy: CPU, allocations, memory, st
 drill: setup-test ## offers a service ten times what it can carry, behind Weir and behind nginx; DRILL="--seconds 5" is short
 	.venv/bin/python -m pip install -q --disable-pip-version-check -r Benchmarks/requirements.txt
 	.venv/bin/python Benchmarks/drill.py $(DRILL)
+
+signals: setup-test ## how exact the signals are, and how soon the admin port answers under ten times the load
+	.venv/bin/python -m pip install -q --disable-pip-version-check -r Benchmarks/requirements.txt
+	.venv/bin/python Benchmarks/signals.py
 
 lint: ## formatting and style
 	swift format lint --strict --recursive Package.swift Sources Tests Examples Benchmarks Fuzz
