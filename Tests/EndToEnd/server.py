@@ -11,6 +11,7 @@ import subprocess
 import threading
 from pathlib import Path
 
+from cgroups import entering
 from polling import PATIENCE_SECONDS, eventually
 from wire import Wire
 
@@ -27,12 +28,15 @@ TEST_SETTINGS = {
 }
 
 
-def command(descriptors=None, binary=BINARY, arguments=(), hosts=None):
-    """The service dies with this process, however that ends. `hosts` is what it finds in place of /etc/hosts."""
+def command(descriptors=None, binary=BINARY, arguments=(), hosts=None, group=None):
+    """The service dies with this process, however that ends. `hosts` is what it finds in place of /etc/hosts, `group` the
+    control group that it is started in."""
     limit = ["prlimit", f"--nofile={descriptors}:{descriptors}"] if descriptors else []
     if hosts:
         own = f"mount --bind '{hosts}' /etc/hosts && exec \"$@\""
         limit = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", own, "sh", *limit]
+    if group:
+        limit = ["sh", "-e", "-c", f'{entering(group)}exec "$@"', "sh", *limit]
     return [*limit, "setpriv", "--pdeathsig", "KILL", binary, *arguments]
 
 
@@ -71,12 +75,13 @@ class Server:
         binary=BINARY,
         arguments=(),
         hosts=None,
+        group=None,
     ):
         self.settings = settings or {}
         self.lines = []
         self.changed = threading.Condition()
         self.process = subprocess.Popen(
-            command(descriptors, binary, arguments, hosts),
+            command(descriptors, binary, arguments, hosts, group),
             env=environment(self.settings),
             stdin=subprocess.DEVNULL,
             stdout=stdout,

@@ -18,16 +18,16 @@ package final class AccessLog: Sendable {
     package let routes = IndexedNames(countMax: routesMax)
     package let endpoints = IndexedNames(countMax: endpointsMax)
     /// The rings, one for each loop.
-    package var rings: [AccessRing] { writer.rings }
+    package var rings: [AccessRing] { writer.rings.withLock { $0 } }
 
-    let recorders: [AccessRecorder]
+    private let ringBytes: Int
     private let writer: AccessLogWriter
 
     /// Makes the rings; nothing is written before ``start()``.
     ///
     /// - Parameters:
     ///   - output: where lines go.
-    ///   - loops: how many loops there are, each with a ring of its own.
+    ///   - loops: how many loops there are at first, each with a ring of its own.
     ///   - ringBytes: what each ring holds; rounded up to a power of two.
     /// - Throws: `SystemCallError` when there is no descriptor left.
     package init(
@@ -37,16 +37,29 @@ package final class AccessLog: Sendable {
         ringBytes: Int
     ) throws(SystemCallError) {
         let wake = try LogWake()
-        let rings = (0..<loops).map { _ in AccessRing(capacity: ringBytes, wake: wake) }
-        recorders = rings.map { [routes] in AccessRecorder(ring: $0, routes: routes) }
+        self.ringBytes = ringBytes
         writer = AccessLogWriter(
-            rings: rings,
+            rings: (0..<loops).map { _ in AccessRing(capacity: ringBytes, wake: wake) },
             wake: wake,
             output: output,
             format: format,
             routes: routes,
             endpoints: endpoints
         )
+    }
+
+    /// What the loop with this index records by. Any thread.
+    func recorder(of loop: Int) -> AccessRecorder {
+        AccessRecorder(ring: addRing(loop: loop), routes: routes)
+    }
+
+    /// The ring of the loop with this index, which is made if there is none yet. Any thread.
+    @discardableResult
+    package func addRing(loop: Int) -> AccessRing {
+        writer.rings.withLock { rings in
+            while rings.count <= loop { rings.append(AccessRing(capacity: ringBytes, wake: writer.wake)) }
+            return rings[loop]
+        }
     }
 
     /// Starts the thread that writes.
@@ -75,7 +88,7 @@ package final class AccessLog: Sendable {
     /// Lines that were not written since the start: no room in a ring, or the output failed
     /// (`weir_access_log_lines_dropped_total`).
     package var droppedLines: UInt64 {
-        writer.rings.reduce(writer.droppedLines.load(ordering: .relaxed)) { $0 + $1.droppedCount }
+        rings.reduce(writer.droppedLines.load(ordering: .relaxed)) { $0 + $1.droppedCount }
     }
 }
 

@@ -14,7 +14,8 @@ final class AccessLogWriter: Sendable {
     /// How often the path of a file is looked at.
     private static let inspectionNanoseconds: Nanoseconds = 1_000_000_000
 
-    let rings: [AccessRing]
+    /// One for each loop; others are added when a loop is.
+    let rings: Mutex<[AccessRing]>
     let wake: LogWake
     /// Relaxed: a statistic that publishes nothing.
     let droppedLines = Atomic<UInt64>(0)
@@ -34,7 +35,7 @@ final class AccessLogWriter: Sendable {
         routes: IndexedNames,
         endpoints: IndexedNames
     ) {
-        self.rings = rings
+        self.rings = Mutex(rings)
         self.wake = wake
         self.output = output
         self.format = format
@@ -70,7 +71,8 @@ final class AccessLogWriter: Sendable {
                 inspectsAt = now &+ Self.inspectionNanoseconds
                 output.reopenIfMoved()
             }
-            drain(&formatter, &buffer, &isMidLine)
+            let rings = rings.withLock { $0 }
+            drain(rings, &formatter, &buffer, &isMidLine)
             if isLast { break }
             wake.sleep(milliseconds: Self.pauseMilliseconds) {
                 rings.contains(where: \.isHalfFull) || endsAt.load(ordering: .relaxed) != 0
@@ -83,7 +85,12 @@ final class AccessLogWriter: Sendable {
     }
 
     /// Writes what the rings hold now.
-    private func drain(_ formatter: inout AccessFormatter, _ buffer: inout LineBuffer, _ isMidLine: inout Bool) {
+    private func drain(
+        _ rings: [AccessRing],
+        _ formatter: inout AccessFormatter,
+        _ buffer: inout LineBuffer,
+        _ isMidLine: inout Bool
+    ) {
         let wallOffset = Self.wallOffset()
         for ring in rings {
             ring.look()

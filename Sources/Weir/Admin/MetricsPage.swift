@@ -32,7 +32,7 @@ struct MetricsPage {
             text.write(samples: GuardSamples.all(of: flow.guards))
         }
         let shared =
-            server.shared.background.samples + EndpointSamples.all(of: snapshot.upstreams)
+            LoopSamples.all(of: server) + server.shared.background.samples + EndpointSamples.all(of: snapshot.upstreams)
             + RegistrySamples.all(of: registry)
             + HealthSamples.all(of: snapshot.upstreams)
             + DiscoverySamples.all(of: snapshot.upstreams.compactMap { $0.report.source?.counts })
@@ -43,8 +43,13 @@ struct MetricsPage {
 
     private var engineSamples: [MetricSample] {
         var samples = [
-            MetricSample("weir_loops", "Event loops.", kind: .gauge, value: Double(server.loops.count)),
             MetricSample("weir_workers", "Worker threads that live.", kind: .gauge, value: Double(workers.workerCount)),
+            MetricSample(
+                "weir_workers_limit",
+                "The most worker threads.",
+                kind: .gauge,
+                value: Double(workers.workersMax)
+            ),
             MetricSample(
                 "weir_workers_queued",
                 "Jobs that wait for a worker.",

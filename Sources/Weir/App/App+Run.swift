@@ -52,7 +52,8 @@ extension App: Service {
         try await runAsService(under: Supervisor())
     }
 
-    package func runAsService(under supervisor: Supervisor) async throws {
-        try await AppEngine(self, supervisor: supervisor).run()
+    /// - Parameter cpus: what its threads and limits follow.
+    package func runAsService(under supervisor: Supervisor, cpus: PodCPUs? = nil) async throws {
+        try await AppEngine(self, supervisor: supervisor, cpus: cpus).run()
     }
 }

@@ -38,16 +38,19 @@ final class AppEngine: Service {
     /// - Parameters:
     ///   - listens: false binds nothing, for an engine that is given its connections.
     ///   - memoryUsage: what the pod uses of its memory.
+    ///   - cpus: what its threads and limits follow, now and while it runs; nil for those of the pod it is in.
     init(
         _ app: App,
         settings: Settings? = nil,
         listens: Bool = true,
         supervisor: Supervisor = Supervisor(),
-        memoryUsage: @escaping @Sendable () -> MemoryUsage = MemoryBudget().usage
+        memoryUsage: @escaping @Sendable () -> MemoryUsage = MemoryBudget().usage,
+        cpus podCPUs: PodCPUs? = nil
     ) throws(AppError) {
         let settings = settings ?? app.settings
         let hold = app.hold()
-        let cpus = CPUBudget.read(settings.cpuPolicy).count
+        let podCPUs = podCPUs ?? .ofThisPod(settings)
+        let cpus = max(1, podCPUs.read())
         do throws(SettingsError) {
             try settings.validate()
             try settings.checkConcurrency(cpus: cpus)
@@ -75,6 +78,8 @@ final class AppEngine: Service {
                 WeirLogHandler(label: label, threshold: level, output: log)
             }
         }
+        let size = EngineSize(settings, cpus: cpus)
+        let loopsMax = size.loopsMax(settings, cpusMax: podCPUs.most)
         let accessLog = try AccessLog.open(settings, loops: sizes.loops, ringBytes: sizes.accessLogBytes)
         self.accessLog = accessLog
         workers = WorkerPool(
@@ -87,7 +92,7 @@ final class AppEngine: Service {
             settings,
             cpus: cpus,
             memoryBytes: memoryBytes,
-            loops: sizes.loops,
+            loopsMax: loopsMax,
             baseline: Baseline.start(settings, logger)
         )
         let (live, snapshot) = try LiveConfiguration.start(hold, app.configuration, settings, flow)
@@ -99,6 +104,7 @@ final class AppEngine: Service {
                 HTTPServer.Plan(
                     name: "weir-loop",
                     loopCount: sizes.loops,
+                    loopsMax: loopsMax,
                     listen: listens ? settings.listen : [],
                     inherited: supervisor.listeners.traffic,
                     connectionsMax: sizes.connectionsMax,
@@ -106,6 +112,7 @@ final class AppEngine: Service {
                     descriptorsMax: PodSizes.descriptorsForConnections(descriptors),
                     settings: settings,
                     pinsLoops: settings.pinsLoops,
+                    backgroundMax: size.backgroundMax,
                     accessLog: accessLog,
                     flow: flow,
                     openStore: Self.openStore(hold, settings, flow, logger, loops: sizes.loops)
@@ -117,7 +124,14 @@ final class AppEngine: Service {
         } catch {
             throw AppError(error)
         }
-        monitor = FlowMonitor(flow, server, memoryUsage: memoryUsage) { [server] in live.publishAnew(on: server) }
+        let republish: @Sendable () -> Void = { [server] in live.publishAnew(on: server) }
+        monitor = FlowMonitor(
+            flow,
+            server,
+            memoryUsage: memoryUsage,
+            republish: republish,
+            resize: EngineResize(podCPUs, settings, flow, server, workers, logger, republish: republish)
+        )
         drain = Drain(
             server: server,
             health: health,
@@ -166,7 +180,8 @@ final class AppEngine: Service {
                         descriptorsHigh: .max,
                         descriptorsMax: .max,
                         settings: Self.adminSettings(settings),
-                        pinsLoops: false
+                        pinsLoops: false,
+                        backgroundMax: size.backgroundMax
                     ),
                     snapshot: adminSnapshot,
                     workers: workers,
@@ -281,7 +296,7 @@ final class AppEngine: Service {
             stop()
             throw AppError(error)
         }
-        health.begin(loops: server.loops)
+        health.begin(server)
         logger.info(
             "serving",
             metadata: [

@@ -7,7 +7,7 @@ import WeirEventLoop
 /// The state behind the probes. Written by the engine, read by the admin loop.
 final class EngineHealth: Sendable {
     private let stuckNanoseconds: Nanoseconds
-    private let loops = Mutex<[EventLoop]>([])
+    private let server = Mutex<HTTPServer?>(nil)
     /// Only goes forward. Relaxed: the probes have only to see it soon.
     private let present = Atomic<UInt8>(ServiceStage.starting.rawValue)
 
@@ -15,8 +15,8 @@ final class EngineHealth: Sendable {
         self.stuckNanoseconds = stuckNanoseconds
     }
 
-    func begin(loops: [EventLoop]) {
-        self.loops.withLock { $0 = loops }
+    func begin(_ server: HTTPServer) {
+        self.server.withLock { $0 = server }
         present.max(ServiceStage.serving.rawValue, ordering: .relaxed)
     }
 
@@ -28,7 +28,7 @@ final class EngineHealth: Sendable {
 
     /// The loops that have not turned for too long; empty when all is well.
     var stuckLoops: [(index: Int, seconds: UInt64)] {
-        loops.withLock { $0 }.compactMap { loop in
+        (server.withLock { $0 }?.loops ?? []).compactMap { loop in
             let since = loop.sinceLastTurn
             return since > stuckNanoseconds ? (loop.index, since / 1_000_000_000) : nil
         }

@@ -37,21 +37,21 @@ final class BackgroundQueue: Sendable {
         /// By the number of the piece. Who takes a piece out of here counts how it ended.
         var running: [UInt64: Task<Void, Never>] = [:]
         var lastNumber: UInt64 = 0
+        var runningMax: Int
         var isStopped = false
     }
 
     private let queueMax: Int
-    private let runningMax: Int
     private let workers: WorkerPool
     private let logger: Logger
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     /// - Parameters:
     ///   - queueMax: pieces that have not begun at most; `promise` refuses beyond it.
     ///   - runningMax: pieces that run at once, at least 1.
     init(queueMax: Int, runningMax: Int, workers: WorkerPool, logger: Logger) {
         self.queueMax = queueMax
-        self.runningMax = runningMax
+        state = Mutex(State(runningMax: runningMax))
         self.workers = workers
         self.logger = logger
     }
@@ -79,7 +79,15 @@ final class BackgroundQueue: Sendable {
             // Already counted as dropped.
             guard !state.isStopped else { return }
             state.waiting.append(work)
-            startNext(&state)
+            _ = startNext(&state)
+        }
+    }
+
+    /// Changes how many pieces run at once, at least 1. Where more run than may, they end in their time.
+    func setRunningMax(_ runningMax: Int) {
+        state.withLock { state in
+            state.runningMax = max(1, runningMax)
+            while !state.isStopped, startNext(&state) {}
         }
     }
 
@@ -106,14 +114,16 @@ final class BackgroundQueue: Sendable {
         )
     }
 
-    private func startNext(_ state: inout State) {
-        guard state.running.count < runningMax, let work = state.waiting.popFirst() else { return }
+    /// Runs the piece that has waited longest, if one waits and may run; answers whether.
+    private func startNext(_ state: inout State) -> Bool {
+        guard state.running.count < state.runningMax, let work = state.waiting.popFirst() else { return false }
         state.counts.queued -= 1
         state.counts.running += 1
         state.lastNumber += 1
         let number = state.lastNumber
         // Its end waits for the lock that is held here, so it finds itself.
         state.running[number] = Task(executorPreference: workers) { await self.run(work, number) }
+        return true
     }
 
     private func run(_ work: BackgroundWork, _ number: UInt64) async {
@@ -139,7 +149,7 @@ final class BackgroundQueue: Sendable {
             guard state.running.removeValue(forKey: number) != nil else { return false }
             state.counts.running -= 1
             count(&state.counts)
-            startNext(&state)
+            _ = startNext(&state)
             return true
         }
     }

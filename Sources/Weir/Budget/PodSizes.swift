@@ -19,8 +19,9 @@ package struct PodSizes: Sendable, Equatable {
     ///   - memoryBytes: the memory budget; nil where it is unknown.
     ///   - descriptors: how many descriptors may be open.
     package init(_ settings: Settings, cpus: Int, memoryBytes: Int?, descriptors: Int) {
-        loops = settings.loops.resolved(automatic: min(cpus, Self.loopsMax))
-        workersMax = settings.workersMax.resolved(automatic: min(max(8, 4 * cpus), Self.workersMax))
+        let size = EngineSize(settings, cpus: cpus)
+        loops = size.loops
+        workersMax = size.workersMax
         let forConnections = Self.descriptorsForConnections(descriptors)
         connectionsMax = settings.connectionsMax.resolved(
             automatic: max(
@@ -49,9 +50,6 @@ package struct PodSizes: Sendable, Equatable {
 
     private static let descriptorsReserved = 64
     private static let connectionsLeast = 16
-    /// The ranges of `WEIR_LOOPS` and `WEIR_WORKERS` end there.
-    private static let loopsMax = 256
-    private static let workersMax = 4096
 
     /// An idle connection costs the group 2.1 KB, the kernel's part among it (measured with 4000 in a group of their own);
     /// one that is in use has the buffers of its socket besides.

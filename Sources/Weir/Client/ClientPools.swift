@@ -74,6 +74,12 @@ final class ClientPools: @unchecked Sendable {
         for pool in pools { pool?.close() }
     }
 
+    /// As `UpstreamPool.reopen`.
+    func reopen() {
+        isClosed = false
+        for pool in pools { pool?.reopen() }
+    }
+
     /// The loop has ended.
     func end() {
         for pool in pools.compactMap(\.self) + formerPools { pool.end() }

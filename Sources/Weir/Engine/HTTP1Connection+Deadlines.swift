@@ -29,6 +29,19 @@ extension HTTP1Connection {
     /// For how long a connection that is to go may still begin a request.
     private static let idleGrace: Nanoseconds = 1_000_000_000
 
+    /// The loop takes no more connections, and this one has had its time: the next answer is its last. While it waits for
+    /// nothing it is given a moment to ask for that.
+    func retire() {
+        endAge()
+        guard phase == .idle else { return }
+        idleDeadline = min(idleDeadline, loop.now &+ Self.leavingGrace)
+        channel.setDeadline(min(idleDeadline, writeDeadline), on: loop)
+    }
+
+    /// For how long a connection of a loop that takes no more may be idle: a client that asks more often than that is told
+    /// by an answer that the connection ends, and never finds it closed.
+    static let leavingGrace: Nanoseconds = 5_000_000_000
+
     func updateDeadline() {
         var deadline = min(readDeadline, writeDeadline)
         switch phase {
@@ -85,6 +98,12 @@ extension HTTP1Connection {
         }
         switch phase {
         case .idle where idleDeadline <= now:
+            if owner.isLeaving, !owner.server.isClosingIdle, !channel.isPaused, channel.hasInput(on: loop) {
+                // A request has come in the meantime; it is read in a moment.
+                idleDeadline = now &+ Self.idleGrace
+                channel.setDeadline(min(idleDeadline, writeDeadline), on: loop)
+                return
+            }
             if !owner.server.isClosingIdle {
                 metrics.increment(now >= retiresAt ? .connectionsRetired : .timeoutsKeepAlive)
             }

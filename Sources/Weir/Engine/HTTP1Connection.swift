@@ -90,6 +90,8 @@ final class HTTP1Connection: @unchecked Sendable {
         } else {
             retiresAt = loop.now &+ Nanoseconds(Double(age) * (1 + 0.1 * owner.jitter()))
         }
+        // It was on its way here when the loop ceased to take connections.
+        if owner.isLeaving { retiresAt = loop.now &+ Self.leavingGrace }
         channel.context = Unmanaged.passRetained(self).toOpaque()
         if configuration.takesProxyProtocol, isPeerTrusted {
             phase = .proxyHeader
@@ -123,6 +125,9 @@ final class HTTP1Connection: @unchecked Sendable {
 
     /// Where the client connected to.
     var target: SocketAddress? { namedTarget ?? channel.localAddress }
+
+    /// The connection is as old as one may be.
+    func endAge() { retiresAt = min(retiresAt, loop.now) }
 
     /// The header is whole: requests follow.
     func endProxyHeader() {

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The engine: loops, workers and listeners of one port, from start to drain. A value that can be started twice in a
-// process; nothing of it is global.
+// process; nothing of it is global. Its loops: HTTPServer+Loops.swift.
 
 import Glibc
 import Logging
 import Synchronization
 import WeirEventLoop
 import WeirFlow
-import WeirHost
 import WeirMetrics
 
 /// A running server: its loops and workers, the published snapshot, and where it is in its life.
@@ -15,7 +14,9 @@ final class HTTPServer: Sendable {
     /// What a server is made of.
     struct Plan {
         var name: String
+        /// Loops at the start, and how many there may ever be.
         var loopCount: Int
+        var loopsMax = 1
         var listen: [ListenAddress]
         /// Listening descriptors that are taken instead of `listen`; they belong to the server then.
         var inherited: [Int32] = []
@@ -24,6 +25,8 @@ final class HTTPServer: Sendable {
         var descriptorsMax: Int
         var settings: Settings
         var pinsLoops: Bool
+        /// Pieces of background work that run at once.
+        var backgroundMax = 1
         var clock = LoopClock.monotonic
         /// The kernel's, unless a test brings its own (then one loop).
         var poller: Poller?
@@ -36,31 +39,12 @@ final class HTTPServer: Sendable {
     }
 
     let shared: ServerShared
-    let loops: [EventLoop]
-    let shards: [MetricsShard]
-    private let serverLoops: [ServerLoop]
-    private let threads = Mutex(Threads())
-    private let addresses = Mutex<[SocketAddress]>([])
+    let policy: AcceptPolicy
+    let loopPlan: LoopPlan
+    /// Held while loops are added, so that whoever tells all of them something misses none.
+    let roster = Mutex(Roster())
     /// Loops that have been told to close their listeners and have not yet done so.
     private let loopsToClose = Atomic<Int>(0)
-
-    private struct Threads: ~Copyable {
-        var running: [ThreadHandle] = []
-    }
-
-    /// Boxes a thread so that several fit into an array.
-    private final class ThreadHandle: Sendable {
-        private let thread: Mutex<SystemThread?>
-
-        init(_ thread: consuming SystemThread) {
-            self.thread = Mutex(consume thread)
-        }
-
-        func join() {
-            let thread = thread.withLock { $0.take() }
-            if let thread { thread.join() }
-        }
-    }
 
     init(_ plan: Plan, snapshot: Snapshot, workers: WorkerPool, logger: Logger) throws(SystemCallError) {
         shared = ServerShared(
@@ -69,8 +53,7 @@ final class HTTPServer: Sendable {
             workers: workers,
             background: BackgroundQueue(
                 queueMax: plan.settings.backgroundQueueMax,
-                // Half the workers, so that the other half is left for handlers.
-                runningMax: plan.settings.backgroundTasksMax.resolved(automatic: max(1, workers.workersMax / 2)),
+                runningMax: plan.backgroundMax,
                 workers: workers,
                 logger: logger
             ),
@@ -81,41 +64,24 @@ final class HTTPServer: Sendable {
             flow: plan.flow,
             openStore: plan.openStore
         )
-        var loops: [EventLoop] = []
-        for index in 0..<plan.loopCount {
-            let loop = try EventLoop(
-                index: index,
-                name: "\(plan.name)-\(index)",
-                metrics: MetricsShard(),
-                clock: plan.clock,
-                poller: plan.poller,
-                pinnedTo: plan.pinsLoops ? AllowedCPU.number(index) : nil
-            )
-            loops.append(loop)
-        }
-        self.loops = loops
-        shards = loops.map(\.metrics)
-        let policy = AcceptPolicy(
-            loops: loops,
+        let loopsMax = max(plan.loopsMax, plan.loopCount)
+        policy = AcceptPolicy(
+            loops: [],
+            loopsMax: loopsMax,
             connectionsMax: plan.connectionsMax,
             descriptorsHigh: plan.descriptorsHigh,
             descriptorsMax: plan.descriptorsMax
         )
-        var serverLoops: [ServerLoop] = []
-        for loop in loops {
-            loop.acceptPolicy = policy
-            serverLoops.append(ServerLoop(loop: loop, shared: shared))
-        }
-        self.serverLoops = serverLoops
-        guard plan.inherited.isEmpty else {
-            for descriptor in plan.inherited { try share(descriptor, address: Listener.inherit(descriptor), file: nil) }
-            return
-        }
-        for address in plan.listen { try listen(on: address, plan.settings) }
+        loopPlan = LoopPlan(
+            name: plan.name,
+            loopsMax: loopsMax,
+            isPinned: plan.pinsLoops
+        )
+        try makeLoops(plan)
     }
 
     /// The addresses that are listened on, with the ports that the kernel gave.
-    var boundAddresses: [SocketAddress] { addresses.withLock { $0 } }
+    var boundAddresses: [SocketAddress] { roster.withLock { $0.places.map(\.address) } }
 
     /// What is published now.
     var snapshot: Snapshot { shared.snapshots.snapshot }
@@ -127,15 +93,13 @@ final class HTTPServer: Sendable {
 
     /// Starts the loops' threads.
     func start() throws(SystemCallError) {
-        loops.first?.acceptPolicy?.countOtherDescriptors()
-        if let first = serverLoops.first { first.loop.submit { _ in first.beginProbing() } }
-        for serverLoop in serverLoops where serverLoop.store != nil {
-            serverLoop.loop.submit { _ in serverLoop.store?.start() }
-        }
-        for loop in loops {
-            let thread = try SystemThread.start { loop.run() }
-            let handle = ThreadHandle(thread)
-            threads.withLock { $0.running.append(handle) }
+        policy.countOtherDescriptors()
+        try roster.withLock { roster throws(SystemCallError) in
+            if let first = roster.members.first { first.loop.submit { _ in first.beginProbing() } }
+            roster.isRunning = true
+            for member in roster.members {
+                roster.threads.append(LoopThread(try SystemThread.start { member.loop.run() }))
+            }
         }
     }
 
@@ -162,12 +126,14 @@ final class HTTPServer: Sendable {
         }
     }
 
-    /// Takes no more connections, and closes those that are idle; requests in flight go on.
+    /// Takes no more connections, and closes those that are idle; requests in flight go on. From now on there are as many
+    /// loops as there are.
     func closeListenersAndIdle() {
         shared.advance(to: .closing)
-        loopsToClose.wrappingAdd(loops.count, ordering: .relaxed)
-        for (loop, serverLoop) in zip(loops, serverLoops) {
-            loop.submit { [self] loop in
+        let members = members
+        loopsToClose.wrappingAdd(members.count, ordering: .relaxed)
+        for serverLoop in members {
+            serverLoop.loop.submit { [self] loop in
                 loop.acceptPending()
                 loop.closeListeners()
                 serverLoop.closeIdle()
@@ -186,6 +152,11 @@ final class HTTPServer: Sendable {
     /// Ends the loops; connections that are left are cut. Returns when the threads have ended, or when a handler has
     /// held one for too long.
     func stop() {
+        // None is added from now on.
+        let loops = roster.withLock { roster in
+            roster.isRunning = false
+            return roster.members.map(\.loop)
+        }
         for loop in loops { loop.stop() }
         let end = LoopClock.monotonic.now &+ Self.stopGrace
         while !loops.allSatisfy(\.hasEnded), LoopClock.monotonic.now < end { usleep(1000) }
@@ -195,85 +166,18 @@ final class HTTPServer: Sendable {
             _ = Unmanaged.passRetained(self)
             return
         }
-        let running = threads.withLock { threads in
-            let running = threads.running
-            threads.running = []
-            return running
+        let threads = roster.withLock { roster in
+            defer { roster.threads = [] }
+            return roster.threads
         }
-        for handle in running { handle.join() }
+        for thread in threads { thread.join() }
     }
 
     /// Serves a connected socket as if it had been accepted.
     func adopt(_ descriptor: Int32, on index: Int = 0) {
-        let serverLoop = serverLoops[index]
+        let serverLoop = members[index]
         serverLoop.loop.submit { loop in
             loop.adopt(descriptor: descriptor, address: .unix(path: ""), open: serverLoop.open)
-        }
-    }
-
-    private func listen(on address: ListenAddress, _ settings: Settings) throws(SystemCallError) {
-        var options = ListenerOptions(backlog: Int32(settings.backlog), fastOpenQueue: Int32(settings.fastOpenQueue))
-        var wanted: SocketAddress
-        switch address {
-        case .unix(let path, let mode):
-            options.unixMode = mode
-            wanted = .unix(path: path)
-        case .tcp(let host?, let port):
-            guard let address = SocketAddress(host: host == "localhost" ? "127.0.0.1" : host, port: port) else {
-                throw SystemCallError("bind", errno: EADDRNOTAVAIL, subject: "\(host):\(port)")
-            }
-            wanted = address
-        case .tcp(nil, let port):
-            options.isDualStack = true
-            wanted = .ipv6(0, 0, port: port)
-        }
-        if case .unix(let path) = wanted {
-            let (descriptor, bound) = try bindFallingBack(wanted, options, isFirst: true)
-            try share(descriptor, address: bound, file: SocketFile(at: path))
-            return
-        }
-        for (index, serverLoop) in serverLoops.enumerated() {
-            let descriptor: Int32
-            (descriptor, wanted) = try bindFallingBack(wanted, options, isFirst: index == 0)
-            if index == 0 { addresses.withLock { [wanted] in $0.append(wanted) } }
-            try serverLoop.loop.add(
-                Listener(descriptor: descriptor, address: wanted, isShared: false, open: serverLoop.open)
-            )
-        }
-    }
-
-    /// Has all loops watch one socket, each by a descriptor of its own. The first loop's listener owns the file.
-    private func share(_ descriptor: Int32, address: SocketAddress, file: SocketFile?) throws(SystemCallError) {
-        addresses.withLock { $0.append(address) }
-        for (index, serverLoop) in serverLoops.enumerated() {
-            try serverLoop.loop.add(
-                Listener(
-                    descriptor: index == 0 ? descriptor : Listener.duplicate(descriptor, of: address),
-                    address: address,
-                    isShared: true,
-                    socketFile: index == 0 ? file : nil,
-                    open: serverLoop.open
-                )
-            )
-        }
-    }
-
-    /// A host without IPv6 still gets "all addresses", as IPv4.
-    private func bindFallingBack(
-        _ address: SocketAddress,
-        _ options: ListenerOptions,
-        isFirst: Bool
-    ) throws(SystemCallError) -> (Int32, SocketAddress) {
-        do throws(SystemCallError) {
-            if isFirst { try Listener.checkFree(address, options: options) }
-            return try Listener.bind(address, options: options, reusesPort: true)
-        } catch {
-            guard options.isDualStack, error.errno == EAFNOSUPPORT || error.errno == EADDRNOTAVAIL,
-                case .ipv6(_, _, let port) = address
-            else { throw error }
-            let address = SocketAddress.ipv4(0, port: port)
-            if isFirst { try Listener.checkFree(address, options: options) }
-            return try Listener.bind(address, options: options, reusesPort: true)
         }
     }
 }

@@ -58,6 +58,11 @@ final class ServerLoop: @unchecked Sendable {
     private(set) var snapshot: Snapshot
     /// The version of `snapshot`, without a look into it.
     private(set) var snapshotVersion: UInt64
+    /// Whether the loop takes no more connections: see `beginLeaving`.
+    var isLeaving: Bool {
+        get { state.pointee.isLeaving }
+        set { state.pointee.isLeaving = newValue }
+    }
     /// Behind a pointer: a field of a class that is passed inout pays a run-time exclusivity check at each access.
     private let state: UnsafeMutablePointer<State>
 
@@ -78,6 +83,7 @@ final class ServerLoop: @unchecked Sendable {
         var resuming: [UnsafeContinuation<Void, Never>] = []
         /// When the last handler on the loop ended.
         var handlerEnded: Nanoseconds = 0
+        var isLeaving = false
         var sequence: UInt64
         var random: UInt64
     }
@@ -101,7 +107,7 @@ final class ServerLoop: @unchecked Sendable {
         store = shared.openStore.map { open in StoreClient(open(loop), shared.flow?.storeLimits ?? []) }
         clientPools = ClientPools(snapshot.upstreams, snapshot.editions, loop: loop, events: ClientCall.events)
         mirrorPools = ClientPools(snapshot.upstreams, snapshot.editions, loop: loop, events: RouteMirror.events)
-        accessLog = shared.accessLog?.recorders[loop.index]
+        accessLog = shared.accessLog?.recorder(of: loop.index)
         events = .allocate(capacity: 1)
         events.initialize(to: HTTP1Connection.events)
         prefix = .allocate(byteCount: Self.prefixByteCount, alignment: 16)
@@ -147,9 +153,7 @@ final class ServerLoop: @unchecked Sendable {
 
     /// Closes the connections that wait for nothing.
     func closeIdle() {
-        for pool in pools { pool.close() }
-        clientPools.close()
-        mirrorPools.close()
+        closeUpstreamConnections()
         loop.forEachChannel(with: events) { channel in
             guard let context = channel.context else { return }
             Unmanaged<HTTP1Connection>.fromOpaque(context).takeUnretainedValue().closeIfIdle()
@@ -181,7 +185,9 @@ final class ServerLoop: @unchecked Sendable {
     }
 
     func give(_ connection: HTTP1Connection) {
-        if state.pointee.connections.count < Self.pooledConnectionsMax { state.pointee.connections.append(connection) }
+        if state.pointee.connections.count < Self.pooledConnectionsMax, !isLeaving {
+            state.pointee.connections.append(connection)
+        }
     }
 
     /// Takes an exchange out of use that its lease alone should hold; if a handler kept it, it is not pooled.
@@ -198,7 +204,7 @@ final class ServerLoop: @unchecked Sendable {
     /// Pools what nobody else holds. Of two engine parts that retired the same exchange, the second finds it alone.
     private func recycle() {
         while let exchange = state.pointee.retired.popLast() {
-            if Self.isAlone(exchange), state.pointee.exchanges.count < Self.pooledExchangesMax {
+            if Self.isAlone(exchange), state.pointee.exchanges.count < Self.pooledExchangesMax, !isLeaving {
                 exchange._withUnsafeGuaranteedRef { $0.reset() }
                 state.pointee.exchanges.append(exchange)
             } else {
@@ -219,8 +225,8 @@ final class ServerLoop: @unchecked Sendable {
         return isAlone
     }
 
-    /// Lets go of what is pooled, which refers back to this object.
-    private func tearDown() {
+    /// Lets go of what is pooled, which refers back to this object. When the loop ends, or where it never ran.
+    func tearDown() {
         if let probeTimer { loop.cancel(probeTimer) }
         probeTimer = nil
         for pool in pools + formerPools { pool.end() }
@@ -231,6 +237,17 @@ final class ServerLoop: @unchecked Sendable {
         for task in state.pointee.activeTasks { task.end() }
         state.pointee.activeTasks = []
         state.pointee.idleTasks = []
+        releasePooled()
+    }
+
+    /// Lets go of exchanges, connections and tasks that are kept for reuse.
+    func releasePooled() {
+        let idleTasks = state.pointee.idleTasks
+        state.pointee.idleTasks = []
+        for task in idleTasks {
+            remove(task)
+            task.end()
+        }
         for exchange in state.pointee.exchanges { exchange.release() }
         state.pointee.spare?.release()
         state.pointee.spare = nil
@@ -343,7 +360,7 @@ final class ServerLoop: @unchecked Sendable {
     }
 
     func park(_ task: HandlerTask) {
-        if state.pointee.idleTasks.count < Self.idleTasksMax {
+        if state.pointee.idleTasks.count < Self.idleTasksMax, !isLeaving {
             state.pointee.idleTasks.append(task)
         } else {
             remove(task)

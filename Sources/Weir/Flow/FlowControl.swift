@@ -55,11 +55,12 @@ final class FlowControl: Sendable {
     let settings: Settings
     /// What was usual for the version that runs when it ran before; empty where that is not known.
     let baseline: Baseline
-    /// What no limit may be below: one for each CPU.
-    let least: Int
+    /// How many CPUs the limits are for. Relaxed: it is read by those who compile, and by the thread that writes it.
+    private let cpuCount: Atomic<Int>
     /// The pod's memory budget at the start, from which tables have their size; nil where it is unknown.
     private let memoryBytes: Int?
-    private let loopCount: Int
+    /// How many loops there may ever be; each counts in a place of its own.
+    private let loopsMax: Int
     let pod: AdmissionPool
     /// What the concurrency limit is found from; nil where it is given.
     let samples: LatencySamples?
@@ -90,25 +91,27 @@ final class FlowControl: Sendable {
         _ settings: Settings,
         cpus: Int,
         memoryBytes: Int? = nil,
-        loops: Int,
+        loopsMax: Int,
         baseline: Baseline? = nil,
         now: Nanoseconds = LoopClock.monotonic.now
     ) {
         self.settings = settings
         self.baseline = baseline ?? Baseline(version: settings.baselineVersion)
         self.memoryBytes = memoryBytes
-        loopCount = loops
-        least = max(cpus, 1)
-        let bounds = PodBounds(settings.admission, cpus: least)
+        self.loopsMax = loopsMax
+        let cpus = max(cpus, 1)
+        cpuCount = Atomic(cpus)
+        let bounds = PodBounds(settings.admission, cpus: cpus)
         pod = AdmissionPool(
             limit: bounds.limit,
             queueLimit: bounds.queueMax,
             peakWindow: settings.admission.peakWindow.nanosecondsClamped,
-            loopCount: loops,
+            loopCount: loopsMax,
             now: now
         )
         samples =
-            settings.admission.concurrency == .automatic ? LatencySamples(loopCount: loops, limit: bounds.limit) : nil
+            settings.admission.concurrency == .automatic
+            ? LatencySamples(loopCount: loopsMax, limit: bounds.limit) : nil
         priorityHeader = Array(settings.admission.priorityHeader.lowercased().utf8)
         var generator = SystemRandomNumberGenerator()
         keyHash = KeyHash(seed: (generator.next(), generator.next()))
@@ -117,22 +120,29 @@ final class FlowControl: Sendable {
         replicas = Mutex(ReplicaCount(settings.rateLimiting.replicas))
     }
 
+    /// How many CPUs the limits of the next snapshot are for, at least 1; what no limit may be below.
+    var cpus: Int {
+        get { cpuCount.load(ordering: .relaxed) }
+        set { cpuCount.store(max(newValue, 1), ordering: .relaxed) }
+    }
+
     /// How many may run in the pod's pool when the server starts.
-    var concurrency: Int { PodBounds(settings.admission, cpus: least).limit }
+    var concurrency: Int { PodBounds(settings.admission, cpus: cpus).limit }
 
     // MARK: Snapshots
 
     /// Begins the limits and pools of a snapshot: those that there are, and what its routes add.
     func draft(_ settings: Settings, now: Nanoseconds = LoopClock.monotonic.now) -> FlowDraft {
         let divisor = replicas.withLock { $0.count(at: now) }
-        let bounds = PodBounds(settings.admission, cpus: least)
+        let cpus = cpus
+        let bounds = PodBounds(settings.admission, cpus: cpus)
         return present.withLock { present in
             FlowDraft(
                 settings,
                 keyHash: keyHash,
-                cpus: least,
+                cpus: cpus,
                 memoryBytes: memoryBytes,
-                loopCount: loopCount,
+                loopsMax: loopsMax,
                 pod: NamedPool(name: Self.podName, pool: pod, limit: bounds.limit, queueMax: bounds.queueMax),
                 former: present.pools,
                 formerGuards: present.guards,
@@ -177,7 +187,9 @@ final class FlowControl: Sendable {
         for pool in pools {
             guard let before = bounds[pool.name] else { continue }
             if before.queueMax != pool.queueMax { pool.pool.setQueueLimit(pool.queueMax) }
-            if before.limit != pool.limit { setLimit(pool.limit, of: pool.pool, now: now) }
+            // A limit that moves by itself stays where it is.
+            let isFound = samples != nil && pool.pool === pod
+            if before.limit != pool.limit, !isFound { setLimit(pool.limit, of: pool.pool, now: now) }
         }
     }
 
@@ -240,14 +252,16 @@ private struct PodBounds {
 
     init(_ admission: Settings.Admission, cpus: Int) {
         switch admission.concurrency {
-        case .perCPU(let count): limit = count * cpus
+        // The start checks it; a pod that grows later is bounded here.
+        case .perCPU(let count): limit = min(count * cpus, Settings.Admission.countMax)
         case .exactly(let count): limit = count
         // It doubles from there within seconds, and nobody has to wait for it to fall.
         case .automatic: limit = cpus
         }
         switch admission.concurrency {
         // The limit moves; the queue is bounded by what it may become on an ordinary machine.
-        case .automatic: queueMax = admission.queueMax.resolved(automatic: 4 * 256 * cpus)
+        case .automatic:
+            queueMax = admission.queueMax.resolved(automatic: min(4 * 256 * cpus, Settings.Admission.countMax))
         case .perCPU, .exactly:
             queueMax = admission.queueMax.resolved(automatic: min(4 * limit, Settings.Admission.countMax))
         }

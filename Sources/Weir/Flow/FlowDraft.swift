@@ -27,7 +27,7 @@ final class FlowDraft {
     let settings: Settings
     let keyHash: KeyHash
     private let cpus: Int
-    private let loopCount: Int
+    private let loopsMax: Int
     private let former: [String: NamedPool]
     private let global: [DeclaredLimit]
     private var limits: LimitsDraft
@@ -55,7 +55,7 @@ final class FlowDraft {
         keyHash: KeyHash,
         cpus: Int,
         memoryBytes: Int?,
-        loopCount: Int,
+        loopsMax: Int,
         pod: NamedPool,
         former: [NamedPool],
         formerGuards: [RouteGuard],
@@ -67,7 +67,7 @@ final class FlowDraft {
         self.settings = settings
         self.keyHash = keyHash
         self.cpus = cpus
-        self.loopCount = loopCount
+        self.loopsMax = loopsMax
         self.divisor = divisor
         self.former = Dictionary(former.map { ($0.name, $0) }) { first, _ in first }
         self.formerGuards = Dictionary(formerGuards.map { ($0.name, $0) }) { first, _ in first }
@@ -106,7 +106,7 @@ final class FlowDraft {
                 limit: limit,
                 queueLimit: queueMax,
                 peakWindow: settings.admission.peakWindow.nanosecondsClamped,
-                loopCount: loopCount,
+                loopCount: loopsMax,
                 now: now
             )
         pools.append(NamedPool(name: name, pool: pool, limit: limit, queueMax: queueMax))
@@ -122,7 +122,7 @@ final class FlowDraft {
             ?? RouteGuard(
                 name: name,
                 policy: policy,
-                loopCount: loopCount,
+                loopCount: loopsMax,
                 given: baseline.guardValues(route: name)
             )
         guards.append((routeGuard, policy))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The thread that looks at a server from outside its loops: it finds the concurrency limit, the utilization, how near the
-// pod is to its memory limit, and which routes are to be degraded.
+// pod is to its memory limit, which routes are to be degraded, and whether the pod was resized.
 
 import CWeirSystem
 import WeirEventLoop
@@ -14,6 +14,7 @@ final class FlowMonitor: Sendable {
     private let server: HTTPServer
     private let memoryUsage: @Sendable () -> MemoryUsage
     private let republish: @Sendable () -> Void
+    private let resize: EngineResize
     private let stop = Monitor(Stop())
 
     private struct Stop {
@@ -24,16 +25,19 @@ final class FlowMonitor: Sendable {
     /// - Parameters:
     ///   - memoryUsage: what the pod uses of its memory; it may block.
     ///   - republish: has the loops run what has come of the limits.
+    ///   - resize: fits the engine to the pod's CPUs.
     init(
         _ flow: FlowControl,
         _ server: HTTPServer,
         memoryUsage: @escaping @Sendable () -> MemoryUsage,
-        republish: @escaping @Sendable () -> Void
+        republish: @escaping @Sendable () -> Void,
+        resize: EngineResize
     ) {
         self.flow = flow
         self.server = server
         self.memoryUsage = memoryUsage
         self.republish = republish
+        self.resize = resize
     }
 
     func start() throws(SystemCallError) {
@@ -66,6 +70,7 @@ final class FlowMonitor: Sendable {
         weir_thread_name("weir-flow")
         var looks = FlowLooks(flow, server, memoryUsage: memoryUsage)
         var guards = GuardLooks(flow, server)
+        var resize = resize
         while stop.wait(timeout: .nanoseconds(Int64(AutoConcurrency.updateInterval)), for: { $0.isAsked ? true : nil })
             == nil
         {
@@ -73,6 +78,7 @@ final class FlowMonitor: Sendable {
             looks.look(now: now)
             guards.look(now: now)
             if flow.isToBeDivided(now: now) { republish() }
+            resize.look(now: now)
         }
         guards.end()
         stop.change { stop in
@@ -87,6 +93,7 @@ struct FlowLooks {
     private let flow: FlowControl
     private let server: HTTPServer
     private var concurrency: AutoConcurrency?
+    private var cpus: Int
     private var utilization: PodUtilization
     private var pressure: MemoryPressure
     private let memoryUsage: @Sendable () -> MemoryUsage
@@ -103,12 +110,13 @@ struct FlowLooks {
         self.flow = flow
         self.server = server
         self.memoryUsage = memoryUsage
+        cpus = flow.cpus
         if let samples = flow.samples {
             concurrency = AutoConcurrency(
                 samples: samples,
                 start: flow.concurrency,
-                least: flow.least,
-                most: flow.least * AutoConcurrency.mostPerCPU
+                least: cpus,
+                most: cpus * AutoConcurrency.mostPerCPU
             )
         }
         utilization = PodUtilization(window: flow.settings.admission.signalWindow.nanosecondsClamped)
@@ -118,14 +126,19 @@ struct FlowLooks {
                 critical: Double(flow.settings.admission.memoryCriticalPercent) / 100
             )
         )
-        busy = server.loops.map { _ in 0 }
+        busy = []
     }
 
     mutating func look(now: Nanoseconds) {
+        if flow.cpus != cpus {
+            cpus = flow.cpus
+            concurrency?.setRange(least: cpus, most: cpus * AutoConcurrency.mostPerCPU)
+        }
         if let limit = concurrency?.update(now: now) {
             flow.setLimit(limit, of: flow.pod, now: now)
         }
         for (index, loop) in server.loops.enumerated() {
+            if index == busy.count { busy.append(0) }
             // A loop whose thread has ended stays where it was.
             if let schedule = ThreadSchedule.read(thread: loop.threadID) { busy[index] = schedule.busy }
         }

@@ -64,7 +64,7 @@ extension ServerLoop {
         let present = Set(upstreams.map(ObjectIdentifier.init))
         formerPools += former.values.filter { !present.contains(ObjectIdentifier($0.upstream)) }
         formerPools.closeAndForgetQuiet()
-        if server.isClosingIdle {
+        if server.isClosingIdle || isLeaving {
             for pool in pools { pool.close() }
         }
         if loop.index == 0, probeTimer == nil { beginProbing() }

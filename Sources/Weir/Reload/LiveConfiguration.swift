@@ -87,7 +87,7 @@ final class LiveConfiguration: Sendable {
             let settings = configuration.settings.inForce(behind: present.settings)
             do throws(SettingsError) {
                 try settings.validate()
-                try settings.checkConcurrency(cpus: flow.least)
+                try settings.checkConcurrency(cpus: flow.cpus)
             } catch {
                 throw .settings(error)
             }
@@ -111,7 +111,8 @@ final class LiveConfiguration: Sendable {
         }
     }
 
-    /// Compiles what is in force anew, because limits are divided by another number of replicas.
+    /// Compiles what is in force anew, because limits are divided by another number of replicas, or are for another number
+    /// of CPUs.
     func publishAnew(on server: HTTPServer) {
         turn.withLock { _ in
             let present = present

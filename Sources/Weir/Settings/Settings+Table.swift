@@ -317,7 +317,7 @@ extension Settings {
             "WEIR_LOOPS",
             \.loops,
             .count(1...256),
-            "Event loops; `auto` is one for each CPU of the pod's budget",
+            "Event loops; `auto` is one for each CPU of the pod's budget, also when that changes",
             seenIn: "`weir_loops`"
         ),
         Setting("WEIR_PIN", \.pinsLoops, .flag, "Whether each loop is bound to one CPU"),
@@ -339,7 +339,7 @@ extension Settings {
             \.workersMax,
             .count(1...4096),
             "The most threads for blocking handlers; `auto` is the larger of 8 and 4 for each CPU of the budget",
-            seenIn: "`weir_workers`"
+            seenIn: "`weir_workers_limit`, `weir_workers`"
         ),
         Setting(
             "WEIR_WORKERS_MIN",

@@ -22,7 +22,8 @@ public struct Settings: Sendable, Equatable {
     /// What becomes of a part of a CPU when loops are counted. `WEIR_CPU_ROUNDING`, default up; never below one.
     public var cpuRounding: CPURounding = .up
 
-    /// How many event loops run. `WEIR_LOOPS`, 1 to 256, default automatic: one for each CPU of the pod's budget.
+    /// How many event loops run. `WEIR_LOOPS`, 1 to 256, default automatic: one for each CPU of the pod's budget, also
+    /// when that changes while it runs.
     public var loops: Count = .automatic
 
     /// Whether each loop is bound to one CPU. `WEIR_PIN`, default false: on a shared node the kernel places better.

@@ -13,7 +13,7 @@ extension App {
         var settings = settings
         settings.limits.requestsPerConnection = .max
         let hold = hold()
-        let flow = FlowControl(settings, cpus: 1, loops: 1, now: 0)
+        let flow = FlowControl(settings, cpus: 1, loopsMax: 1, now: 0)
         let draft = flow.draft(settings, now: 0)
         let snapshot = try hold.snapshot(of: hold.routes(configuration), settings, upstreams: [], flow: draft)
         flow.commit(draft, now: 0)

@@ -18,12 +18,13 @@ extension App {
     /// As above, in a pod that uses so much of its memory.
     package func test<Result>(
         memoryUsage: @escaping @Sendable () -> MemoryUsage,
+        cpus: PodCPUs? = nil,
         _ body: (TestClient) async throws -> Result
     ) async throws -> Result {
         var settings = settings
         // What a test wants to see of the log is what went wrong.
         settings.logLevel = max(settings.logLevel, .warning)
-        let engine = try AppEngine(self, settings: settings, listens: false, memoryUsage: memoryUsage)
+        let engine = try AppEngine(self, settings: settings, listens: false, memoryUsage: memoryUsage, cpus: cpus)
         try engine.start()
         do {
             let result = try await body(TestClient(server: engine.server, reload: engine.reload))

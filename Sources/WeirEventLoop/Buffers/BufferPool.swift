@@ -38,7 +38,16 @@ package struct BufferPool: ~Copyable {
         self.retainedBytesMax = retainedBytesMax
     }
 
-    deinit {
+    deinit { freeUnused() }
+
+    /// Frees the buffers that lie in the lists.
+    package mutating func trim() {
+        freeUnused()
+        free = .init(repeating: nil)
+        retainedBytes = 0
+    }
+
+    private func freeUnused() {
         for index in 0..<3 {
             var buffer = free[index]
             while let next = buffer {

@@ -150,6 +150,11 @@ package final class EventLoop: @unchecked Sendable {
         core.pointee.hasWork = true
     }
 
+    /// Frees what is kept for reuse, because little will be used. On the loop's thread.
+    package func releaseUnusedBuffers() {
+        core.pointee.buffers.trim()
+    }
+
     /// Runs the loop on the calling thread until it is told to stop.
     package func run() {
         weir_set_thread_loop(Unmanaged.passUnretained(self).toOpaque())

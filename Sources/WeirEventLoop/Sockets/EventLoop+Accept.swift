@@ -1,87 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Accepting: each new connection goes to the least-loaded loop; when descriptors run out, accepting pauses and serving
-// goes on.
+// Accepting: each new connection goes to the least-loaded loop that takes any; when descriptors run out, accepting pauses
+// and serving goes on.
 
 import CWeirSystem
 import Glibc
 import Synchronization
 import WeirMetrics
-
-/// What the loops of one server share for accepting: who there is, and how many descriptors there may be.
-package final class AcceptPolicy: Sendable {
-    /// Unowned: the loops hold the policy. Whoever made both keeps them.
-    private struct Member: Sendable {
-        unowned let loop: EventLoop
-    }
-
-    private let members: [Member]
-    /// Open connections over all loops at which accepting pauses.
-    let connectionsMax: Int
-    /// Descriptors in use at which idle connections are closed.
-    let descriptorsHigh: Int
-    /// At this number accepting pauses, so that files, the log and the admin port still get descriptors.
-    /// An accepted descriptor with this number means that as many are in use: the kernel gives the lowest free one.
-    let descriptorsMax: Int
-    /// Descriptors that are no connections of these loops; relaxed.
-    private let otherDescriptorCount = Atomic<Int>(0)
-
-    package init(loops: [EventLoop], connectionsMax: Int, descriptorsHigh: Int, descriptorsMax: Int) {
-        members = loops.map { Member(loop: $0) }
-        self.connectionsMax = connectionsMax
-        self.descriptorsHigh = descriptorsHigh
-        self.descriptorsMax = descriptorsMax
-    }
-
-    /// Counts the descriptors that are in use before the first connection: the lowest free number.
-    package func countOtherDescriptors() {
-        guard let loop = members.first?.loop else { return }
-        otherDescriptorCount.store(Int(weir_lowest_free_descriptor(loop.inbox.descriptor)), ordering: .relaxed)
-    }
-
-    var otherDescriptors: Int { otherDescriptorCount.load(ordering: .relaxed) }
-
-    /// How many idle connections a loop should close so that new ones have room; 0 when nothing is short. Where it is
-    /// descriptors that are short, those of connections that we made are as good as clients'.
-    func shedCount() -> (count: Int, clientsOnly: Bool) {
-        let spare = min(32, max(1, min(connectionsMax, descriptorsHigh) / 16))
-        let clients = openCount - connectionsMax
-        let descriptors = descriptorCount - descriptorsHigh
-        let beyond = max(clients, descriptors)
-        return (beyond >= 0 ? beyond + spare : 0, descriptors < 0)
-    }
-
-    /// Descriptors that are in use, near enough: connections and what was open at the start, or the lowest number that
-    /// is free where that is more, because files and what handlers open count too.
-    var descriptorCount: Int {
-        var sum = otherDescriptors
-        for member in members { sum += member.loop.openChannelCount + member.loop.outboundChannelCount }
-        guard let loop = members.first?.loop else { return sum }
-        return max(sum, Int(weir_lowest_free_descriptor(loop.inbox.descriptor)))
-    }
-
-    var openCount: Int {
-        var sum = 0
-        for member in members { sum += member.loop.openChannelCount }
-        return sum
-    }
-
-    func forEachOther(than loop: EventLoop, _ body: (EventLoop) -> Void) {
-        for member in members where member.loop !== loop { body(member.loop) }
-    }
-
-    /// The loop that should have the next connection: `accepting` unless another has clearly fewer, because handing
-    /// over costs a wake-up.
-    func leastLoaded(_ accepting: EventLoop) -> EventLoop {
-        var best = accepting
-        var fewest = accepting.openChannelCount
-        fewest -= 1 + fewest / 16
-        for member in members where member.loop.openChannelCount < fewest {
-            best = member.loop
-            fewest = best.openChannelCount
-        }
-        return best
-    }
-}
 
 extension EventLoop {
     static let acceptsPerTurnMax = 64

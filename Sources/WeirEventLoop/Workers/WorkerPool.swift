@@ -29,17 +29,17 @@ package final class WorkerPool: @unchecked Sendable {
         var idle = 0
         /// Wake-ups that were sent to idle workers and not yet taken.
         var wakeUps = 0
+        var workersMax: Int
         var isStopping = false
     }
 
     private let workersMin: Int
-    package let workersMax: Int
     private let queueMax: Int
     private let idleNanoseconds: Nanoseconds
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let wake: UnsafeMutablePointer<pthread_cond_t>
     private let allEnded: UnsafeMutablePointer<pthread_cond_t>
-    private var shared = Shared()
+    private var shared: Shared
 
     /// - Parameters:
     ///   - workersMin: threads that are kept even when idle, at least 0.
@@ -48,7 +48,7 @@ package final class WorkerPool: @unchecked Sendable {
     ///   - idle: how long a worker above the least waits for work before it ends.
     package init(workersMin: Int, workersMax: Int, queueMax: Int, idle: Nanoseconds) {
         self.workersMin = workersMin
-        self.workersMax = max(workersMax, 1)
+        shared = Shared(workersMax: max(workersMax, 1))
         self.queueMax = queueMax
         idleNanoseconds = idle
         mutex = .allocate(capacity: 1)
@@ -72,6 +72,22 @@ package final class WorkerPool: @unchecked Sendable {
 
     /// Threads that live now.
     package var workerCount: Int { withLock { $0.workers } }
+
+    /// Threads at most.
+    package var workersMax: Int { withLock { $0.workersMax } }
+
+    /// Changes how many threads there are at most, at least 1. Where more wait, some begin at once; where fewer may live,
+    /// each that is too many ends when it has no job at hand.
+    package func setWorkersMax(_ workersMax: Int) {
+        let missing = withLock { shared in
+            shared.workersMax = max(workersMax, 1)
+            let missing = max(0, min(shared.workersMax - shared.workers, shared.count - shared.wakeUps))
+            shared.workers += missing
+            if shared.workers > shared.workersMax { pthread_cond_broadcast(wake) }
+            return missing
+        }
+        for _ in 0..<missing { startWorker() }
+    }
 
     /// Queues a request's work; false when the queue is full or the pool is stopping, and then nothing was taken.
     package func submit(_ function: @escaping WorkerJob.Function, _ argument: UnsafeMutableRawPointer) -> Bool {
@@ -111,7 +127,7 @@ package final class WorkerPool: @unchecked Sendable {
         if shared.idle > shared.wakeUps {
             shared.wakeUps += 1
             wakesWorker = true
-        } else if shared.workers < workersMax, shared.count > shared.wakeUps {
+        } else if shared.workers < shared.workersMax, shared.count > shared.wakeUps {
             shared.workers += 1
             startsWorker = true
         }
@@ -136,6 +152,8 @@ package final class WorkerPool: @unchecked Sendable {
         weir_thread_name("weir-worker")
         pthread_mutex_lock(mutex)
         while true {
+            // Others are there for what waits: the most is at least 1.
+            if shared.workers > shared.workersMax { break }
             if let job = takeFirst() {
                 pthread_mutex_unlock(mutex)
                 run(job)

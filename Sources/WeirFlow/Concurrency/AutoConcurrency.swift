@@ -34,7 +34,7 @@ package struct AutoConcurrency {
     package private(set) var limit: Int
 
     private let samples: LatencySamples
-    private let range: ClosedRange<Int>
+    private var range: ClosedRange<Int>
     private var phase = Phase.start
     private var window: Window?
 
@@ -87,6 +87,18 @@ package struct AutoConcurrency {
         range = least...most
         limit = min(max(start, least), most)
         samples.publish(limit: limit)
+    }
+
+    /// The service has more or fewer CPUs: the limit comes into this range at once, and goes on from there.
+    package mutating func setRange(least: Int, most: Int) {
+        precondition(least >= 1 && least <= most, "a limit is at least 1, and the least not above the most")
+        range = least...most
+        let bounded = min(max(limit, least), most)
+        guard bounded != limit else { return }
+        limit = bounded
+        samples.publish(limit: bounded)
+        // What was recorded under another limit says nothing of this one.
+        window = nil
     }
 
     /// Takes in what has been recorded, and answers the limit that holds from now on.

@@ -54,7 +54,7 @@ package final class UpstreamPool: @unchecked Sendable {
         /// By slot, while somebody waits: whether it had no place for one more connection, rather than that it could
         /// not be connected to. Whoever waits, waits for these.
         var wasFull: [Bool]
-        /// False from the drain on: what has served its request is closed.
+        /// False from the drain on, or while the loop takes no connections: what has served its request is closed.
         var keepsConnections = true
         var random = WyRand()
 
@@ -428,6 +428,9 @@ package final class UpstreamPool: @unchecked Sendable {
         state.pointee.keepsConnections = false
         for slot in state.pointee.newest.indices { eachIdle(slot) { loop.close($0.channel) } }
     }
+
+    /// Keeps again what has served its request.
+    package func reopen() { state.pointee.keepsConnections = true }
 
     /// The loop has ended: nothing is left.
     package func end() {

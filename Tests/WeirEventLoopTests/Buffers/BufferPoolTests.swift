@@ -57,6 +57,19 @@ import WeirEventLoop
         pool.give(second)
     }
 
+    @Test func `a pool that was trimmed has nothing left to hand out again, and keeps what comes back`() {
+        let pool = Pool(retainedBytesMax: 4096)
+        let buffer = pool.take(1)
+        pool.give(buffer)
+        pool.trim()
+        let (first, second) = (pool.take(1), pool.take(1))
+        pool.give(first)
+        pool.give(second)
+        #expect(pool.take(1) == first)
+        #expect(pool.loanedBytes == 4096)
+        pool.give(first)
+    }
+
     @Test func `taking makes room in the retained bytes again`() {
         let pool = Pool(retainedBytesMax: 16384)
         let medium = pool.take(5000)
@@ -94,4 +107,5 @@ private final class Pool {
 
     func take(_ minimumCount: Int) -> Buffer { pool.take(minimumCount) }
     func give(_ buffer: Buffer) { pool.give(buffer) }
+    func trim() { pool.trim() }
 }

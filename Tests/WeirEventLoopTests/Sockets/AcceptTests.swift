@@ -99,6 +99,59 @@ import WeirTestSupport
         withExtendedLifetime(peers) {}
     }
 
+    @Test func `a loop that takes no more hands on what it accepts, until it takes connections again`() throws {
+        let pair = try LoopPair(connectionsMax: 100)
+        // The second alone listens: whatever comes is accepted there.
+        let address = try listen(on: pair.loops[1], Recorder.opener { Recorder() })
+        try listen(on: pair.loops[0], Recorder.opener { Recorder() })
+        func connect(_ count: Int) throws -> [Peer] {
+            let before = pair.openCounts.reduce(0, +)
+            let peers = try (0..<count).map { _ in try Peer.connected(to: address) }
+            eventually("they are accepted") {
+                pair.turn()
+                return pair.openCounts.reduce(0, +) == before + count
+            }
+            return peers
+        }
+        pair.policy.setTaking(1)
+        var peers = try connect(10)
+        #expect(pair.openCounts == [10, 0])
+        #expect(pair.loops[1].metrics.value(.connectionsHandedOver) == 10)
+        pair.policy.setTaking(2)
+        peers += try connect(10)
+        #expect(pair.openCounts[1] >= 9, "\(pair.openCounts)")
+    }
+
+    @Test func `a loop that is added gets connections when it takes them`() throws {
+        let loops = [try HandTurnedLoop(index: 0), try HandTurnedLoop(index: 1)]
+        let policy = AcceptPolicy(
+            loops: [loops[0].loop],
+            loopsMax: 2,
+            connectionsMax: 100,
+            descriptorsHigh: .max,
+            descriptorsMax: .max
+        )
+        for test in loops { test.loop.acceptPolicy = policy }
+        let address = try listen(on: loops[0], Recorder.opener { Recorder() })
+        try listen(on: loops[1], Recorder.opener { Recorder() })
+        var peers: [Peer] = []
+        func connect(_ count: Int) throws {
+            for _ in 0..<count {
+                peers.append(try Peer.connected(to: address))
+                eventually("it is accepted") {
+                    for test in loops { test.turn() }
+                    return loops.reduce(0) { $0 + $1.loop.openChannelCount } == peers.count
+                }
+            }
+        }
+        policy.add(loops[1].loop)
+        try connect(4)
+        #expect(loops[1].loop.openChannelCount == 0 && policy.takingCount == 1)
+        policy.setTaking(2)
+        try connect(4)
+        #expect(loops[1].loop.openChannelCount >= 3)
+    }
+
     @Test func `at the most connections accepting pauses, and goes on when one is closed`() throws {
         let test = try HandTurnedLoop()
         test.loop.acceptPolicy = AcceptPolicy(
@@ -384,10 +437,11 @@ import WeirTestSupport
 /// Two loops that share an accept policy.
 private final class LoopPair {
     let loops: [HandTurnedLoop]
+    let policy: AcceptPolicy
 
     init(connectionsMax: Int, descriptorsHigh: Int = .max, descriptorsMax: Int = .max) throws {
         loops = [try HandTurnedLoop(index: 0), try HandTurnedLoop(index: 1)]
-        let policy = AcceptPolicy(
+        policy = AcceptPolicy(
             loops: loops.map(\.loop),
             connectionsMax: connectionsMax,
             descriptorsHigh: descriptorsHigh,

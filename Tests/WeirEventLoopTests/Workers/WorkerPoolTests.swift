@@ -98,6 +98,41 @@ import WeirTestSupport
         #expect(end(pool))
     }
 
+    @Test func `with a higher most, workers begin what waits`() {
+        let pool = WorkerPool(workersMin: 0, workersMax: 1, queueMax: 100, idle: Self.never)
+        let work = Work()
+        for _ in 0..<5 { #expect(work.submit(to: pool)) }
+        eventually("one has begun") { work.begun.load(ordering: .acquiring) == 1 }
+        pool.setWorkersMax(3)
+        eventually("three have begun") { work.begun.load(ordering: .acquiring) == 3 }
+        #expect(pool.workerCount == 3 && pool.queuedCount == 2 && pool.workersMax == 3)
+        work.release()
+        #expect(end(pool))
+        #expect(work.done.load(ordering: .acquiring) == 5)
+    }
+
+    @Test func `with a lower most, workers that are idle end, and those at work when it is done`() {
+        let pool = WorkerPool(workersMin: 4, workersMax: 4, queueMax: 100, idle: Self.never)
+        let (quick, slow) = (Work(), Work())
+        for _ in 0..<2 { #expect(slow.submit(to: pool)) }
+        eventually("two have begun") { slow.begun.load(ordering: .acquiring) == 2 }
+        for _ in 0..<2 { #expect(quick.submit(to: pool)) }
+        eventually("four have begun") { quick.begun.load(ordering: .acquiring) == 2 }
+        quick.release()
+        eventually("two are done") { quick.done.load(ordering: .acquiring) == 2 }
+        pool.setWorkersMax(1)
+        eventually("the idle have ended") { pool.workerCount == 2 }
+        let next = Work()
+        next.release()
+        #expect(next.submit(to: pool))
+        #expect(next.done.load(ordering: .acquiring) == 0)
+        slow.release()
+        eventually("one is left") { pool.workerCount == 1 }
+        eventually("it does what waits") { next.done.load(ordering: .acquiring) == 1 }
+        #expect(end(pool))
+        #expect(slow.done.load(ordering: .acquiring) == 2)
+    }
+
     @Test func `stop does what is queued, and takes nothing more`() throws {
         let pool = WorkerPool(workersMin: 1, workersMax: 2, queueMax: 100, idle: Self.never)
         let work = Work()

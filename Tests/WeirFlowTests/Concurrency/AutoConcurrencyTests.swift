@@ -97,6 +97,17 @@ struct ConcurrencyScenario: Sendable, CustomTestStringConvertible {
 }
 
 @Suite struct AutoConcurrencyTests {
+    @Test func `a limit comes into the range of other CPUs at once, and stays where it is inside`() {
+        let samples = LatencySamples(loopCount: 1)
+        var concurrency = AutoConcurrency(samples: samples, start: 40, least: 4, most: 4000)
+        concurrency.setRange(least: 2, most: 2000)
+        #expect(concurrency.limit == 40)
+        concurrency.setRange(least: 1, most: 30)
+        #expect(concurrency.limit == 30)
+        concurrency.setRange(least: 50, most: 60)
+        #expect(concurrency.limit == 50 && concurrency.update(now: 1) == 50)
+    }
+
     @Test(arguments: ConcurrencyScenario.all, [1, 2])
     func `within 30 seconds the limit is near the knee, and stays there`(scenario: ConcurrencyScenario, seed: Int) {
         let last = scenario.last

@@ -48,6 +48,16 @@ import WeirTestSupport
         ((try? String(contentsOfFile: path, encoding: .utf8)) ?? "").split(separator: "\n").map(String.init)
     }
 
+    @Test func `a loop that comes later has a ring of its own, which is written too`() throws {
+        let pipe = TestPipe()
+        let log = try Self.start(try AccessLogOutput(descriptor: pipe.writeEnd))
+        log.addRing(loop: 2)
+        #expect(log.rings.count == 3)
+        for (sequence, ring) in log.rings.enumerated() { #expect(ring.push(Self.record(UInt64(sequence)))) }
+        #expect(Set(try Self.ids(pipe.readLines(3))) == [0, 1, 2])
+        log.close(timeout: .seconds(10))
+    }
+
     @Test func `the lines of a loop come out whole and in order, more than a pipe holds`() throws {
         let pipe = TestPipe()
         let log = try Self.start(try AccessLogOutput(descriptor: pipe.writeEnd), loops: 2)

@@ -12,11 +12,22 @@ struct RunningApp {
     let log: CapturedLog
     private let task: Task<Void, any Error>
 
+    /// An app in a pod with CPUs of a test's choice.
+    private struct InPod: Service {
+        let app: App
+        let cpus: PodCPUs?
+
+        func run() async throws { try await app.runAsService(under: Supervisor(), cpus: cpus) }
+    }
+
     /// Starts the app, and waits until it serves.
-    init(_ app: App, log: CapturedLog) async throws {
+    ///
+    /// - Parameter cpus: those of the pod that it is to follow; nil for this one's.
+    init(_ app: App, log: CapturedLog, cpus: PodCPUs? = nil) async throws {
+        let service = InPod(app: app, cpus: cpus)
         group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: [app],
+                services: [service],
                 logger: Logger(label: "group") { _ in SwiftLogNoOpLogHandler() }
             )
         )

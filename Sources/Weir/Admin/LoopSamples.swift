@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// What /metrics says of the event loops: how many take connections, and what each has.
+
+import WeirEventLoop
+import WeirMetrics
+
+/// Reads the loops of a server.
+enum LoopSamples {
+    static func all(of server: HTTPServer) -> [MetricSample] {
+        let taking = server.takingCount
+        let connections = server.loops.map(\.openChannelCount)
+        let leaving = connections.dropFirst(taking).count { $0 > 0 }
+        return [
+            MetricSample("weir_loops", "Event loops that take connections.", kind: .gauge, value: Double(taking)),
+            MetricSample(
+                "weir_loops_leaving",
+                "Event loops that take no more connections, and still have some.",
+                kind: .gauge,
+                value: Double(leaving)
+            ),
+        ]
+            + connections.enumerated().map { index, count in
+                MetricSample(
+                    "weir_loop_connections_open",
+                    "Connections of clients that an event loop has.",
+                    kind: .gauge,
+                    labels: [MetricLabel("loop", "\(index)")],
+                    value: Double(count)
+                )
+            }
+    }
+}

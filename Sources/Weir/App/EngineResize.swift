@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fits a running engine to its pod's CPUs, which change where the pod is resized in place. On the flow monitor's thread;
+// time is a parameter.
+
+import Logging
+import WeirEventLoop
+import WeirFlow
+
+/// Reads the pod's CPUs once a second, and has loops, workers and pools follow: as far as their settings are `auto` or
+/// so many for each CPU.
+struct EngineResize: Sendable {
+    private let cpus: PodCPUs
+    private let settings: Settings
+    private let flow: FlowControl
+    private let server: HTTPServer
+    private let workers: WorkerPool
+    private let logger: Logger
+    private let republish: @Sendable () -> Void
+    private var steady: SteadyCount
+    private var readAt: Nanoseconds = 0
+    /// What kept a loop from being made, as it was logged.
+    private var problem: String?
+
+    static let interval: Nanoseconds = 1_000_000_000
+
+    /// - Parameter republish: has the loops run what has come of the limits.
+    init(
+        _ cpus: PodCPUs,
+        _ settings: Settings,
+        _ flow: FlowControl,
+        _ server: HTTPServer,
+        _ workers: WorkerPool,
+        _ logger: Logger,
+        republish: @escaping @Sendable () -> Void
+    ) {
+        self.cpus = cpus
+        self.settings = settings
+        self.flow = flow
+        self.server = server
+        self.workers = workers
+        self.logger = logger
+        self.republish = republish
+        steady = SteadyCount(flow.cpus)
+    }
+
+    mutating func look(now: Nanoseconds) {
+        guard now >= readAt else { return }
+        readAt = now &+ Self.interval
+        if let former = steady.note(cpus.read()) {
+            resize(from: former)
+        } else {
+            // What the kernel refused the last time.
+            followLoops()
+        }
+    }
+
+    private mutating func resize(from former: Int) {
+        let size = EngineSize(settings, cpus: steady.present)
+        let formerLoops = server.takingCount
+        let formerWorkers = workers.workersMax
+        followLoops()
+        workers.setWorkersMax(size.workersMax)
+        server.shared.background.setRunningMax(size.backgroundMax)
+        flow.cpus = size.cpus
+        republish()
+        logger.notice(
+            "the pod's CPU budget has changed",
+            metadata: [
+                "cpus": .stringConvertible(size.cpus),
+                "cpus_before": .stringConvertible(former),
+                "loops": .stringConvertible(server.takingCount),
+                "loops_before": .stringConvertible(formerLoops),
+                "workers": .stringConvertible(size.workersMax),
+                "workers_before": .stringConvertible(formerWorkers),
+                "concurrency": .stringConvertible(flow.pod.limit),
+            ]
+        )
+    }
+
+    private mutating func followLoops() {
+        let wanted = min(EngineSize(settings, cpus: steady.present).loops, server.loopPlan.loopsMax)
+        guard wanted != server.takingCount else { return }
+        do throws(SystemCallError) {
+            try server.setTaking(wanted)
+            problem = nil
+        } catch {
+            let problem = "\(error)"
+            guard problem != self.problem else { return }
+            self.problem = problem
+            logger.error("an event loop cannot be made; tried again each second", metadata: ["error": .string(problem)])
+        }
+    }
+}

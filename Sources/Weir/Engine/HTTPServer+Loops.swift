@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// The loops of a server: made at its start, and later where the pod gets more CPUs. None ends before the server does: one
+// that is not wanted takes no more connections, empties, and waits (ServerLoop+Leaving.swift). So a loop's index, its
+// counters, and its place in everything that is kept for each loop hold for good.
+
+import Synchronization
+import WeirEventLoop
+import WeirHost
+import WeirMetrics
+
+extension HTTPServer {
+    /// How loops are made.
+    struct LoopPlan: Sendable {
+        let name: String
+        /// How many there may ever be: what is kept for each loop has so many places.
+        let loopsMax: Int
+        let isPinned: Bool
+    }
+
+    /// The loops that there are, by their index.
+    struct Roster: Sendable {
+        var members: [ServerLoop] = []
+        var threads: [LoopThread] = []
+        var places: [ListeningPlace] = []
+        /// From the start to the stop.
+        var isRunning = false
+    }
+
+    /// Boxes a thread so that several fit into an array.
+    final class LoopThread: Sendable {
+        private let thread: Mutex<SystemThread?>
+
+        init(_ thread: consuming SystemThread) {
+            self.thread = Mutex(consume thread)
+        }
+
+        func join() {
+            let thread = thread.withLock { $0.take() }
+            if let thread { thread.join() }
+        }
+    }
+
+    // MARK: Who there is
+
+    var members: [ServerLoop] { roster.withLock { $0.members } }
+
+    /// All loops, also those that take no more connections.
+    var loops: [EventLoop] { members.map(\.loop) }
+
+    /// What they count.
+    var shards: [MetricsShard] { members.map(\.metrics) }
+
+    /// How many loops take connections: the first of them.
+    var takingCount: Int { policy.takingCount }
+
+    // MARK: Making them
+
+    /// The loops of the start; the first one binds the addresses.
+    func makeLoops(_ plan: Plan) throws(SystemCallError) {
+        try roster.withLock { roster throws(SystemCallError) in
+            let first = try make(0, plan.clock, plan.poller)
+            roster.members.append(first)
+            policy.add(first.loop)
+            if plan.inherited.isEmpty {
+                for address in plan.listen { try listen(on: ListeningPlace(address, plan.settings), first, &roster) }
+            } else {
+                for descriptor in plan.inherited {
+                    try listen(on: ListeningPlace(inherited: descriptor), first, &roster)
+                }
+            }
+            while roster.members.count < plan.loopCount {
+                let next = try make(roster.members.count, plan.clock, nil)
+                try listen(next, at: roster.places)
+                roster.members.append(next)
+                policy.add(next.loop)
+            }
+            policy.setTaking(roster.members.count)
+        }
+    }
+
+    private func listen(
+        on place: ListeningPlace,
+        _ first: ServerLoop,
+        _ roster: inout Roster
+    ) throws(SystemCallError) {
+        try first.loop.add(place.listener(loop: 0, open: first.open))
+        roster.places.append(place)
+    }
+
+    private func listen(_ member: ServerLoop, at places: [ListeningPlace]) throws(SystemCallError) {
+        for place in places { try member.loop.add(place.listener(loop: member.loop.index, open: member.open)) }
+    }
+
+    /// A loop that is nobody's yet.
+    private func make(
+        _ index: Int,
+        _ clock: LoopClock,
+        _ poller: Poller?
+    ) throws(SystemCallError) -> ServerLoop {
+        let loop = try EventLoop(
+            index: index,
+            name: "\(loopPlan.name)-\(index)",
+            metrics: MetricsShard(),
+            clock: clock,
+            poller: poller,
+            pinnedTo: loopPlan.isPinned ? AllowedCPU.number(index) : nil
+        )
+        loop.acceptPolicy = policy
+        let member = ServerLoop(loop: loop, shared: shared)
+        if let store = member.store { loop.submit { _ in store.start() } }
+        return member
+    }
+
+    // MARK: Changing their number
+
+    /// Has the first so many loops take connections, and makes those that are not there; the others empty. Once the drain
+    /// has begun, nothing changes.
+    ///
+    /// - Throws: where the kernel gives no descriptor, port or thread for another loop; those that there are take
+    ///   connections then.
+    func setTaking(_ wanted: Int) throws(SystemCallError) {
+        try roster.withLock { roster throws(SystemCallError) in
+            guard roster.isRunning, !shared.isDraining else { return }
+            let wanted = min(max(wanted, 1), loopPlan.loopsMax)
+            let former = policy.takingCount
+            defer { changeTaking(from: former, to: min(wanted, roster.members.count), roster.members) }
+            while roster.members.count < wanted { try add(to: &roster) }
+        }
+    }
+
+    /// Adds a loop that runs.
+    ///
+    /// Its thread is there before it listens: from then on the kernel gives it connections, and closing its listeners for
+    /// want of a thread would reset them.
+    private func add(to roster: inout Roster) throws(SystemCallError) {
+        let member = try make(roster.members.count, .monotonic, nil)
+        let listens = Monitor(false)
+        let thread: SystemThread
+        do throws(SystemCallError) {
+            thread = try SystemThread.start {
+                _ = listens.wait(timeout: nil) { $0 ? true : nil }
+                member.loop.run()
+            }
+        } catch {
+            member.tearDown()
+            throw error
+        }
+        defer {
+            listens.change { listens in
+                listens = true
+                return true
+            }
+        }
+        do throws(SystemCallError) {
+            try listen(member, at: roster.places)
+        } catch {
+            // What has come by the listeners that it has goes to the others.
+            member.loop.acceptPending()
+            member.loop.stop()
+            throw error
+        }
+        policy.add(member.loop)
+        policy.countOtherDescriptors(more: Self.descriptorsPerLoop + roster.places.count)
+        roster.members.append(member)
+        roster.threads.append(LoopThread(thread))
+    }
+
+    private func changeTaking(from former: Int, to taking: Int, _ members: [ServerLoop]) {
+        // First those that come back: what is handed to them then finds them back.
+        for index in former..<max(taking, former) {
+            let member = members[index]
+            member.loop.submit { _ in member.endLeaving() }
+        }
+        policy.setTaking(taking)
+        for index in taking..<max(taking, former) {
+            let member = members[index]
+            member.loop.submit { _ in member.beginLeaving() }
+        }
+    }
+
+    /// The poller and the wake-up.
+    private static let descriptorsPerLoop = 2
+}
