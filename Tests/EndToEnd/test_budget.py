@@ -253,9 +253,20 @@ def test_the_gateway_starts_whatever_the_files_say(cpu_file, fault):
         server.stop()
 
 
-@pytest.mark.parametrize("covered", ["/sys", "/proc"])
-def test_a_gateway_without_sys_or_proc_has_its_affinity(covered):
-    inside = in_namespaces(f"mount -t tmpfs none {covered}", "mount")
+UNREADABLE = {
+    "no /sys": "mount -t tmpfs none /sys",
+    "nothing of groups": "mount --bind /dev/null /proc/$$/cgroup",
+    "nothing of mounts": "mount --bind /dev/null /proc/$$/mountinfo",
+    "binary for groups": "mount --bind /bin/true /proc/$$/cgroup",
+    "binary for mounts": "mount --bind /bin/true /proc/$$/mountinfo",
+}
+
+
+@pytest.mark.parametrize("fault", UNREADABLE)
+def test_a_gateway_that_cannot_find_its_group_has_its_affinity(group, fault):
+    cpu = group("cpu")
+    cpu.limit_cpus(0.5)
+    inside = entering(cpu) + in_namespaces(UNREADABLE[fault], "mount")
     server = Server(binary="sh", arguments=["-e", "-c", inside, "sh", GATEWAY])
     try:
         assert is_served(server)
