@@ -308,6 +308,11 @@ def test_a_gateway_in_a_small_pod_has_its_size_and_shows_it(group):
         }
         assert shown["memory"]["amount"] == 64 * MIB
         assert shown["sizes"]["WEIR_RATE_LIMIT_TABLE"] == 256 << 10
+        # It is what holds now.
+        cpu.limit_cpus(0.3)
+        memory.write("memory.limit_in_bytes", 96 * MIB)
+        shown = json.loads(server.ask_admin("/config")[1])["budget"]
+        assert (shown["cpu"]["amount"], shown["memory"]["amount"]) == (0.3, 96 * MIB)
     finally:
         server.stop()
 

@@ -78,8 +78,7 @@ final class AppEngine: Service {
                 WeirLogHandler(label: label, threshold: level, output: log)
             }
         }
-        let size = EngineSize(settings, cpus: cpus)
-        let loopsMax = size.loopsMax(settings, cpusMax: podCPUs.most)
+        let loopsMax = sizes.engine.loopsMax(settings, cpusMax: podCPUs.most)
         let accessLog = try AccessLog.open(settings, loops: sizes.loops, ringBytes: sizes.accessLogBytes)
         self.accessLog = accessLog
         workers = WorkerPool(
@@ -112,7 +111,7 @@ final class AppEngine: Service {
                     descriptorsMax: PodSizes.descriptorsForConnections(descriptors),
                     settings: settings,
                     pinsLoops: settings.pinsLoops,
-                    backgroundMax: size.backgroundMax,
+                    backgroundMax: sizes.engine.backgroundMax,
                     accessLog: accessLog,
                     flow: flow,
                     openStore: Self.openStore(hold, settings, flow, logger, loops: sizes.loops)
@@ -181,7 +180,7 @@ final class AppEngine: Service {
                         descriptorsMax: .max,
                         settings: Self.adminSettings(settings),
                         pinsLoops: false,
-                        backgroundMax: size.backgroundMax
+                        backgroundMax: sizes.engine.backgroundMax
                     ),
                     snapshot: adminSnapshot,
                     workers: workers,

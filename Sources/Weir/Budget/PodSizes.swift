@@ -3,10 +3,8 @@
 
 /// How many threads and connections a pod has, and how large its tables and buffers are.
 package struct PodSizes: Sendable, Equatable {
-    /// Event loops.
-    package let loops: Int
-    /// The most threads for handlers that block.
-    package let workersMax: Int
+    /// Threads: what follows the CPUs while the engine runs. The rest is as it was at the start.
+    let engine: EngineSize
     /// The most open connections.
     package let connectionsMax: Int
     /// The memory of each keyed rate limit, in bytes.
@@ -19,9 +17,7 @@ package struct PodSizes: Sendable, Equatable {
     ///   - memoryBytes: the memory budget; nil where it is unknown.
     ///   - descriptors: how many descriptors may be open.
     package init(_ settings: Settings, cpus: Int, memoryBytes: Int?, descriptors: Int) {
-        let size = EngineSize(settings, cpus: cpus)
-        loops = size.loops
-        workersMax = size.workersMax
+        engine = EngineSize(settings, cpus: cpus)
         let forConnections = Self.descriptorsForConnections(descriptors)
         connectionsMax = settings.connectionsMax.resolved(
             automatic: max(
@@ -30,11 +26,17 @@ package struct PodSizes: Sendable, Equatable {
             )
         )
         limitTableBytes = Self.limitTableBytes(settings.rateLimiting, memoryBytes: memoryBytes)
-        let accessLogShare = (memoryBytes ?? .max) / Self.accessLogDivisor / loops
+        let accessLogShare = (memoryBytes ?? .max) / Self.accessLogDivisor / engine.loops
         accessLogBytes = settings.accessLogBufferBytes.resolved(
             automatic: Self.clamped(accessLogShare, to: Self.accessLogRange).powerOfTwoBelow
         )
     }
+
+    /// Event loops.
+    package var loops: Int { engine.loops }
+
+    /// The most threads for handlers that block.
+    package var workersMax: Int { engine.workersMax }
 
     /// The memory of each keyed rate limit; a reload asks for it anew.
     static func limitTableBytes(_ settings: Settings.RateLimiting, memoryBytes: Int?) -> Int {
