@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# The gateway's image: the program, the shared libraries that it needs, and nothing else, not even a shell. It is for the
-# platform that it is built on, or that --platform names. docs/image.md
+# The gateway's image: the program, the shared libraries that it needs, and nothing else, not even a shell. It is for
+# the platform that it is built on, or that --platform names. docs/image.md
 
 FROM swift:6.3-bookworm AS build
 

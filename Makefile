@@ -5,7 +5,8 @@ BUILD_FLAGS := -c release --static-swift-stdlib --scratch-path .build-static
 CONTAINER_TOOL ?= docker
 SOURCE ?= unknown
 VERSION = $(shell sed -n 's/.*text = "\(.*\)"/\1/p' Sources/Weir/App/WeirVersion.swift)
-IMAGE_ARGUMENTS = --build-arg VERSION=$(VERSION) --build-arg REVISION=$(shell git rev-parse HEAD) --build-arg SOURCE=$(SOURCE)
+REVISION = $(shell git rev-parse HEAD)
+IMAGE_ARGUMENTS = --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --build-arg SOURCE=$(SOURCE)
 # A crash must end the process, not start a backtracer that may hang.
 export SWIFT_BACKTRACE := enable=no
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# The gateway in control groups of version 2, whatever version this machine has: the tests of guest/ run in a kernel that
-# is a process here, Debian's user-mode-linux, which sees the files of this machine and has no network but its loopback.
+# The gateway in control groups of version 2, whatever version this machine has: the tests of guest/ run in a kernel
+# that is a process here, Debian's user-mode-linux. It sees the files of this machine, and its only network is loopback.
 
 import os
 import shutil
@@ -19,7 +19,7 @@ GUEST_SECONDS = 180
 
 
 def boot(results):
-    """Runs the guest to its end; gives what its console said. All its processes are in a namespace that ends with it."""
+    """Runs the guest to its end; gives what its console said. Its processes are in a namespace that ends with it."""
     parameters = {
         "rootfstype": "hostfs",
         "init": GUEST / "init",

@@ -65,7 +65,7 @@ def test_a_wrong_setting_ends_it_with_78_and_one_line(image):
 
 
 def wrk(container, *arguments):
-    """Runs wrk in the container's network; gives how many requests it saw answered, and how many of those not with 2xx."""
+    """Runs wrk in the container's network; gives how many requests were answered, and how many of them not with 2xx."""
     text = container.inside("wrk", "-t1", f"-d{LOAD_SECONDS}s", "--timeout", "20s", *arguments)
     refused = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
     return int(re.search(r"(\d+) requests in", text)[1]), int(refused[1]) if refused else 0
@@ -85,7 +85,7 @@ def test_it_survives_load_within_its_memory(run, tmp_path, measure):
     url = "http://127.0.0.1:8080"
     for name, arguments in {
         "/hello, 64 connections": ["-c64", f"{url}/hello"],
-        "/hello, 512 connections": ["-c512", f"{url}/hello"],
+        "/hello, 256 connections": ["-c256", f"{url}/hello"],
         "/blocking, 256 connections": ["-c256", f"{url}/blocking"],
         "/echo of 1 MiB, 128 connections": ["-c128", *upload(tmp_path), url],
     }.items():

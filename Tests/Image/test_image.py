@@ -26,8 +26,8 @@ def test_its_labels_are_those_of_the_build(image):
     labels = {name.removeprefix("org.opencontainers.image."): value for name, value in image["Labels"].items()}
     assert labels["title"] == "weir"
     assert labels["licenses"] == "Apache-2.0"
-    commit = subprocess.run(["git", "cat-file", "-t", labels["revision"]], cwd=REPOSITORY, capture_output=True, text=True)
-    assert commit.stdout == "commit\n"
+    asked = ["git", "cat-file", "-t", labels["revision"]]
+    assert subprocess.run(asked, cwd=REPOSITORY, capture_output=True, text=True).stdout == "commit\n"
     assert labels["source"] and labels["description"]
     code, text, _ = run_to_end(image["Id"], "--version")
     assert (code, text) == (0, f"weir {labels['version']}\n")
