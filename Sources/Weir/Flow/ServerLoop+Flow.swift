@@ -52,9 +52,10 @@ extension ServerLoop {
         let deadline = exchange.deadline
         exchange.waitsSince = now
         exchange.shareReference = share
-        let number = share._withUnsafeGuaranteedRef { $0.number }
-        switch exchange.withTicket({
-            pool.enter($0, priority: priority, deadline: deadline, share: number, now: now)
+        switch share._withUnsafeGuaranteedRef({ share in
+            exchange.withTicket {
+                pool.enter($0, priority: priority, deadline: deadline, share: share, now: now)
+            }
         }) {
         case .admitted:
             hold(exchange, pool, now: now)

@@ -74,13 +74,13 @@ package final class AdmissionPool: Sendable {
 
     // MARK: Entering and leaving
 
-    /// A request asks for a slot. The ticket is idle, and the pool's if the answer is `queued`; `share` is the number of
-    /// the one that it then counts in.
+    /// A request asks for a slot. The ticket is idle, and the pool's if the answer is `queued`; it then counts in `share`,
+    /// nil for that of those that have none.
     package func enter(
         _ ticket: AdmissionTicket,
         priority: Priority,
         deadline: Nanoseconds,
-        share: Int = 0,
+        share: PoolShare? = nil,
         now: Nanoseconds
     ) -> AdmissionOutcome {
         if deadline <= now { return .refused(.deadlineExceeded, retryAfterSeconds: 1) }
@@ -90,7 +90,7 @@ package final class AdmissionPool: Sendable {
         }
         return waiting.withLock { waiting in
             // Nobody else looks at the ticket: it is idle.
-            ticket.share = share
+            ticket.share = share?.number ?? 0
             return enter(ticket, priority: priority, deadline: deadline, now: now, &waiting)
         }
     }

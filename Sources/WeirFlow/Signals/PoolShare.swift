@@ -7,7 +7,7 @@ package final class PoolShare: Sendable {
     /// The route's name; nil for the share of all that have none of their own.
     package let name: String?
 
-    /// Its place among the shares of its pool: what `enter` is told.
+    /// Its place among the shares of its pool.
     package let number: Int
 
     /// What arrives and executes.

@@ -53,9 +53,16 @@ package struct PoolTraffic: ~Copyable, @unchecked Sendable {
 
     /// A request asks to run, and does: in one call, because most do.
     package func arriveAndBegin(loop: Int, now: Nanoseconds) {
-        let cell = unsafe cell(loop)
+        // The first is a call at the end, so that the others need not keep their registers for it.
+        guard let cell = unsafe madeCell(loop) else { return arriveAndBeginFirst(loop: loop, now: now) }
         unsafe countArrival(cell)
         unsafe cell.pointee.execution.begin(now: now)
+    }
+
+    @inline(never)
+    private func arriveAndBeginFirst(loop: Int, now: Nanoseconds) {
+        _ = unsafe makeCell(loop)
+        arriveAndBegin(loop: loop, now: now)
     }
 
     /// As `ExecutionIntegral.begin`.
@@ -65,7 +72,8 @@ package struct PoolTraffic: ~Copyable, @unchecked Sendable {
 
     /// As `ExecutionIntegral.end`.
     package func end(loop: Int, begun: Nanoseconds, now: Nanoseconds) {
-        unsafe cell(loop).pointee.execution.end(begun: begun, now: now)
+        guard let cell = unsafe madeCell(loop) else { preconditionFailure("what ends has begun") }
+        unsafe cell.pointee.execution.end(begun: begun, now: now)
     }
 
     @inline(__always)
@@ -74,13 +82,18 @@ package struct PoolTraffic: ~Copyable, @unchecked Sendable {
         unsafe cell.pointee.arrivals.store(count &+ 1, ordering: .relaxed)
     }
 
-    @inline(__always)
     private func cell(_ loop: Int) -> CellPointer {
+        if let cell = unsafe madeCell(loop) { return unsafe cell }
+        return unsafe makeCell(loop)
+    }
+
+    /// Nil before the first request.
+    @inline(__always)
+    private func madeCell(_ loop: Int) -> CellPointer? {
         // One comparison: a negative number is a large one.
         precondition(UInt(bitPattern: loop) < UInt(bitPattern: loopCount), "there is no such loop")
         // Relaxed: this thread has stored it.
-        if let cell = unsafe cells[loop].load(ordering: .relaxed) { return unsafe cell }
-        return unsafe makeCell(loop)
+        return unsafe cells[loop].load(ordering: .relaxed)
     }
 
     /// At the first request of a route on a loop: routes times loops are many, and few of them ever meet.

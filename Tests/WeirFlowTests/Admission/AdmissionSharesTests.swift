@@ -28,7 +28,7 @@ struct AdmissionSharesTests {
                 tickets[request],
                 priority: .default,
                 deadline: .max,
-                share: share.number,
+                share: share,
                 now: now
             )
             switch outcome {
@@ -217,7 +217,7 @@ struct AdmissionSharesTests {
                 let now = clock.wrappingAdd(1, ordering: .relaxed).newValue
                 let share = shares[random.below(3)]
                 // Nobody sends messages: whoever waits gives up, and so passes on the slot that it may have been given.
-                switch pool.enter(ticket, priority: .default, deadline: .max, share: share.number, now: now) {
+                switch pool.enter(ticket, priority: .default, deadline: .max, share: share, now: now) {
                 case .admitted:
                     share.traffic.arriveAndBegin(loop: loop, now: now)
                     share.traffic.end(loop: loop, begun: now, now: now)

@@ -16,7 +16,7 @@ import WeirFlow
         _ = pool.enter(tickets[0], priority: .default, deadline: .max, now: 0)
         _ = pool.leave(executionNanoseconds: 50 * Self.millisecond, now: 0)
         for (ticket, priority) in zip(tickets, classes) {
-            switch pool.enter(ticket, priority: priority, deadline: .max, share: route.number, now: 0) {
+            switch pool.enter(ticket, priority: priority, deadline: .max, share: route, now: 0) {
             case .admitted: route.traffic.arriveAndBegin(loop: 0, now: 0)
             case .queued, .refused: route.traffic.arrive(loop: 0)
             }
