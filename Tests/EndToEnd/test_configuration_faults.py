@@ -193,7 +193,8 @@ def test_a_gateway_under_load_loses_nothing_by_any_of_them(tmp_path, gateway_of,
     assert metrics['weir_reloads_total{outcome="applied"}'] == 0
     assert metrics['weir_reloads_total{outcome="rejected"}'] >= len(wrong)
     page = json.loads(server.ask_admin("/config", admin)[1])
-    assert page.pop("rejected") and page == before
+    # What is used of the memory is another figure each time.
+    assert page.pop("rejected") and {**page, "budget": None} == {**before, "budget": None}
     # The connections that served before serve on.
     assert endpoint.open_count == len(endpoint.connections)
     file.write(one_route(endpoint, ", deadline: 2s"))
