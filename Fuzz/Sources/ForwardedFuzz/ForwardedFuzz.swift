@@ -48,9 +48,19 @@ private func forwardedFor(_ value: Span<UInt8>) -> [ForwardedNode] {
     return nodes
 }
 
+/// The value that is written of it: behind the field's name, without the line's end.
+private func written(_ parent: TraceParent) -> [UInt8] {
+    let line = unsafe [UInt8](unsafeUninitializedCapacity: 128) { memory, count in
+        var writer = unsafe HeadWriter(UnsafeMutableRawBufferPointer(memory))
+        parent.write(into: &writer)
+        count = writer.count
+    }
+    return Array(line.drop { $0 != UInt8(ascii: " ") }.dropFirst().dropLast(2))
+}
+
 private func checkTraceParent(_ value: Span<UInt8>) {
     guard let parent = TraceParent(value) else { return }
-    let text = parent.text
+    let text = written(parent)
     precondition(parent.parentID != 0 && parent.traceIDUpper | parent.traceIDLower != 0)
     precondition(TraceParent(text.span) == parent, "another trace than was written")
     for index in 2..<53 { precondition(text[index] == value[index]) }
