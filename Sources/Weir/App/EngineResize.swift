@@ -44,7 +44,8 @@ struct EngineResize: Sendable {
     }
 
     mutating func look(now: Nanoseconds) {
-        guard now >= readAt else { return }
+        // What is in flight at the drain ends as it began.
+        guard now >= readAt, !server.shared.isDraining else { return }
         readAt = now &+ Self.interval
         if let former = steady.note(cpus.read()) {
             resize(from: former)

@@ -22,7 +22,8 @@ extension HTTP1Connection {
             return
         }
         // Of old age only after a moment of idleness: the next request may be on its way.
-        idleDeadline = min(now &+ configuration.keepAliveTimeout, max(retiresAt, now &+ Self.idleGrace))
+        let grace = owner.isLeaving ? Self.leavingGrace : Self.idleGrace
+        idleDeadline = min(now &+ configuration.keepAliveTimeout, max(retiresAt, now &+ grace))
         channel.setDeadline(min(idleDeadline, writeDeadline), on: loop)
     }
 

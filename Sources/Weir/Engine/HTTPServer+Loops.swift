@@ -59,6 +59,7 @@ extension HTTPServer {
     func makeLoops(_ plan: Plan) throws(SystemCallError) {
         try roster.withLock { roster throws(SystemCallError) in
             let first = try make(0, plan.clock, plan.poller)
+            startStore(of: first)
             roster.members.append(first)
             policy.add(first.loop)
             if plan.inherited.isEmpty {
@@ -70,6 +71,7 @@ extension HTTPServer {
             }
             while roster.members.count < plan.loopCount {
                 let next = try make(roster.members.count, plan.clock, nil)
+                startStore(of: next)
                 try listen(next, at: roster.places)
                 roster.members.append(next)
                 policy.add(next.loop)
@@ -106,9 +108,12 @@ extension HTTPServer {
             pinnedTo: loopPlan.isPinned ? AllowedCPU.number(index) : nil
         )
         loop.acceptPolicy = policy
-        let member = ServerLoop(loop: loop, shared: shared)
-        if let store = member.store { loop.submit { _ in store.start() } }
-        return member
+        return ServerLoop(loop: loop, shared: shared)
+    }
+
+    /// Connects a loop to the store, once it runs. A message that keeps the loop, so one that never runs must not have it.
+    private func startStore(of member: ServerLoop) {
+        if let store = member.store { member.loop.submit { _ in store.start() } }
     }
 
     // MARK: Changing their number
@@ -145,6 +150,7 @@ extension HTTPServer {
             member.tearDown()
             throw error
         }
+        startStore(of: member)
         defer {
             listens.change { listens in
                 listens = true

@@ -59,8 +59,9 @@ package final class EventLoop: @unchecked Sendable {
         self.metrics = metrics
         self.clock = clock
         self.pinnedTo = cpu
-        let poller = if let poller { poller } else { Poller.epoll(try EpollPoller()) }
+        // First, as it closes its descriptor by itself where none is left for the poller.
         inbox = try Inbox()
+        let poller = if let poller { poller } else { Poller.epoll(try EpollPoller()) }
         core = .allocate(capacity: 1)
         let now = clock.now
         core.initialize(to: LoopCore(poller: poller, now: now))
