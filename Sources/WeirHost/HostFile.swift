@@ -10,7 +10,15 @@ struct HostFile {
         case text(String)
         case missing
         case unreadable(errno: Int32)
+
+        /// As ``BudgetSource/isUnread``.
+        var isUnread: Bool {
+            if case .unreadable(let code) = self { HostFile.passingFaults.contains(code) } else { false }
+        }
     }
+
+    /// Errors that say nothing of the file: no descriptor or memory was left, or the read was broken off.
+    static let passingFaults: Set<Int32> = [EMFILE, ENFILE, ENOMEM, EIO, EINTR]
 
     /// Mount tables of busy nodes are the longest that mean something.
     static let bytesMax = 1 << 20

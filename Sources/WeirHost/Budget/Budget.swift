@@ -10,9 +10,14 @@ package struct Budget: Sendable, Equatable {
     /// none said an amount.
     package let deciding: BudgetSource?
 
+    /// The first source that could not be read for want of a descriptor, or the like; nil where there is none. With one,
+    /// the amount may be that of the node and not of the pod: a budget that was read before is the better one.
+    package let unread: BudgetSource?
+
     /// The smallest of what the machine has and what it limits. Only where nothing is limited the request counts as well.
     package init(sources: [BudgetSource]) {
         self.sources = sources
+        unread = sources.first(where: \.isUnread)
         let isLimited = sources.contains { $0.role == .limit && $0.amount != nil }
         let counting = sources.filter { source in
             switch source.role {

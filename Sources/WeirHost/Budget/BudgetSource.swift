@@ -36,6 +36,12 @@ package struct BudgetSource: Sendable, Equatable {
     /// How much of a file is kept as what it said: enough to recognise what stands there.
     package static let textLengthMax = 80
 
+    /// Whether it could not be read for a reason that says nothing of it: this process or the kernel was short of something,
+    /// and the next time it may be read. What it said before holds as much as ever.
+    package var isUnread: Bool {
+        if case .unreadable(let code) = reading { HostFile.passingFaults.contains(code) } else { false }
+    }
+
     package enum Role: String, Sendable {
         /// How much the machine has: the budget is not above it.
         case capacity

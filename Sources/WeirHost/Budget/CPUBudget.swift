@@ -48,7 +48,7 @@ package struct CPUBudget: Sendable, Equatable {
     package static let countMax = 8192
 
     /// Reads the budget as it is now. Nothing that it finds is an error: what cannot be read sets no limit, and says so
-    /// among the sources.
+    /// among the sources. While the process runs, a budget with a source that is ``Budget/unread`` is no news.
     ///
     /// Reads three small files and one or two for each group: for a thread that may block, each second or so.
     ///

@@ -30,6 +30,7 @@ package struct MemoryBudget: Sendable {
         return MemoryUsage(
             usedBytes: nearest?.used ?? groups.compactMap(\.usedBytes).first,
             limitBytes: nearest?.limit,
+            isUnread: groups.contains(where: \.isUnread),
             budget: Budget(sources: [machine] + self.groups.sources + groups.flatMap(\.sources))
         )
     }
@@ -59,13 +60,23 @@ package struct MemoryUsage: Sendable, Equatable {
     /// The limit that ``usedBytes`` is nearest to; nil if there is none.
     package let limitBytes: Int?
 
+    /// Whether a file could not be read for want of a descriptor, or the like. Then the others say nothing: the usage may
+    /// be that of another group, or hold what the kernel can take back.
+    package let isUnread: Bool
+
     /// The least of all limits and of what the machine has, in bytes: what may be made to fit. The sources are the
     /// limits' files from the process's own group up; for logs and `weir budget`.
     package let budget: Budget
 
-    package init(usedBytes: Int?, limitBytes: Int?, budget: Budget = Budget(sources: [])) {
+    package init(
+        usedBytes: Int?,
+        limitBytes: Int?,
+        isUnread: Bool = false,
+        budget: Budget = Budget(sources: [])
+    ) {
         self.usedBytes = usedBytes
         self.limitBytes = limitBytes
+        self.isUnread = isUnread
         self.budget = budget
     }
 }

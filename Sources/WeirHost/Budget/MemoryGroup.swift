@@ -6,6 +6,9 @@ struct MemoryGroup {
     /// What it is charged, less its inactive file pages; nil if it cannot be read.
     let usedBytes: Int?
 
+    /// Whether one of its files could not be read for want of a descriptor, or the like: the rest is not the whole.
+    let isUnread: Bool
+
     /// What its limits' files said.
     let sources: [BudgetSource]
 
@@ -28,7 +31,9 @@ struct MemoryGroup {
                 // The kernel takes no notice of it while there is memory left on the node.
                 Self.limit(file("memory.soft_limit_in_bytes"), .information),
             ]
-        let charged = Self.bytes(file(folder.isUnified ? "memory.current" : "memory.usage_in_bytes"))
+        let usage = file(folder.isUnified ? "memory.current" : "memory.usage_in_bytes").read()
+        isUnread = usage.isUnread || statistics.content.isUnread || sources.contains(where: \.isUnread)
+        let charged = Self.bytes(usage)
         // v1 counts what groups below use in the `total_` lines only; v2 in all.
         let inactive = statistics[folder.isUnified ? "inactive_file" : "total_inactive_file"] ?? 0
         usedBytes = charged.map { max(0, $0 - inactive) }
@@ -42,8 +47,8 @@ struct MemoryGroup {
         }
     }
 
-    private static func bytes(_ file: HostFile) -> Int? {
-        guard case .text(let text) = file.read() else { return nil }
+    private static func bytes(_ content: HostFile.Content) -> Int? {
+        guard case .text(let text) = content else { return nil }
         let fields = text.split(whereSeparator: \.isWhitespace)
         return fields.count == 1 ? Int(fields[0]).flatMap { $0 >= 0 ? $0 : nil } : nil
     }
@@ -60,7 +65,7 @@ struct MemoryGroup {
 /// The lines of memory.stat: `inactive_file 4096`.
 private struct MemoryStatistics {
     private let file: HostFile
-    private let content: HostFile.Content
+    let content: HostFile.Content
 
     init(_ file: HostFile) {
         self.file = file
