@@ -157,6 +157,8 @@ struct FlowLooks {
         if now &- memoryAt >= Self.memoryInterval {
             memoryAt = now
             let usage = memoryUsage()
+            // Short of descriptors is not rich in memory: the last level stays.
+            guard !usage.isUnread else { return }
             flow.memoryPressure = pressure.update(usedBytes: usage.usedBytes, limitBytes: usage.limitBytes)
         }
     }

@@ -46,7 +46,8 @@ package struct MemoryPressure: Sendable {
 
     /// Takes in a reading and answers the level.
     ///
-    /// Without one (the file has vanished, there is no limit) the level is normal: to turn work away takes evidence.
+    /// Without one (the file has vanished, there is no limit) the level is normal: to turn work away takes evidence. Where
+    /// reading has only failed for now, the caller does not ask, and ``level`` stays.
     package mutating func update(usedBytes: Int?, limitBytes: Int?) -> MemoryPressureLevel {
         guard let usedBytes, let limitBytes, usedBytes >= 0, limitBytes > 0 else {
             level = .normal

@@ -11,10 +11,22 @@ import WeirMetrics
 /// A pod of 1000 bytes.
 private final class SmallPod: Sendable {
     private let used = Atomic<Int>(100)
+    private let isUnread = Atomic(false)
+    private let readings = Atomic(0)
 
     func use(_ bytes: Int) { used.store(bytes, ordering: .relaxed) }
 
-    func usage() -> MemoryUsage { MemoryUsage(usedBytes: used.load(ordering: .relaxed), limitBytes: 1000) }
+    /// From now on reading fails, as without descriptors.
+    func hide(_ isHidden: Bool) { isUnread.store(isHidden, ordering: .relaxed) }
+
+    var readingCount: Int { readings.load(ordering: .relaxed) }
+
+    func usage() -> MemoryUsage {
+        readings.wrappingAdd(1, ordering: .relaxed)
+        return isUnread.load(ordering: .relaxed)
+            ? MemoryUsage(usedBytes: nil, limitBytes: nil, isUnread: true)
+            : MemoryUsage(usedBytes: used.load(ordering: .relaxed), limitBytes: 1000)
+    }
 }
 
 @Suite(.timeLimit(.minutes(2))) struct MemoryRefusalTests {
@@ -62,6 +74,21 @@ private final class SmallPod: Sendable {
             #expect(try await Self.statuses(client) == [200, 200, 200, 200, 200])
             #expect(client.rejected(.memory) == 6)
             #expect(await client.untilQuiet())
+        }
+    }
+
+    @Test func `while the usage cannot be read the last level stays`() async throws {
+        let pod = SmallPod()
+        try await Self.makeApp().test(memoryUsage: pod.usage) { client async throws in
+            pod.use(960)
+            try #require(await eventuallyTrue { client.memoryPressure == .critical })
+            pod.hide(true)
+            pod.use(100)
+            let before = pod.readingCount
+            try #require(await eventuallyTrue { pod.readingCount >= before + 3 })
+            #expect(client.memoryPressure == .critical)
+            pod.hide(false)
+            #expect(await eventuallyTrue { client.memoryPressure == .normal })
         }
     }
 
