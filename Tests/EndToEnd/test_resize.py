@@ -68,7 +68,7 @@ def resize(server, group, cpus, loops):
 
 def changes(server):
     entries = [json.loads(line) for line in server.log]
-    return [(int(entry["cpus_before"]), int(entry["cpus"])) for entry in entries if entry["message"] == CHANGE]
+    return [(int(entry["threads_before"]), int(entry["threads"])) for entry in entries if entry["message"] == CHANGE]
 
 
 def test_loops_follow_the_quota_up_and_down_without_a_failed_request(group, gateway, upstream_process):

@@ -50,7 +50,7 @@ final class AppEngine: Service {
         let settings = settings ?? app.settings
         let hold = app.hold()
         let podCPUs = podCPUs ?? .ofThisPod(settings)
-        let cpus = max(1, podCPUs.read())
+        let cpus = max(1, podCPUs.read().threads)
         do throws(SettingsError) {
             try settings.validate()
             try settings.checkConcurrency(cpus: cpus)

@@ -21,7 +21,11 @@ struct EngineResize: Sendable {
     /// What kept a loop from being made, as it was logged.
     private var problem: String?
 
+    /// How many readings have to succeed before one that fails is logged again.
+    private var readingsToSay = 0
+
     static let interval: Nanoseconds = 1_000_000_000
+    private static let readingsBetween = 60
 
     /// - Parameter republish: has the loops run what has come of the limits.
     init(
@@ -47,15 +51,22 @@ struct EngineResize: Sendable {
         // What is in flight at the drain ends as it began.
         guard now >= readAt, !server.shared.isDraining else { return }
         readAt = now &+ Self.interval
-        if let former = steady.note(cpus.read()) {
-            resize(from: former)
+        let reading = cpus.read()
+        if let unread = reading.unread {
+            noteUnread(unread)
+        } else {
+            readingsToSay = max(0, readingsToSay - 1)
+        }
+        // One that failed says nothing of the pod: what was read last holds.
+        if reading.unread == nil, let former = steady.note(reading.threads) {
+            resize(from: former, reading)
         } else {
             // What the kernel refused the last time.
             followLoops()
         }
     }
 
-    private mutating func resize(from former: Int) {
+    private mutating func resize(from former: Int, _ reading: PodCPUs.Reading) {
         let size = EngineSize(settings, cpus: steady.present)
         let formerLoops = server.takingCount
         let formerWorkers = workers.workersMax
@@ -67,8 +78,10 @@ struct EngineResize: Sendable {
         logger.notice(
             "the pod's CPU budget has changed",
             metadata: [
-                "cpus": .stringConvertible(size.cpus),
-                "cpus_before": .stringConvertible(former),
+                "cpus": .stringConvertible(reading.cpus),
+                "decided_by": .string(reading.decidedBy),
+                "threads": .stringConvertible(size.cpus),
+                "threads_before": .stringConvertible(former),
                 "loops": .stringConvertible(server.takingCount),
                 "loops_before": .stringConvertible(formerLoops),
                 "workers": .stringConvertible(size.workersMax),
@@ -76,6 +89,16 @@ struct EngineResize: Sendable {
                 "concurrency": .stringConvertible(flow.pod.limit),
             ]
         )
+    }
+
+    private mutating func noteUnread(_ source: String) {
+        if readingsToSay == 0 {
+            logger.warning(
+                "the pod's CPU budget cannot be read for now; the last one holds",
+                metadata: ["source": .string(source), "threads": .stringConvertible(steady.present)]
+            )
+        }
+        readingsToSay = Self.readingsBetween
     }
 
     private mutating func followLoops() {

@@ -14,6 +14,8 @@ import WeirTestSupport
 /// The CPUs of a pod that a test resizes.
 final class CPUsInHand: Sendable {
     private let present: Atomic<Int>
+    private let isUnreadNow = Atomic(false)
+    private let readings = Atomic(0)
     private let most: Int
 
     init(_ count: Int, most: Int = 4) {
@@ -26,7 +28,23 @@ final class CPUsInHand: Sendable {
         set { present.store(newValue, ordering: .relaxed) }
     }
 
-    var cpus: PodCPUs { PodCPUs(most: most) { self.count } }
+    /// Whether reading fails, as without descriptors: what is read then is the node's.
+    var isUnread: Bool {
+        get { isUnreadNow.load(ordering: .relaxed) }
+        set { isUnreadNow.store(newValue, ordering: .relaxed) }
+    }
+
+    /// How often it was read.
+    var readingCount: Int { readings.load(ordering: .relaxed) }
+
+    var cpus: PodCPUs {
+        PodCPUs(most: most) {
+            self.readings.wrappingAdd(1, ordering: .relaxed)
+            return self.isUnread
+                ? PodCPUs.Reading(threads: self.most, cpus: Double(self.most), decidedBy: "affinity", unread: "cpu.max")
+                : PodCPUs.Reading(threads: self.count, cpus: Double(self.count) - 0.5, decidedBy: "cpu.max")
+        }
+    }
 }
 
 @Suite(.timeLimit(.minutes(2))) struct ResizeTests {
@@ -83,7 +101,7 @@ final class CPUsInHand: Sendable {
             pod.count = count
             #expect(await eventuallyTrue { log.entries.count { $0.message == Self.change } == changes + 1 })
             let said = try #require(log.entries.last { $0.message == Self.change }).metadata
-            #expect(said["cpus"] == "\(count)" && said["loops"] == "\(count)")
+            #expect(said["threads"] == "\(count)" && said["loops"] == "\(count)")
             #expect(try await Self.answering(24, at: address) == Self.names(count))
             // Kept connections move: each is told by an answer that it ends.
             #expect(await eventuallyTrue { Self.names(count).isSuperset(of: clients.present.latest.values) })
@@ -208,6 +226,29 @@ final class CPUsInHand: Sendable {
         #expect(metrics["weir_loops"] == 2)
         #expect(metrics["weir_workers_limit"] == 5)
         #expect(metrics["weir_concurrency_limit{pool=\"pod\"}"] == 7)
+        try await running.stop()
+    }
+
+    @Test func `a reading that fails is no news, and is said once`() async throws {
+        let log = CapturedLog()
+        let pod = CPUsInHand(1)
+        let running = try await RunningApp(Self.makeListening(log), log: log, cpus: pod.cpus)
+        // A number counts when it was read twice in a row; the first reading may have begun before.
+        for (isUnread, readings) in [(true, 3), (false, 2), (true, 2)] {
+            pod.isUnread = isUnread
+            let before = pod.readingCount
+            #expect(await eventuallyTrue { pod.readingCount >= before + readings })
+        }
+        #expect(log.entry(Self.change) == nil)
+        let said = log.entries.filter { $0.level >= .warning }
+        #expect(said.map(\.message) == ["the pod's CPU budget cannot be read for now; the last one holds"])
+        #expect(said.first?.metadata["source"] == "cpu.max")
+        pod.isUnread = false
+        pod.count = 2
+        #expect(await eventuallyTrue { log.entry(Self.change) != nil })
+        let change = try #require(log.entry(Self.change)).metadata
+        #expect(change["threads"] == "2" && change["threads_before"] == "1")
+        #expect(change["cpus"] == "1.5" && change["decided_by"] == "cpu.max")
         try await running.stop()
     }
 
