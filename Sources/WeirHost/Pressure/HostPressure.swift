@@ -6,7 +6,8 @@
 package struct HostPressure: Sendable {
     private let cpu: [ControlGroupFolders.Folder]
     private let tasks: [ControlGroupFolders.Folder]
-    private let unified: [ControlGroupFolders.Folder]
+    /// The process's own group in v2; nil where that is the root of the hierarchy, which stands for the whole machine.
+    private let unified: ControlGroupFolders.Folder?
     private let root: String
 
     /// How many groups above one another are read: a scrape has a bound, whatever the hierarchy.
@@ -20,7 +21,12 @@ package struct HostPressure: Sendable {
         cpu = Array(ControlGroupFolders(controller: "cpu", root: root).folders.prefix(Self.levelsMax))
         tasks = Array(ControlGroupFolders(controller: "pids", root: root).folders.prefix(Self.levelsMax))
         // No v1 hierarchy is for no controller: stalls are counted in v2, where controllers may be in v1.
-        unified = ControlGroupFolders(controller: "", root: root).folders
+        unified = ControlGroupFolders(controller: "", root: root).folders.first.flatMap { own in
+            // The root alone has no such file (Linux Documentation/admin-guide/cgroup-v2.rst). Asked of the kernel, not of
+            // the path: in a namespace of its own a container's group is called `/`, too.
+            guard case .text = HostFile("\(own.path)/cgroup.type", root: root).read() else { return nil }
+            return own
+        }
     }
 
     /// Reads what there is; what cannot be read is nil, or not in its list.
@@ -32,7 +38,7 @@ package struct HostPressure: Sendable {
             throttlingOwn: throttling.first ?? nil,
             throttlingAbove: Self.sum(of: throttling.dropFirst().compactMap { $0 }),
             stalls: PressureStall.Resource.allCases.flatMap {
-                PressureStall.read($0, group: unified.first, root: root)
+                PressureStall.read($0, group: unified, root: root)
             },
             tasks: TaskCount.nearest(of: tasks, root: root),
             stealSeconds: StolenTime.seconds(root: root)

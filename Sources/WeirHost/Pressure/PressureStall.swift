@@ -38,7 +38,7 @@ package struct PressureStall: Sendable, Equatable {
 
     /// Of the process's own group, or where that says nothing, of the machine; empty where neither does.
     ///
-    /// - Parameter group: the process's own in cgroup v2.
+    /// - Parameter group: the process's own in cgroup v2, nil where that is the root.
     static func read(_ resource: Resource, group: ControlGroupFolders.Folder?, root: String) -> [PressureStall] {
         if let group, group.isUnified {
             let stalls = read(resource, .cgroup, HostFile("\(group.path)/\(resource.rawValue).pressure", root: root))

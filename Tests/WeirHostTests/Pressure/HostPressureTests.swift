@@ -98,6 +98,7 @@ import WeirHost
             Machine.unified(
                 "/a",
                 [
+                    "\(Self.v2)/a/cgroup.type": "domain\n",
                     "\(Self.v2)/a/cpu.pressure": Self.stall("2500000", "500000"),
                     "\(Self.v2)/a/memory.pressure": Self.stall("1000000", "0"),
                     "/proc/pressure/cpu": Self.stall("9000000", "0"),
@@ -120,10 +121,34 @@ import WeirHost
             "/proc/self/mountinfo": "31 23 0:29 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n"
                 + "41 23 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n",
             "/sys/fs/cgroup/cpu/a/cpu.stat": "nr_periods 7\nnr_throttled 2\nthrottled_time 1500000000\n",
+            "/sys/fs/cgroup/unified/b/cgroup.type": "domain\n",
             "/sys/fs/cgroup/unified/b/cpu.pressure": Self.stall("4000000"),
         ])
         #expect(reading.throttlingOwn?.periods == 7)
         #expect(reading.stalls == [PressureStall(.cpu, .some, .cgroup, seconds: 4)])
+    }
+
+    @Test func `the root of the hierarchy is the machine, whatever it writes`() {
+        let reading = Self.read([
+            "/proc/self/cgroup": "4:cpu:/a\n0::/\n",
+            "/proc/self/mountinfo": "41 23 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n",
+            "/sys/fs/cgroup/unified/cpu.pressure": Self.stall("9000000", "0"),
+            "/proc/pressure/cpu": Self.stall("9000000", "0"),
+        ])
+        #expect(reading.stalls == [PressureStall(.cpu, .some, .node, seconds: 9)])
+    }
+
+    @Test func `a container's group is its own, also where its namespace calls it the root`() {
+        let files = [
+            "\(Self.v2)/cgroup.type": "domain threaded\n",
+            "\(Self.v2)/cpu.pressure": Self.stall("2500000", "500000"),
+            "/proc/pressure/cpu": Self.stall("9000000", "0"),
+        ]
+        #expect(
+            Self.read(Machine.unified("/", files)).stalls == [
+                PressureStall(.cpu, .some, .cgroup, seconds: 2.5), PressureStall(.cpu, .full, .cgroup, seconds: 0.5),
+            ]
+        )
     }
 
     @Test func `the zero that a machine writes for a full CPU is not told`() {
