@@ -53,7 +53,10 @@ extension CounterID {
                 "Idle connections closed because file descriptors ran short."
             )
         case .connectionsRetired:
-            MetricDescriptor("weir_connections_retired_total", "Connections ended because of their age.")
+            MetricDescriptor(
+                "weir_connections_retired_total",
+                "Connections ended because of their age, or because their loop leaves."
+            )
         case .acceptFailures:
             MetricDescriptor("weir_accept_failures_total", "Failed attempts to accept a connection.")
         case .acceptPauses:

@@ -43,6 +43,13 @@ struct MetricsPage {
 
     private var engineSamples: [MetricSample] {
         var samples = [
+            MetricSample(
+                "weir_build_info",
+                "The version that runs; always 1.",
+                kind: .gauge,
+                labels: [MetricLabel("version", WeirVersion.text)],
+                value: 1
+            ),
             MetricSample("weir_workers", "Worker threads that live.", kind: .gauge, value: Double(workers.workerCount)),
             MetricSample(
                 "weir_workers_limit",
