@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from admission import Holder, rejected, wait_for_pool
+from load import load
 from polling import eventually
 from server import REPOSITORY
 from wire import request
@@ -52,12 +53,16 @@ def test_a_full_queue_and_refusals_fail_none(serve):
 
 def test_workers_that_are_all_taken_fail_none(serve):
     server = serve(WEIR_WORKERS=1, WEIR_WORKERS_QUEUE=1, WEIR_LOOPS=1)
-    with ExitStack() as stack:
-        wires = [stack.enter_context(server.connect()) for _ in range(4)]
-        for wire in wires:
-            wire.send(request("/sleep?ms=500"))
-        assert statuses(server) == [200, 200, 200]
-        assert {wire.reply().status for wire in wires} <= {200, 503}
+
+    def turned_away():
+        return rejected(server, "queue_full")
+
+    with load(server, "/blocking") as running:
+        for _ in range(10):
+            before = turned_away()
+            running.wait_until(lambda: turned_away() > before, "the worker is taken, and the place to wait for it")
+            assert statuses(server) == [200, 200, 200]
+        assert set(running.stop()) == {200, (503, "queue_full")}
 
 
 def test_endpoints_that_are_down_fail_readiness_before_they_were_ever_up_and_liveness_never(gateway, upstream):
@@ -78,9 +83,13 @@ def numbers():
     return yaml.safe_load(re.search(r"```yaml\n(.*?)```", text, re.S)[1])
 
 
+def settings_of(server):
+    """The rows of /config by the settings' names."""
+    return {row["name"]: row for row in json.loads(server.ask_admin("/config")[1])["settings"]}
+
+
 def test_the_numbers_that_are_recommended_fit_the_settings(serve, numbers):
-    server = serve()
-    settings = {row["name"]: row["default"] for row in json.loads(server.ask_admin("/config")[1])["settings"]}
+    settings = {name: row["default"] for name, row in settings_of(serve()).items()}
 
     def seconds(name):
         return int(settings[name].removesuffix("s"))
@@ -94,3 +103,8 @@ def test_the_numbers_that_are_recommended_fit_the_settings(serve, numbers):
     readiness = numbers["readinessProbe"]
     # A pod that drains is out before it stops to take connections.
     assert readiness["periodSeconds"] * readiness["failureThreshold"] < seconds("WEIR_DRAIN_DELAY")
+
+
+def test_nothing_that_is_recommended_runs_a_program_in_the_container(numbers):
+    """There is none but the gateway."""
+    assert "exec" not in yaml.safe_dump(numbers)
