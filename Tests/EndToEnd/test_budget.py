@@ -4,14 +4,15 @@
 
 import json
 import os
+import re
 import subprocess
-
 import urllib.request
 
 import pytest
 
 from cgroups import entering, group  # noqa: F401: a fixture
-from polling import PATIENCE_SECONDS
+from load import load
+from polling import PATIENCE_SECONDS, eventually
 from server import GATEWAY, Server, environment
 
 MIB = 1 << 20
@@ -313,6 +314,40 @@ def test_a_gateway_in_a_small_pod_has_its_size_and_shows_it(group):
         memory.write("memory.limit_in_bytes", 96 * MIB)
         shown = json.loads(server.ask_admin("/config")[1])["budget"]
         assert (shown["cpu"]["amount"], shown["memory"]["amount"]) == (0.3, 96 * MIB)
+    finally:
+        server.stop()
+
+
+def throttled_periods(group):
+    return int(re.search(r"^nr_throttled (\d+)$", (group.folder / "cpu.stat").read_text(), re.M)[1])
+
+
+def test_a_quota_that_is_used_up_is_told_as_the_kernel_counts_it(group):
+    cpu = group("cpu")
+    cpu.limit_cpus(0.2)
+    server = Server(binary=GATEWAY, group=cpu)
+    try:
+        with load(server) as running:
+            running.wait_until(lambda: throttled_periods(cpu) > 10, "the kernel stops it")
+            before = throttled_periods(cpu)
+            metrics = server.metrics()
+            after = throttled_periods(cpu)
+            running.stop()
+        assert before <= metrics['weir_cpu_throttled_periods_total{group="own"}'] <= after
+        assert metrics['weir_cpu_throttled_periods_total{group="own"}'] <= metrics['weir_cpu_periods_total{group="own"}']
+        assert metrics['weir_cpu_throttled_seconds_total{group="own"}'] > 0
+    finally:
+        server.stop()
+
+
+def test_the_bound_of_tasks_is_told_as_the_kernel_has_it(group):
+    pids = group("pids")
+    pids.write("pids.max", 77)
+    server = Server(binary=GATEWAY, group=pids)
+    try:
+        assert server.metric("weir_pids_max") == int((pids.folder / "pids.max").read_text()) == 77
+        # Those that the start needed may have ended since.
+        eventually(lambda: server.metric("weir_pids") == int((pids.folder / "pids.current").read_text()), "as many")
     finally:
         server.stop()
 

@@ -2,6 +2,7 @@
 # The signals of the real binary: parts that add up, integrals of what was there, and what they come from.
 
 import json
+import os
 import re
 import threading
 import time
@@ -150,11 +151,54 @@ def test_the_queue_page_says_what_the_metrics_say(serve):
         assert wire.reply().status == 200
 
 
-def test_what_the_machine_tells_is_there_and_nothing_else(serve):
-    metrics = serve().metrics()
+STALL = "weir_pressure_seconds_total"
+
+
+def own_group():
+    """The folder of this process's group in v2; None where there is none, or where it is the root, which is the node."""
+    paths = [line.strip()[3:] for line in Path("/proc/self/cgroup").open() if line.startswith("0::")]
+    mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").open() if " - cgroup2 " in line]
+    folder = Path(mounts[-1] + paths[0]) if paths and mounts else None
+    return folder if folder and (folder / "cgroup.type").exists() else None
+
+
+def stalls():
+    """What the kernel says now, by the metric that it should be."""
+    found = {}
     for resource in ("cpu", "memory", "io"):
-        stalls = [key for key in metrics if key.startswith(f'weir_pressure_seconds_total{{resource="{resource}"')]
-        if not Path(f"/proc/pressure/{resource}").exists():
-            assert not stalls or all('scope="cgroup"' in key for key in stalls)
-    assert metrics["weir_cpu_steal_seconds_total"] >= 0
-    assert 0 < metrics["process_open_fds"] < metrics["process_max_fds"]
+        own = own_group()
+        files = [("cgroup", own / f"{resource}.pressure")] if own else []
+        for scope, file in [*files, ("node", Path(f"/proc/pressure/{resource}"))]:
+            try:
+                lines = file.read_text().splitlines()
+            except OSError:
+                continue
+            for line in lines:
+                kind, *_, total = line.split()
+                # Of a machine it is 0, and means nothing.
+                if (resource, kind, scope) != ("cpu", "full", "node"):
+                    labels = f'{{resource="{resource}",kind="{kind}",scope="{scope}"}}'
+                    found[STALL + labels] = int(total.removeprefix("total=")) / 1e6
+            break
+    return found
+
+
+def steal():
+    tick = os.sysconf("SC_CLK_TCK")
+    return int(Path("/proc/stat").read_text().split("\n", 1)[0].split()[8]) / tick
+
+
+def test_what_the_kernel_counts_is_told_as_it_is_and_nothing_else(serve):
+    server = serve()
+    before, stolen = stalls(), steal()
+    metrics = server.metrics()
+    told = {key: value for key, value in metrics.items() if key.startswith(STALL)}
+    after = stalls()
+    assert set(told) == set(before)
+    assert all(before[key] <= told[key] <= after[key] for key in told), (before, told, after)
+    assert stolen <= metrics["weir_cpu_steal_seconds_total"] <= steal()
+    descriptors = os.listdir(f"/proc/{server.pid}/fd")
+    # The scrape had a connection, and read files.
+    assert abs(metrics["process_open_fds"] - len(descriptors)) <= 3
+    limit = re.search(r"Max open files +(\d+)", Path(f"/proc/{server.pid}/limits").read_text())
+    assert metrics["process_max_fds"] == int(limit[1])
