@@ -110,6 +110,8 @@ def test_the_gateway_serves_while_its_quota_changes(group):
                 container.limit_cpus(cpus)
                 for _ in range(20):
                     assert wire.get().status == 200
+                shown = json.loads(server.ask_admin("/config")[1])["budget"]["cpu"]
+                assert decision(shown) == (cpus, f"{container.folder}/cpu.max")
 
             def throttled():
                 assert wire.get().status == 200
