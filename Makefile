@@ -48,6 +48,8 @@ test-release: setup ## the unit tests as the optimiser leaves them
 test-e2e: setup-test build
 	WEIR_HELLO=.build-static/release/hello WEIR_GATEWAY=.build-static/release/weir .venv/bin/python -m pytest -q Tests/EndToEnd
 
+# That the address gets into the label is tested, too.
+test-image: SOURCE = https://git.example.com/weir
 test-image: setup-image ## builds the image from a base made here, and runs it under limits; as root
 	scripts/test-image $(IMAGE_ARGUMENTS)
 

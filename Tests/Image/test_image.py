@@ -28,7 +28,8 @@ def test_its_labels_are_those_of_the_build(image):
     assert labels["licenses"] == "Apache-2.0"
     asked = ["git", "cat-file", "-t", labels["revision"]]
     assert subprocess.run(asked, cwd=REPOSITORY, capture_output=True, text=True).stdout == "commit\n"
-    assert labels["source"] and labels["description"]
+    assert re.fullmatch(r"https://\S+", labels["source"])
+    assert labels["description"]
     code, text, _ = run_to_end(image["Id"], "--version")
     assert (code, text) == (0, f"weir {labels['version']}\n")
 
@@ -51,6 +52,8 @@ def test_it_holds_one_program_and_its_libraries(root):
     linkers = {path for path in executables if Path(path).name.startswith("ld-linux")}
     assert len(linkers) == 1
     assert executables - linkers == {"usr/bin/weir"}
+    # It is in the program.
+    assert not list(root.rglob("*libswift*"))
 
 
 def test_nothing_in_it_gives_privileges_or_is_for_everybody_to_write(root):
