@@ -4,6 +4,11 @@
 
 FROM swift:6.3-bookworm AS build
 
+# amd64 or arm64, which Debian calls by the same names: set by the builder, from --platform or its own. A base image that
+# was there already, of another platform, would be taken in silence.
+ARG TARGETARCH
+RUN test "$(dpkg --print-architecture)" = "$TARGETARCH"
+
 # Unpinned, so that a build takes Debian's security updates. The libraries that the base image has already are named
 # too, since they go into the image.
 # hadolint ignore=DL3008
@@ -20,8 +25,8 @@ COPY Sources Sources
 COPY Benchmarks Benchmarks
 COPY Examples Examples
 COPY Tests Tests
-# The build folder outlives this build, so the next one compiles only what has changed.
-RUN --mount=type=cache,target=/weir/.build \
+# The build folder outlives this build, so the next one for this architecture compiles only what has changed.
+RUN --mount=type=cache,id=weir-build-$TARGETARCH,sharing=locked,target=/weir/.build \
     swift build -c release --static-swift-stdlib --product weir \
     && scripts/image-root .build /image /symbols
 

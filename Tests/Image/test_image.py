@@ -22,6 +22,16 @@ def test_it_says_what_it_is_and_how_it_is_run(image):
     assert "Healthcheck" not in image
 
 
+def test_it_is_for_this_architecture_and_holds_its_linker(image, root):
+    asked = ["dpkg", "--print-architecture"]
+    assert image["Architecture"] == subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    headers = subprocess.run(
+        ["readelf", "--program-headers", "--wide", root / "usr/bin/weir"], capture_output=True, text=True, check=True
+    ).stdout
+    linker = re.search(r"program interpreter: /(\S+)\]", headers)[1]
+    assert (root / linker).is_file()
+
+
 def test_its_labels_are_those_of_the_build(image):
     labels = {name.removeprefix("org.opencontainers.image."): value for name, value in image["Labels"].items()}
     assert labels["title"] == "weir"
