@@ -4,8 +4,8 @@
 
 FROM swift:6.3-bookworm AS build
 
-# amd64 or arm64, which Debian calls by the same names: set by the builder, from --platform or its own. A base image that
-# was there already, of another platform, would be taken in silence.
+# amd64 or arm64, which Debian calls by the same names: set by the builder, from --platform or its own. A base image of
+# another platform, if it is there already, would be taken in silence.
 ARG TARGETARCH
 RUN test "$(dpkg --print-architecture)" = "$TARGETARCH"
 

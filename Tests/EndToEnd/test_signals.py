@@ -155,7 +155,7 @@ STALL = "weir_pressure_seconds_total"
 
 
 def own_group():
-    """The folder of this process's group in v2; None where there is none, or where it is the root, which is the node."""
+    """The folder of this process's group in v2; None where there is none, or where it is the root: the node."""
     paths = [line.strip()[3:] for line in Path("/proc/self/cgroup").open() if line.startswith("0::")]
     mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").open() if " - cgroup2 " in line]
     folder = Path(mounts[-1] + paths[0]) if paths and mounts else None

@@ -22,8 +22,8 @@ package struct HostPressure: Sendable {
         tasks = Array(ControlGroupFolders(controller: "pids", root: root).folders.prefix(Self.levelsMax))
         // No v1 hierarchy is for no controller: stalls are counted in v2, where controllers may be in v1.
         unified = ControlGroupFolders(controller: "", root: root).folders.first.flatMap { own in
-            // The root alone has no such file (Linux Documentation/admin-guide/cgroup-v2.rst). Asked of the kernel, not of
-            // the path: in a namespace of its own a container's group is called `/`, too.
+            // The root alone has no such file (Linux Documentation/admin-guide/cgroup-v2.rst). Its path does not tell:
+            // in a namespace of its own a container's group is called `/`, too.
             guard case .text = HostFile("\(own.path)/cgroup.type", root: root).read() else { return nil }
             return own
         }
