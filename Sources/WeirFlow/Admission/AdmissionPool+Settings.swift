@@ -7,7 +7,7 @@ extension AdmissionPool {
     /// Changes how many may run, and answers those that may now; each is to be sent a message. Where more run than may,
     /// they finish.
     package func setLimit(_ limit: Int, now: Nanoseconds) -> AdmissionTicketList {
-        waiting.withLock { waiting in
+        changing { waiting in
             var granted = AdmissionTicketList()
             var observed = load()
             var limited: AdmissionWord
@@ -27,7 +27,7 @@ extension AdmissionPool {
 
     /// Changes how many may wait. Where more do, they stay.
     package func setQueueLimit(_ queueLimit: Int) {
-        waiting.withLock { $0.queueLimit = Self.clamped(queueLimit, least: 0) }
+        changing { $0.queueLimit = Self.clamped(queueLimit, least: 0) }
     }
 
     /// Seconds until those that wait now have left, or one that executes where nobody waits; rounded up, from 1 to

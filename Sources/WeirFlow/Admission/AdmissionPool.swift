@@ -45,6 +45,7 @@ package final class AdmissionPool: Sendable {
     private let paddingAfter = InlineArray<7, UInt64>(repeating: 0)
 
     let waiting: Mutex<Waiting>
+    private let full = FullQueue()
 
     /// How many threads count in each share.
     let loopCount: Int
@@ -88,6 +89,9 @@ package final class AdmissionPool: Sendable {
         while let admitting = observed.admitting {
             if swap(&observed, for: admitting) { return .admitted }
         }
+        if let seconds = full.retryAfterSeconds(priority, now: now) {
+            return .refused(.queueFull, retryAfterSeconds: seconds)
+        }
         return waiting.withLock { waiting in
             // Nobody else looks at the ticket: it is idle.
             ticket.share = share?.number ?? 0
@@ -113,7 +117,7 @@ package final class AdmissionPool: Sendable {
         while let leaving = observed.leaving {
             if swap(&observed, for: leaving) { return nil }
         }
-        return waiting.withLock { waiting in
+        return changing { waiting in
             if !isCutShort { waiting.queue.finished() }
             return passOn(now: now, &waiting)
         }
@@ -122,7 +126,7 @@ package final class AdmissionPool: Sendable {
     /// The owner gives up a ticket that waits: its client has gone, or its deadline has passed. Before its message has
     /// come; the mutex decides whether it was sooner than the grant.
     package func cancel(_ ticket: AdmissionTicket, now: Nanoseconds) -> AdmissionCancellation {
-        waiting.withLock { waiting in
+        changing { waiting in
             switch ticket.state {
             case .waiting:
                 waiting.queue.cancel(ticket, mean: execution.mean, now: now)
@@ -147,10 +151,18 @@ package final class AdmissionPool: Sendable {
     /// The client of a request that runs has left, which had waited for so long. `leave` still follows, cut short.
     package func clientLeft(afterWaiting wait: Nanoseconds) {
         guard load().queued > 0 else { return }
-        waiting.withLock { $0.queue.gaveUp(afterWaiting: wait, mean: execution.mean) }
+        changing { $0.queue.gaveUp(afterWaiting: wait, mean: execution.mean) }
     }
 
     // MARK: Under the mutex
+
+    /// Takes the mutex for what may change who waits, in which order, or how many may.
+    func changing<Result>(_ body: (inout sending Waiting) -> sending Result) -> sending Result {
+        waiting.withLock { waiting in
+            full.forget()
+            return body(&waiting)
+        }
+    }
 
     private func enter(
         _ ticket: AdmissionTicket,
@@ -172,6 +184,7 @@ package final class AdmissionPool: Sendable {
                 return .refused(.deadlineUnmeetable, retryAfterSeconds: retryAfterSeconds(now: now, waiting))
             }
             if swap(&observed, for: observed.queueing) {
+                full.forget()
                 waiting.queue.append(ticket, priority: priority, deadline: deadline, displacing: nil, now: now)
                 return .queued(displaced: nil)
             }
@@ -187,11 +200,14 @@ package final class AdmissionPool: Sendable {
         _ waiting: inout Waiting
     ) -> AdmissionOutcome {
         guard let displaced = waiting.queue.displaceable(for: priority) else {
-            return .refused(.queueFull, retryAfterSeconds: retryAfterSeconds(now: now, waiting))
+            let seconds = retryAfterSeconds(now: now, waiting)
+            full.note(priority, retryAfterSeconds: seconds, now: now)
+            return .refused(.queueFull, retryAfterSeconds: seconds)
         }
         guard isMeetable(deadline, priority: priority, now: now, waiting) else {
             return .refused(.deadlineUnmeetable, retryAfterSeconds: retryAfterSeconds(now: now, waiting))
         }
+        full.forget()
         // One for one: the word stays as it is.
         waiting.queue.append(ticket, priority: priority, deadline: deadline, displacing: displaced, now: now)
         return .queued(displaced: displaced)
