@@ -158,7 +158,7 @@ def test_a_limit_of_tasks_and_descriptors(group):
     found = budget(before=entering(pids) + "ulimit -n 100\n")
     assert (found["tasks"]["amount"], found["tasks"]["decided_by"]) == (77, f"{pids.folder}/pids.max")
     assert found["descriptors"]["amount"] == 100
-    assert found["sizes"]["WEIR_CONNECTIONS"] == 94
+    assert found["sizes"]["WEIR_CONNECTIONS"] == 47
 
 
 # Namespaces and mounts

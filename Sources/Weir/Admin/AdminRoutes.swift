@@ -85,13 +85,14 @@ struct AdminRoutes {
             Page(
                 path: "/config",
                 summary: "the settings in force, and where each comes from; the pod's budget",
-                handler: .loop { [reload] _, _ in
+                handler: .loop { [reload, reloader] _, _ in
                     let present = reload.live.present
+                    let hasUpstreams = reloader != nil || !present.upstreams.isEmpty
                     let page = ConfigurationPage.json(
                         present.settings,
                         given: present.configuration?.settings,
                         fault: reload.status.fault,
-                        budget: BudgetReport(PodBudget.read(present.settings))
+                        budget: BudgetReport(PodBudget.read(present.settings, hasUpstreams: hasUpstreams))
                     )
                     return .bytes(page, contentType: "application/json")
                 }

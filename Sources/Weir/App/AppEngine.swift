@@ -63,7 +63,14 @@ final class AppEngine: Service {
         stageChanged = supervisor.stageChanged
         let descriptors = DescriptorLimit.raiseSoftLimitToHard().soft
         let memoryBytes = memoryUsage().budget.bytes
-        let sizes = PodSizes(settings, cpus: cpus, memoryBytes: memoryBytes, descriptors: descriptors)
+        let sizes = PodSizes(
+            settings,
+            cpus: cpus,
+            memoryBytes: memoryBytes,
+            descriptors: descriptors,
+            // A reload may bring the first.
+            hasUpstreams: hold.source != nil || hold.routes(app.configuration).hasUpstreams
+        )
         let threshold: LogThreshold?
         if let logger = app.logger {
             self.logger = logger

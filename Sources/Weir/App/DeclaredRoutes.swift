@@ -167,6 +167,9 @@ struct DeclaredRoutes {
         return references
     }
 
+    /// Whether requests are passed on, or handlers ask others.
+    var hasUpstreams: Bool { !configuredUpstreams.isEmpty || !upstreamReferences.isEmpty }
+
     /// The first mistake among the routes, or between them and the settings.
     func check(_ settings: Settings) throws(AppError) {
         if let fault { throw fault }

@@ -23,8 +23,10 @@ package struct PodBudget: Sendable {
 
     /// Reads them. Nothing that it finds is an error.
     ///
-    /// - Parameter root: the directory that stands for `/`. Affinity and descriptors are this process's all the same.
-    package static func read(_ settings: Settings, root: String = "/") -> PodBudget {
+    /// - Parameters:
+    ///   - hasUpstreams: as for `PodSizes`.
+    ///   - root: the directory that stands for `/`. Affinity and descriptors are this process's all the same.
+    package static func read(_ settings: Settings, hasUpstreams: Bool, root: String = "/") -> PodBudget {
         let cpu = CPUBudget.read(settings.cpuPolicy, root: root)
         let memory = MemoryBudget(root: root).usage()
         let descriptors = DescriptorLimit.current
@@ -38,7 +40,8 @@ package struct PodBudget: Sendable {
                 settings,
                 cpus: cpu.count,
                 memoryBytes: memory.budget.bytes,
-                descriptors: descriptors.hard
+                descriptors: descriptors.hard,
+                hasUpstreams: hasUpstreams
             )
         )
     }

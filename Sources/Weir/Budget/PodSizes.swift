@@ -16,9 +16,11 @@ package struct PodSizes: Sendable, Equatable {
     ///   - cpus: the CPU budget as a number of threads.
     ///   - memoryBytes: the memory budget; nil where it is unknown.
     ///   - descriptors: how many descriptors may be open.
-    package init(_ settings: Settings, cpus: Int, memoryBytes: Int?, descriptors: Int) {
+    ///   - hasUpstreams: whether there are upstreams, or a reload may bring some.
+    package init(_ settings: Settings, cpus: Int, memoryBytes: Int?, descriptors: Int, hasUpstreams: Bool) {
         engine = EngineSize(settings, cpus: cpus)
-        let forConnections = Self.descriptorsForConnections(descriptors)
+        // A client's connection needs at most one to an endpoint at a time.
+        let forConnections = Self.descriptorsForConnections(descriptors) / (hasUpstreams ? 2 : 1)
         connectionsMax = settings.connectionsMax.resolved(
             automatic: max(
                 Self.connectionsLeast,

@@ -510,7 +510,8 @@ extension Settings {
             "WEIR_CONNECTIONS",
             \.connectionsMax,
             .count(1...10_000_000),
-            "The most open connections; `auto` is what descriptors allow, and one for each 16 KiB of the pod's memory",
+            "The most open connections of clients; `auto` is what descriptors allow, with upstreams half of that, and one "
+                + "for each 16 KiB of the pod's memory",
             seenIn: "`weir_connections_open`"
         ),
         Setting(

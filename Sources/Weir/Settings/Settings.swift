@@ -91,8 +91,9 @@ public struct Settings: Sendable, Equatable {
     /// little memory less, so that those of all loops together take at most a 64th of it, and at least 64 KiB each.
     public var accessLogBufferBytes: Count = .automatic
 
-    /// The most open connections. `WEIR_CONNECTIONS`, 1 to 10000000, default automatic: what the limit of file
-    /// descriptors allows, and one for each 16 KiB of the pod's memory.
+    /// The most open connections of clients. `WEIR_CONNECTIONS`, 1 to 10000000, default automatic: what the limit of file
+    /// descriptors allows, in an app with upstreams half of that, as each needs at most one to an endpoint at a time; and
+    /// one for each 16 KiB of the pod's memory.
     public var connectionsMax: Count = .automatic
 
     /// Above what share of the descriptor limit idle connections are closed, in percent. `WEIR_DESCRIPTORS_HIGH`,

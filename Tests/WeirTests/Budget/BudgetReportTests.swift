@@ -24,7 +24,7 @@ import WeirHost
         ),
         descriptors: DescriptorLimit(soft: 1024, hard: 4096),
         tasks: Budget(sources: [BudgetSource("pids.max", .limit, text: "max", .unlimited)]),
-        sizes: PodSizes(Settings(), cpus: 1, memoryBytes: 64 << 20, descriptors: 4096)
+        sizes: PodSizes(Settings(), cpus: 1, memoryBytes: 64 << 20, descriptors: 4096, hasUpstreams: false)
     )
 
     private struct Page: Decodable {

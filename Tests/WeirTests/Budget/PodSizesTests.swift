@@ -10,9 +10,16 @@ import WeirHost
         _ settings: Settings = Settings(),
         cpus: Int = 1,
         mebibytes: Int? = nil,
-        descriptors: Int = 1 << 20
+        descriptors: Int = 1 << 20,
+        hasUpstreams: Bool = false
     ) -> PodSizes {
-        PodSizes(settings, cpus: cpus, memoryBytes: mebibytes.map { $0 << 20 }, descriptors: descriptors)
+        PodSizes(
+            settings,
+            cpus: cpus,
+            memoryBytes: mebibytes.map { $0 << 20 },
+            descriptors: descriptors,
+            hasUpstreams: hasUpstreams
+        )
     }
 
     private static let pods: [(Int?, Int, Int, Int)] = [
@@ -53,6 +60,17 @@ import WeirHost
     @Test(arguments: [(1 << 20, 1_048_512), (1024, 960), (100, 94), (10, 16)])
     func `descriptors are kept back for what is no client's connection`(descriptors: Int, connections: Int) {
         #expect(Self.sizes(descriptors: descriptors).connectionsMax == connections)
+    }
+
+    @Test(arguments: [(1 << 20, 524_256), (1024, 480), (100, 47), (10, 16)])
+    func `with upstreams each client's connection has a descriptor for one to an endpoint`(
+        descriptors: Int,
+        connections: Int
+    ) {
+        #expect(Self.sizes(descriptors: descriptors, hasUpstreams: true).connectionsMax == connections)
+        // It is descriptors that are divided, not memory.
+        let inLittleMemory = Self.sizes(mebibytes: 4, descriptors: descriptors, hasUpstreams: true)
+        #expect(inLittleMemory.connectionsMax == min(connections, 256))
     }
 
     @Test func `what is given is not worked out`() {
