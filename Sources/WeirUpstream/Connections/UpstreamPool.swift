@@ -13,8 +13,8 @@ package final class UpstreamPool: @unchecked Sendable {
         /// Write the request to it. Its channel keeps it, at least to the end of the loop's turn: handed over without
         /// counting references.
         case connection(Unmanaged<UpstreamConnection>)
-        /// Every endpoint has as many connections as it may, or which there are is not known yet; `available` is called
-        /// when one can be had. The place in the queue is the request's for good: it stands there again if it has to wait
+        /// Every endpoint has as many connections as it may, this process can open none for now, or which endpoints there are
+        /// is not known yet; `available` is called when one can be had. The place in the queue is the request's for good: it stands there again if it has to wait
         /// again.
         case wait(place: UInt64)
         /// No endpoint can be reached, and none is worth trying again now.
@@ -54,6 +54,10 @@ package final class UpstreamPool: @unchecked Sendable {
         /// By slot, while somebody waits: whether it had no place for one more connection, rather than that it could
         /// not be connected to. Whoever waits, waits for these.
         var wasFull: [Bool]
+        /// Looks again after a connection that could not be opened from here; armed while `isLookDue`, which takes somebody
+        /// who waits.
+        var lookTimer: LoopTimer?
+        var isLookDue = false
         /// False from the drain on, or while the loop takes no connections: what has served its request is closed.
         var keepsConnections = true
         var random = WyRand()
@@ -144,6 +148,12 @@ package final class UpstreamPool: @unchecked Sendable {
             state.pointee.newest.append(contentsOf: repeatElement(nil, count: missing))
             state.pointee.wasFull.append(contentsOf: repeatElement(false, count: missing))
         }
+        noteRoom()
+    }
+
+    /// Has those who wait try every endpoint that may have one more connection.
+    private func noteRoom() {
+        let set = state.pointee.set
         for (place, endpoint) in set.endpoints.enumerated()
         where set.isUsed(place) && endpoint.connectionCount < set.policy.connectionsMax {
             state.pointee.wasFull[endpoint.slot] = true
@@ -239,6 +249,8 @@ package final class UpstreamPool: @unchecked Sendable {
         static let late = Obstacles(rawValue: 1)
         static let busy = Obstacles(rawValue: 2)
         static let unreachable = Obstacles(rawValue: 4)
+        /// This process could not open a connection.
+        static let short = Obstacles(rawValue: 8)
     }
 
     private func find(in set: EndpointSet, _ ask: inout Ask) -> Unmanaged<UpstreamConnection>? {
@@ -294,11 +306,16 @@ package final class UpstreamPool: @unchecked Sendable {
             return Unmanaged.passUnretained(connection)
         } catch {
             switch error {
-            case .there: noteFailure(of: endpoint, permit, after: 0)
-            case .here: endpoint.circuit.abandoned(permit)
+            case .there:
+                noteFailure(of: endpoint, permit, after: 0)
+                ask.obstacles.insert(.unreachable)
+                noteFull(endpoint, false)
+            case .here:
+                // As if it were full: another request's connection serves this one, or one that can be opened soon.
+                endpoint.circuit.abandoned(permit)
+                ask.obstacles.formUnion([.busy, .short])
+                noteFull(endpoint, true)
             }
-            ask.obstacles.insert(.unreachable)
-            noteFull(endpoint, false)
             return nil
         }
     }
@@ -338,7 +355,8 @@ package final class UpstreamPool: @unchecked Sendable {
     /// Begins a connection in a place that was reserved, which is free again if there is no way to.
     private func connect(_ endpoint: Endpoint, _ policy: UpstreamPolicy) throws(ConnectFault) -> UpstreamConnection {
         guard let address = endpoint.addressInTurn() else {
-            fail(endpoint)
+            endpoint.note(.connect)
+            endpoint.returnConnection()
             throw .there
         }
         let connection = UpstreamConnection(pool: self, endpoint: endpoint, at: address, policy)
@@ -348,8 +366,10 @@ package final class UpstreamPool: @unchecked Sendable {
                 return UnsafePointer(connection.pool.channelEvents)
             }
         } catch {
-            fail(endpoint)
-            throw ConnectFault(error)
+            let fault = ConnectFault(error)
+            if fault == .there { endpoint.note(.connect) }
+            endpoint.returnConnection()
+            throw fault
         }
         state.pointee.connectionCount += 1
         return connection
@@ -377,11 +397,6 @@ package final class UpstreamPool: @unchecked Sendable {
             at: loop.now,
             using: &state.pointee.random
         )
-    }
-
-    private func fail(_ endpoint: Endpoint) {
-        endpoint.note(.connect)
-        endpoint.returnConnection()
     }
 
     /// Opens a connection to each endpoint that has none yet, to learn whether it answers; kept for the first request.
@@ -436,7 +451,7 @@ package final class UpstreamPool: @unchecked Sendable {
     package func end() {
         for slot in state.pointee.newest.indices { state.pointee.newest[slot] = nil }
         state.pointee.waiting = []
-        upstream.setWaiting(self, false)
+        noteNobodyWaits()
         upstream.forget(self)
     }
 
@@ -484,7 +499,7 @@ package final class UpstreamPool: @unchecked Sendable {
         // A place may have become free between the look at the counts and the note that somebody waits: looked at again,
         // once, and from now on whoever frees one tells.
         if let set, let connection = leased(from: set, &ask) {
-            if state.pointee.waiting.isEmpty { upstream.setWaiting(self, false) }
+            if state.pointee.waiting.isEmpty { noteNobodyWaits() }
             return .connection(connection)
         }
         let place = ask.place ?? state.pointee.lastPlace + 1
@@ -494,13 +509,40 @@ package final class UpstreamPool: @unchecked Sendable {
         let index = ask.place == nil ? count : state.pointee.waiting.firstIndex { $0.place > place } ?? count
         state.pointee.waiting.insert(Waiter(taker: ask.taker, place: place, edition: edition), at: index)
         if ask.place == nil { upstream.reclaimIdle(for: self) }
+        if ask.obstacles.contains(.short) { lookAgainSoon() }
         return .wait(place: place)
     }
 
     /// Takes back a request that waits.
     package func stopWaiting(_ taker: UpstreamEvents.Taker) {
         state.pointee.waiting.removeAll { $0.taker == taker }
-        if state.pointee.waiting.isEmpty { upstream.setWaiting(self, false) }
+        if state.pointee.waiting.isEmpty { noteNobodyWaits() }
+    }
+
+    private func noteNobodyWaits() {
+        upstream.setWaiting(self, false)
+        if let timer = state.pointee.lookTimer { loop.cancel(timer) }
+        state.pointee.isLookDue = false
+    }
+
+    /// How soon a process that could open no connection tries again.
+    package static let lookAgainInterval: Nanoseconds = 20_000_000
+
+    /// What a new connection lacks is freed where nobody tells this pool: by clients, files, other upstreams.
+    private func lookAgainSoon() {
+        guard !state.pointee.isLookDue else { return }
+        state.pointee.isLookDue = true
+        let timer = state.pointee.lookTimer ?? LoopTimer { [unowned self] _ in lookAgain() }
+        state.pointee.lookTimer = timer
+        loop.schedule(timer, at: loop.now &+ Self.lookAgainInterval)
+    }
+
+    private func lookAgain() {
+        state.pointee.isLookDue = false
+        // Also what could not be connected to since: nobody's connection may be left that would tell.
+        noteRoom()
+        serveWaiting()
+        if !state.pointee.waiting.isEmpty { lookAgainSoon() }
     }
 
     var keepsConnections: Bool { state.pointee.keepsConnections }
@@ -524,7 +566,7 @@ package final class UpstreamPool: @unchecked Sendable {
             let waiter = state.pointee.waiting[index]
             if canServe(waiter) {
                 state.pointee.waiting.remove(at: index)
-                if state.pointee.waiting.isEmpty { upstream.setWaiting(self, false) }
+                if state.pointee.waiting.isEmpty { noteNobodyWaits() }
                 events.pointee.available(waiter.taker)
                 guard index < state.pointee.waiting.count, state.pointee.waiting[index].place == waiter.place else {
                     continue
