@@ -26,8 +26,8 @@ package final class AcceptPolicy: @unchecked Sendable {
     let connectionsMax: Int
     /// Descriptors in use at which idle connections are closed.
     let descriptorsHigh: Int
-    /// At this number accepting pauses, so that files, the log and the admin port still get descriptors.
-    /// An accepted descriptor with this number means that as many are in use: the kernel gives the lowest free one.
+    /// Where so many are in use accepting pauses and no connection is begun, so that files, the log and the admin port
+    /// still get descriptors.
     let descriptorsMax: Int
     /// Descriptors that are no connections of these loops; relaxed.
     private let otherDescriptorCount = Atomic<Int>(0)

@@ -63,12 +63,9 @@ extension EventLoop {
             let descriptor = weir_accept(listener.descriptor, &storage, &length)
             if descriptor >= 0 {
                 accepted += 1
-                place(descriptor, listener: index, address: SocketAddress(storage))
-                if let policy = acceptPolicy, Int(descriptor) >= policy.descriptorsMax {
-                    pauseAccepting()
-                    return
-                }
-                continue
+                if place(descriptor, listener: index, address: SocketAddress(storage)) { continue }
+                pauseAccepting()
+                return
             }
             switch errno {
             case EINTR: continue
@@ -86,13 +83,16 @@ extension EventLoop {
         }
     }
 
-    private func place(_ descriptor: Int32, listener: Int, address: SocketAddress) {
+    /// - Returns: whether there may be another.
+    private func place(_ descriptor: Int32, listener: Int, address: SocketAddress) -> Bool {
         metrics.increment(.connectionsAccepted)
         guard let policy = acceptPolicy else {
             adopt(descriptor: descriptor, listener: listener, address: address)
-            return
+            return true
         }
-        if policy.descriptorCount >= policy.descriptorsHigh { shedIdleEverywhere() }
+        // This one is not counted yet, unless its number says more than the count.
+        let descriptorCount = policy.descriptorCount
+        if descriptorCount >= policy.descriptorsHigh { shedIdleEverywhere() }
         let target = policy.leastLoaded(self)
         if target === self {
             adopt(descriptor: descriptor, listener: listener, address: address)
@@ -101,10 +101,11 @@ extension EventLoop {
             target.incomingChannels.wrappingAdd(1, ordering: .relaxed)
             target.inbox.push(.adopt(descriptor: descriptor, listener: listener, address: address))
         }
+        return descriptorCount < policy.descriptorsMax - 1
     }
 
     /// Asks all loops to close their longest-idle connections, at the end of their turn.
-    private func shedIdleEverywhere() {
+    func shedIdleEverywhere() {
         core.pointee.shedsIdle = true
         acceptPolicy?.forEachOther(than: self) { loop in
             loop.submit { $0.core.pointee.shedsIdle = true }
@@ -163,7 +164,9 @@ extension EventLoop {
         guard core.pointee.isListening, core.pointee.isAcceptPaused else { return }
         if let timer = core.pointee.acceptTimer {
             cancel(timer)
-            if let policy = acceptPolicy, weir_lowest_free_descriptor(inbox.descriptor) >= policy.descriptorsMax {
+            // The lowest free number alone would let one more in at each retry: it may be a gap below those that are in
+            // use beyond the most.
+            if let policy = acceptPolicy, policy.descriptorCount >= policy.descriptorsMax {
                 shedIdleEverywhere()
                 schedule(timer, at: now &+ Self.acceptRetryNanoseconds)
                 return

@@ -9,14 +9,13 @@ extension EventLoop {
     /// Begins a connection to `address`, and opens its channel. What is sent meanwhile goes out once it stands; then
     /// `connected` is called, or `closed` if it fails. Not inside this call, whatever comes of it.
     ///
-    /// - Throws: `SystemCallError` when there is no descriptor, the address cannot be connected to at all, or the loop
+    /// - Throws: `SystemCallError` when there is no descriptor (EMFILE also where what is left is kept back), the address cannot be connected to at all, or the loop
     ///   stops: its channels are being closed, and nobody would close this one.
     package func connect(to address: SocketAddress, open: ChannelOpener) throws(SystemCallError) {
         guard !core.pointee.isStopping else {
             throw SystemCallError("connect", errno: ECANCELED, subject: address.description)
         }
-        let descriptor = weir_socket(address.family)
-        guard descriptor >= 0 else { throw SystemCallError("socket", errno: errno, subject: address.description) }
+        let descriptor = try socket(to: address)
         if address.port != nil {
             var on: Int32 = 1
             _ = setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
@@ -29,6 +28,23 @@ extension EventLoop {
             throw error
         }
         adopt(descriptor: descriptor, address: address, isOutbound: true, open: open)
+    }
+
+    /// A descriptor that is none of those kept back. Where there is none, idle connections go.
+    private func socket(to address: SocketAddress) throws(SystemCallError) -> Int32 {
+        let descriptor = weir_socket(address.family)
+        guard descriptor >= 0 else {
+            let error = SystemCallError("socket", errno: errno, subject: address.description)
+            shedIdleEverywhere()
+            throw error
+        }
+        // The kernel gives the lowest free number: as many are in use.
+        if let policy = acceptPolicy, Int(descriptor) >= policy.descriptorsMax {
+            _ = Glibc.close(descriptor)
+            shedIdleEverywhere()
+            throw SystemCallError("socket", errno: EMFILE, subject: address.description)
+        }
+        return descriptor
     }
 
     /// The kernel has something to say of a connection that was being made: whether it stands.
