@@ -352,6 +352,33 @@ import WeirTestSupport
         #expect(peers.count { $0.receive().bytes.count == 1 } == 1)
     }
 
+    // In a process of its own: other tests open descriptors, too.
+    @Test func `descriptors that are kept back are not used up one by one as connections go`() async {
+        await #expect(processExitsWith: .success) {
+            let test = try HandTurnedLoop()
+            let recorders = Recorders()
+            let address = try AcceptTests().listen(on: test, Recorder.opener { recorders.add() })
+            let peers = try (0..<20).map { _ in try Peer.connected(to: address) }
+            let policy = AcceptPolicy(
+                loops: [test.loop],
+                connectionsMax: .max,
+                descriptorsHigh: .max,
+                descriptorsMax: Int(weir_lowest_free_descriptor(0)) + 4
+            )
+            policy.countOtherDescriptors()
+            test.loop.acceptPolicy = policy
+            for _ in 0..<8 {
+                for _ in 0..<3 { test.advance(by: .milliseconds(101)) }
+                // One more where the testing library had a file open at the start.
+                #expect(1...5 ~= test.loop.openChannelCount)
+                let oldest = try #require(recorders.all.first { $0.closeReasons.isEmpty })
+                test.loop.close(oldest.channel)
+            }
+            #expect(recorders.all.count > 8, "others came")
+            withExtendedLifetime(peers) {}
+        }
+    }
+
     @Test func `loops that shared a policy are let go when they have ended`() throws {
         weak var gone: EventLoop?
         do {
@@ -431,6 +458,19 @@ import WeirTestSupport
         let (descriptor, bound) = try Listener.bind(address, options: ListenerOptions(), reusesPort: true)
         try test.loop.add(Listener(descriptor: descriptor, address: bound, isShared: false, open: open))
         return bound
+    }
+}
+
+/// Those of a listener, in the order of coming.
+///
+/// `@unchecked Sendable`: confined to the test's thread, which turns the loop.
+private final class Recorders: @unchecked Sendable {
+    private(set) var all: [Recorder] = []
+
+    func add() -> Recorder {
+        let recorder = Recorder()
+        all.append(recorder)
+        return recorder
     }
 }
 
