@@ -9,8 +9,8 @@ extension EventLoop {
     /// Begins a connection to `address`, and opens its channel. What is sent meanwhile goes out once it stands; then
     /// `connected` is called, or `closed` if it fails. Not inside this call, whatever comes of it.
     ///
-    /// - Throws: `SystemCallError` when there is no descriptor (EMFILE also where what is left is kept back), the address cannot be connected to at all, or the loop
-    ///   stops: its channels are being closed, and nobody would close this one.
+    /// - Throws: `SystemCallError` when there is no descriptor (EMFILE also where what is left is kept back), the address
+    ///   cannot be connected to at all, or the loop stops: its channels are being closed, and nobody would close this one.
     package func connect(to address: SocketAddress, open: ChannelOpener) throws(SystemCallError) {
         guard !core.pointee.isStopping else {
             throw SystemCallError("connect", errno: ECANCELED, subject: address.description)

@@ -13,9 +13,9 @@ package final class UpstreamPool: @unchecked Sendable {
         /// Write the request to it. Its channel keeps it, at least to the end of the loop's turn: handed over without
         /// counting references.
         case connection(Unmanaged<UpstreamConnection>)
-        /// Every endpoint has as many connections as it may, this process can open none for now, or which endpoints there are
-        /// is not known yet; `available` is called when one can be had. The place in the queue is the request's for good: it stands there again if it has to wait
-        /// again.
+        /// Every endpoint has as many connections as it may, this process can open none for now, or which endpoints there
+        /// are is not known yet; `available` is called when one can be had. The place in the queue is the request's for
+        /// good: it stands there again if it has to wait again.
         case wait(place: UInt64)
         /// No endpoint can be reached, and none is worth trying again now.
         case failed(UpstreamFault)
