@@ -39,11 +39,14 @@ image: ## the container image weir:VERSION, by docker or CONTAINER_TOOL; SOURCE 
 
 test: test-unit test-e2e ## all tests
 
+# How many tests run at once. All at once starve each other on two cores: what waits for a thread runs out of its time.
+TESTS_AT_ONCE := SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4
+
 test-unit: setup
-	swift test
+	$(TESTS_AT_ONCE) swift test
 
 test-release: setup ## the unit tests as the optimiser leaves them
-	swift test -c release
+	$(TESTS_AT_ONCE) swift test -c release
 
 test-e2e: setup-test build
 	WEIR_HELLO=.build-static/release/hello WEIR_GATEWAY=.build-static/release/weir .venv/bin/python -m pytest -q Tests/EndToEnd
