@@ -99,15 +99,13 @@ def nginx(products: Products, service: int, core: int) -> Gateway:
 GATEWAYS: dict[str, Callable[[Products, int, int], Gateway]] = {"Weir": weir, "nginx": nginx}
 
 
-class ReadinessProbe:
-    """Asks again and again while its `with` block lasts, as the kubelet would; remembers whether it ever heard no."""
+class Probe:
+    """Asks again and again, on a thread of its own, while its `with` block lasts."""
 
-    def __init__(self, port: int | None) -> None:
-        """Without a port there is nobody to ask."""
-        self.was_always_ready = None if port is None else True
-        self._port = port
+    def __init__(self, pause_seconds: float) -> None:
+        self._pause_seconds = pause_seconds
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._probe)
+        self._thread = threading.Thread(target=self._run)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -117,10 +115,26 @@ class ReadinessProbe:
         self._ended.set()
         self._thread.join()
 
-    def _probe(self) -> None:
-        while self._port is not None and not self._ended.wait(PROBE_SECONDS):
-            if not is_ready(self._port):
-                self.was_always_ready = False
+    def _run(self) -> None:
+        while not self._ended.wait(self._pause_seconds):
+            self.ask()
+
+    def ask(self) -> None:
+        raise NotImplementedError
+
+
+class ReadinessProbe(Probe):
+    """Asks as the kubelet would; remembers whether it ever heard no."""
+
+    def __init__(self, port: int | None) -> None:
+        """Without a port there is nobody to ask."""
+        super().__init__(PROBE_SECONDS)
+        self.was_always_ready = None if port is None else True
+        self._port = port
+
+    def ask(self) -> None:
+        if self._port is not None and not is_ready(self._port):
+            self.was_always_ready = False
 
 
 def is_ready(port: int) -> bool:

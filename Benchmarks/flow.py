@@ -36,10 +36,14 @@ def compare(products: Products, plan: Plan) -> Row:
             Side(limited, lambda: load.send(limited, LIMITED, turn, headers=DEADLINE)),
             Side(free, lambda: load.send(free, FREE, turn)),
         ]
-        for side in sides:
-            side.take_turn()
-        ours, theirs = turns.microseconds(WORK, sides, plan)
-    return turns.cpu_beside("one without", WORK, ours, theirs, RATIO_MAX)
+        return _in_turns(sides, WORK, "one without", RATIO_MAX, plan)
+
+
+def _in_turns(sides: list[Side], work: str, other: str, ratio_max: float, plan: Plan) -> Row:
+    for side in sides:
+        side.take_turn()
+    ours, theirs = turns.microseconds(work, sides, plan)
+    return turns.cpu_beside(other, work, ours, theirs, ratio_max)
 
 
 def compare_refused(products: Products, plan: Plan) -> list[Row]:
@@ -62,10 +66,7 @@ def _refused(
             Side(refusing, lambda: load.send(refusing, LIMITED, turn, is_refused=True)),
             Side(serving, lambda: load.send(serving, LIMITED, turn)),
         ]
-        for side in sides:
-            side.take_turn()
-        ours, theirs = turns.microseconds(work, sides, plan)
-    return turns.cpu_beside("/hello", work, ours, theirs, REFUSED_RATIO_MAX)
+        return _in_turns(sides, work, "/hello", REFUSED_RATIO_MAX, plan)
 
 
 def _ask(server: Server, path: str) -> http.client.HTTPConnection:

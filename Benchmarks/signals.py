@@ -13,17 +13,16 @@ does nothing else meanwhile.
 
 import argparse
 import http.client
+import itertools
 import re
 import socket
 import statistics
 import sys
 import tempfile
-import threading
 import time
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import drill
 import servers
@@ -143,37 +142,26 @@ def measure_errors(products: Products, intervals: list[int], core: int) -> dict[
             return errors
 
 
-class AdminProbe:
-    """Asks the pages in turn while its `with` block lasts; remembers how long each answer took."""
+class AdminProbe(drill.Probe):
+    """Asks the pages in turn; remembers how long each answer took."""
 
     def __init__(self, port: int) -> None:
+        super().__init__(PAUSE_SECONDS)
         self.seconds: dict[str, list[float]] = defaultdict(list)
         self.refusals = 0
         self._port = port
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._probe)
+        self._pages = itertools.cycle(PAGES)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _probe(self) -> None:
-        turn = 0
-        while not self._ended.wait(PAUSE_SECONDS):
-            page = PAGES[turn % len(PAGES)]
-            turn += 1
-            began = time.monotonic()
-            try:
-                status, _ = drill.get(self._port, page)
-            except (OSError, http.client.HTTPException):
-                status = 0
-            self.seconds[page].append(time.monotonic() - began)
-            if status != 200:
-                self.refusals += 1
+    def ask(self) -> None:
+        page = next(self._pages)
+        began = time.monotonic()
+        try:
+            status, _ = drill.get(self._port, page)
+        except (OSError, http.client.HTTPException):
+            status = 0
+        self.seconds[page].append(time.monotonic() - began)
+        if status != 200:
+            self.refusals += 1
 
 
 def measure_answers(products: Products, seconds: int, core: int) -> AdminProbe:
