@@ -49,6 +49,14 @@ def test_the_high_mark_can_be_set(serve):
     assert server.metric("weir_connections_shed_total") > 200
 
 
+def test_at_the_highest_mark_idle_connections_still_make_room(serve):
+    server = serve(descriptors=128, WEIR_LOOPS=1, WEIR_CONNECTIONS=1000, WEIR_DESCRIPTORS_HIGH=100)
+    with contextlib.ExitStack() as stack:
+        for _ in range(200):
+            assert stack.enter_context(server.connect()).get().status == 200
+    assert server.metric("weir_connections_shed_total") > 80
+
+
 def test_a_connection_whose_request_has_come_is_not_taken_for_idle(serve):
     server = serve(descriptors=128, WEIR_LOOPS=1, WEIR_CONNECTIONS=1000)
     with contextlib.ExitStack() as stack:

@@ -24,7 +24,8 @@ package final class AcceptPolicy: @unchecked Sendable {
     private let taking = Atomic<Int>(0)
     /// Open connections over all loops at which accepting pauses.
     let connectionsMax: Int
-    /// Descriptors in use at which idle connections are closed.
+    /// Descriptors in use at which idle connections are closed. At most `descriptorsMax`: whoever waits to be accepted
+    /// must not wait for idle ones.
     let descriptorsHigh: Int
     /// Where so many are in use accepting pauses and no connection is begun, so that files, the log and the admin port
     /// still get descriptors.
@@ -45,7 +46,7 @@ package final class AcceptPolicy: @unchecked Sendable {
         self.loopsMax = max(loopsMax ?? loops.count, loops.count)
         places = .allocate(capacity: self.loopsMax)
         self.connectionsMax = connectionsMax
-        self.descriptorsHigh = descriptorsHigh
+        self.descriptorsHigh = min(descriptorsHigh, descriptorsMax)
         self.descriptorsMax = descriptorsMax
         for loop in loops { add(loop) }
         setTaking(loops.count)
