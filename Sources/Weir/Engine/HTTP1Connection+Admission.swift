@@ -106,13 +106,9 @@ extension HTTP1Connection {
         metrics.recordRejection(RejectionReason(refusal.reason), route: exchange.routeIndex)
         exchange.reason = refusal.reason
         exchange.isAnsweredAtOnce = false
-        if owner.random() % Self.closedRefusalsShare == 0 { isLast = true }
+        if owner.endsConnectionOfRefusal() { isLast = true }
         respondRefusal(exchange, refusal)
     }
-
-    /// One of so many refusals ends its connection, so that clients spread over pods that have come since. A new
-    /// connection costs as much as four requests: at 1 in 16 a refusal cost 1.28 times `/hello`, at 1 in 128 1.06, at 1 in 512 1.02.
-    private static let closedRefusalsShare: UInt64 = 1024
 }
 
 extension RejectionReason {

@@ -83,6 +83,8 @@ final class ServerLoop: @unchecked Sendable {
         var resuming: [UnsafeContinuation<Void, Never>] = []
         /// When the last handler on the loop ended.
         var handlerEnded: Nanoseconds = 0
+        /// From when on a refusal may end its connection again.
+        var nextEndOfRefused: Nanoseconds = 0
         var isLeaving = false
         var sequence: UInt64
         var random: UInt64
@@ -342,6 +344,18 @@ final class ServerLoop: @unchecked Sendable {
         state.pointee.random ^= state.pointee.random << 17
         return state.pointee.random
     }
+
+    /// Whether a refusal ends its connection, so that clients spread over pods that have come since: a share of them,
+    /// while they are few. A new connection costs as much as four requests: where there are many, one in 64 would make a
+    /// refusal cost more than what it saves.
+    func endsConnectionOfRefusal() -> Bool {
+        guard random() % Self.endedRefusalsShare == 0, loop.now >= state.pointee.nextEndOfRefused else { return false }
+        state.pointee.nextEndOfRefused = loop.now &+ Self.endOfRefusedInterval
+        return true
+    }
+
+    private static let endedRefusalsShare: UInt64 = 64
+    private static let endOfRefusedInterval: Nanoseconds = 50_000_000
 
     // MARK: Asynchronous handlers
 
