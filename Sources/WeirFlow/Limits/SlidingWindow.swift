@@ -15,19 +15,18 @@ struct SlidingWindow: LimitArithmetic, Sendable {
     let scale: TickScale
     let quota: UInt64
     private let countBits: UInt64
-    private let countMask: UInt64
-    /// The share of a window is kept in 32 bits at most: the ticks that are dropped for that, rounded against the client.
-    private let weightBits: UInt64
-    private let droppedBits: UInt64
 
     init(rate: Rate) {
         scale = TickScale(period: rate.period, amount: 1)
         quota = rate.amount
         countBits = Self.countBits(scale)
-        countMask = 1 << countBits - 1
-        weightBits = min(scale.shift, 32)
-        droppedBits = scale.shift - weightBits
     }
+
+    // Not kept: whoever charges copies what is.
+    private var countMask: UInt64 { 1 &<< countBits &- 1 }
+    /// The share of a window is kept in 32 bits at most: the ticks that are dropped for that, rounded against the client.
+    private var weightBits: UInt64 { min(scale.shift, 32) }
+    private var droppedBits: UInt64 { scale.shift &- weightBits }
 
     /// The largest amount for which the state fits the word.
     static func amountMax(period: Nanoseconds) -> UInt64 {
@@ -45,7 +44,13 @@ struct SlidingWindow: LimitArithmetic, Sendable {
         let index = time &>> scale.shift
         // With many keys the most frequent case, and then the shortest: both windows of the word have passed.
         if word &>> (2 &* countBits) &+ 1 < index { return pack(Counts(index: index, current: cost, previous: 0)) }
-        var counts = advance(unpack(word), to: index)
+        return chargeRecent(word, cost: cost, time: time)
+    }
+
+    /// Out of line: the less there is to do for a key that comes back after long, the sooner the next key is looked for.
+    @inline(never)
+    private func chargeRecent(_ word: UInt64, cost: UInt64, time: UInt64) -> UInt64? {
+        var counts = counts(word, time)
         let taken = counts.current &+ cost
         // The weighted count must leave room: previous × weight ≤ (quota − taken) × 2^weightBits.
         guard taken <= quota else { return nil }
