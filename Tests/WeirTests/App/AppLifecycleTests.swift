@@ -14,7 +14,6 @@ import WeirTestSupport
     private func makeListening(_ text: String, log: CapturedLog, _ change: (inout Settings) -> Void = { _ in }) -> App {
         let app = makeApp(log: log) {
             $0.listen = Self.loopback
-            $0.drainDelay = .zero
             change(&$0)
         }
         app.get("/", on: .loop) { _, _ in .text(text) }

@@ -12,7 +12,6 @@ import Weir
             $0.adminListen = [.tcp(host: "127.0.0.1", port: 0)]
             $0.loops = .exactly(1)
             $0.loopStuck = .seconds(1)
-            $0.drainDelay = .zero
         }
         let gate = Gate()
         app.get("/held", on: .loop) { _, _ in

@@ -58,7 +58,6 @@ final class CPUsInHand: Sendable {
             $0.loops = .automatic
             $0.listen = [.tcp(host: "127.0.0.1", port: 0)]
             $0.adminListen = [.tcp(host: "127.0.0.1", port: 0)]
-            $0.drainDelay = .zero
             change(&$0)
         }
         app.get("/thread", on: .loop) { _, _ in .text(threadName()) }

@@ -14,7 +14,6 @@ import WeirTestSupport
         makeApp(log: log) {
             $0.listen = [.tcp(host: "127.0.0.1", port: 0)]
             $0.adminListen = [.tcp(host: "127.0.0.1", port: 0)]
-            $0.drainDelay = .zero
             change(&$0)
         }
     }

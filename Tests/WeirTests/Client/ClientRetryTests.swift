@@ -35,7 +35,6 @@ import WeirTestSupport
         let log = CapturedLog()
         let service = makeApp(log: log) {
             $0.listen = [.unix(path: "\(folder.path)/stock", mode: 0o600)]
-            $0.drainDelay = .zero
             $0.drainTimeout = .zero
         }
         service.get("/") { _, context async throws in

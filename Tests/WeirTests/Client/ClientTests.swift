@@ -48,7 +48,6 @@ import WeirTestSupport
         let log = CapturedLog()
         let upstream = makeApp(log: log) {
             $0.listen = [.unix(path: "\(folder.path)/up.sock", mode: 0o600)]
-            $0.drainDelay = .zero
             $0.drainTimeout = .zero
         }
         configure(upstream)

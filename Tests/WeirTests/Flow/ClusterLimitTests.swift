@@ -186,7 +186,6 @@ import WeirTestSupport
         let folder = try ScratchFolder()
         let app = try Self.app(store, log: log) { settings in
             settings.listen = [.unix(path: "\(folder.path)/s", mode: nil)]
-            settings.drainDelay = .zero
         }
         let notes = Notes()
         app.get("/", on: .loop) { _, _ in

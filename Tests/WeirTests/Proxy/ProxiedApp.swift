@@ -16,7 +16,6 @@ func withUpstream(
     let log = CapturedLog()
     let upstream = makeApp(log: log) {
         $0.listen = [.unix(path: "\(folder.path)/up.sock", mode: 0o600)]
-        $0.drainDelay = .zero
     }
     configure(upstream)
     let running = try await RunningApp(upstream, log: log)

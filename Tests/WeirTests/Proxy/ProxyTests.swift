@@ -277,7 +277,6 @@ import WeirTestSupport
         let upstreamLog = CapturedLog()
         let upstream = makeApp(log: upstreamLog) {
             $0.listen = [.unix(path: "\(folder.path)/up.sock", mode: 0o600)]
-            $0.drainDelay = .zero
         }
         upstream.get("/:name", on: .loop) { request, _ in
             let name = try request.parameter("name")
@@ -288,7 +287,6 @@ import WeirTestSupport
         let log = CapturedLog()
         let app = makeApp(log: log) {
             $0.listen = [.tcp(host: "127.0.0.1", port: 0)]
-            $0.drainDelay = .zero
         }
         app.use(Holding(gate: gate))
         app.proxy("/*path", to: .endpoints("unix:\(folder.path)/up.sock", name: "up"))
@@ -349,7 +347,6 @@ import WeirTestSupport
         let log = CapturedLog()
         let alive = makeApp(log: log) {
             $0.listen = [.tcp(host: "127.0.0.1", port: 0)]
-            $0.drainDelay = .zero
         }
         alive.get("/") { _, _ in .text("alive") }
         let running = try await RunningApp(alive, log: log)
@@ -449,7 +446,6 @@ import WeirTestSupport
         let upstreamLog = CapturedLog()
         let upstream = makeApp(log: upstreamLog) {
             $0.listen = [.unix(path: "\(folder.path)/up.sock", mode: 0o600)]
-            $0.drainDelay = .zero
         }
         upstream.get("/slow", on: .workers) { _, _ in
             gate.pass()
@@ -463,7 +459,6 @@ import WeirTestSupport
         let log = CapturedLog()
         let app = makeApp(log: log) {
             $0.listen = [.tcp(host: "127.0.0.1", port: 0)]
-            $0.drainDelay = .zero
             $0.upstream.connectionsMax = 1
         }
         app.proxy("/*path", to: .endpoints("unix:\(folder.path)/up.sock", name: "up"))
@@ -549,7 +544,6 @@ import WeirTestSupport
         let log = CapturedLog()
         let dying = makeApp(log: log) {
             $0.listen = [.tcp(host: "127.0.0.1", port: 0)]
-            $0.drainDelay = .zero
         }
         let running = try await RunningApp(dying, log: log)
         let address = try #require(running.addresses.first)

@@ -13,7 +13,6 @@ func withEchoes(_ names: [String], _ body: ([String: String]) async throws -> Vo
         let log = CapturedLog()
         let app = makeApp(log: log) {
             $0.listen = [.unix(path: "\(folder.path)/\(name)", mode: 0o600)]
-            $0.drainDelay = .zero
         }
         Echo.declare(on: app, name: name)
         running.append(try await RunningApp(app, log: log))

@@ -11,6 +11,8 @@ func makeApp(log: CapturedLog = CapturedLog(), _ change: (inout Settings) -> Voi
     settings.adminListen = []
     // Only so that a failed test ends: the machine may be slow, and sanitizers are.
     settings.deadline = .seconds(120)
+    // No load balancer has to notice first.
+    settings.drainDelay = .zero
     change(&settings)
     return App(settings: settings, logger: log.logger)
 }
