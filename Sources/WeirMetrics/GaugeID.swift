@@ -6,6 +6,7 @@
 package enum GaugeID: UInt8, CaseIterable, Sendable {
     case connectionsOpen
     case bufferBytes
+    case bufferBytesMax
     case tunnelsActive
     case redisConnected
 }

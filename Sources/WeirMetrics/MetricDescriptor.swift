@@ -26,7 +26,9 @@ extension GaugeID {
         case .connectionsOpen:
             MetricDescriptor("weir_connections_open", "Open client connections.")
         case .bufferBytes:
-            MetricDescriptor("weir_buffer_bytes", "Memory held in buffers for connections.")
+            MetricDescriptor("weir_buffer_bytes", "Memory held for connections: buffers, and what is kept of bodies.")
+        case .bufferBytesMax:
+            MetricDescriptor("weir_buffer_limit_bytes", "Memory that may be held for connections; 0 for no limit.")
         case .tunnelsActive:
             MetricDescriptor("weir_tunnels_active", "Tunnels: connections that a request has upgraded.")
         case .redisConnected:

@@ -131,7 +131,8 @@ def test_a_memory_limit_is_the_budget_and_sizes_follow(group):
     assert found["memory"]["decided_by"] == f"{memory.folder}/memory.limit_in_bytes"
     assert 0 < found["memory"]["used"] < 64 * MIB
     assert found["sizes"]["WEIR_RATE_LIMIT_TABLE"] == 256 << 10
-    assert found["sizes"]["WEIR_CONNECTIONS"] <= 4096
+    assert found["sizes"]["WEIR_CONNECTIONS"] <= 512
+    assert (found["sizes"]["WEIR_BUFFER_MEMORY"], found["sizes"]["WEIR_SOCKET_BUFFER"]) == (16 * MIB, 16 << 10)
     memory.write("memory.limit_in_bytes", 32 * MIB)
     assert budget(before=entering(memory))["memory"]["amount"] == 32 * MIB
     given = budget(before=entering(memory), WEIR_RATE_LIMIT_TABLE="2MiB", WEIR_CONNECTIONS=7)["sizes"]

@@ -116,6 +116,7 @@ final class AppEngine: Service {
                     connectionsMax: sizes.connectionsMax,
                     descriptorsHigh: max(16, descriptors * settings.descriptorsHighPercent / 100),
                     descriptorsMax: PodSizes.descriptorsForConnections(descriptors),
+                    buffers: sizes.buffers,
                     settings: settings,
                     pinsLoops: settings.pinsLoops,
                     backgroundMax: sizes.engine.backgroundMax,

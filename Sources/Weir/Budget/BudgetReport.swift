@@ -18,18 +18,31 @@ package struct BudgetReport: Sendable {
     }
 
     private let sections: [Section]
-    private let sizes: [(name: String, size: Int, isBytes: Bool)]
+    private let sizes: [Size]
+
+    /// What the settings leave open, and what became of it.
+    private struct Size: Sendable {
+        let name: String
+        /// Nil where nothing is set.
+        let amount: Int?
+        var isBytes = false
+        var withoutAmount = ""
+    }
 
     package init(_ pod: PodBudget) {
         sections = [
             Self.cpu(pod.cpu), Self.memory(pod.memory),
             Self.count("descriptors", pod.descriptors.budget), Self.count("tasks", pod.tasks),
         ]
+        let buffers = pod.sizes.buffers
         sizes = [
-            ("WEIR_LOOPS", pod.sizes.loops, false), ("WEIR_WORKERS", pod.sizes.workersMax, false),
-            ("WEIR_CONNECTIONS", pod.sizes.connectionsMax, false),
-            ("WEIR_RATE_LIMIT_TABLE", pod.sizes.limitTableBytes, true),
-            ("WEIR_ACCESS_LOG_BUFFER", pod.sizes.accessLogBytes, true),
+            Size(name: "WEIR_LOOPS", amount: pod.sizes.loops),
+            Size(name: "WEIR_WORKERS", amount: pod.sizes.workersMax),
+            Size(name: "WEIR_CONNECTIONS", amount: pod.sizes.connectionsMax),
+            Size(name: "WEIR_BUFFER_MEMORY", amount: buffers.bytesBound, isBytes: true, withoutAmount: "no limit"),
+            Size(name: "WEIR_SOCKET_BUFFER", amount: buffers.socketBound, isBytes: true, withoutAmount: "the kernel's"),
+            Size(name: "WEIR_RATE_LIMIT_TABLE", amount: pod.sizes.limitTableBytes, isBytes: true),
+            Size(name: "WEIR_ACCESS_LOG_BUFFER", amount: pod.sizes.accessLogBytes, isBytes: true),
         ]
     }
 
@@ -83,7 +96,8 @@ package struct BudgetReport: Sendable {
         }
         let nameWidth = sizes.map(\.name.count).max() ?? 0
         let sizeLines = sizes.map { size in
-            let text = size.isBytes ? AmountText.bytes(Double(size.size)) : "\(size.size)"
+            let text =
+                size.amount.map { size.isBytes ? AmountText.bytes(Double($0)) : "\($0)" } ?? size.withoutAmount
             return "  \(size.name.padded(to: nameWidth))  \(text)\n"
         }
         return (parts + ["sizes:\n" + sizeLines.joined()]).joined(separator: "\n")
@@ -145,7 +159,7 @@ package struct BudgetReport: Sendable {
         }
         json.append("\"sizes\":{")
         for (index, size) in sizes.enumerated() {
-            json.append("\(index > 0 ? "," : "")\"\(size.name)\":\(size.size)")
+            json.append("\(index > 0 ? "," : "")\"\(size.name)\":\(size.amount.map { "\($0)" } ?? "null")")
         }
         json.append("}}")
     }

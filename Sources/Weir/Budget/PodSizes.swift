@@ -7,6 +7,8 @@ package struct PodSizes: Sendable, Equatable {
     let engine: EngineSize
     /// The most open connections.
     package let connectionsMax: Int
+    /// What is held for what connections have on their way.
+    package let buffers: BufferSizes
     /// The memory of each keyed rate limit, in bytes.
     package let limitTableBytes: Int
     /// What each loop holds for the access log, in bytes; a power of two.
@@ -20,12 +22,20 @@ package struct PodSizes: Sendable, Equatable {
     package init(_ settings: Settings, cpus: Int, memoryBytes: Int?, descriptors: Int, hasUpstreams: Bool) {
         engine = EngineSize(settings, cpus: cpus)
         // A client's connection needs at most one to an endpoint at a time.
-        let forConnections = Self.descriptorsForConnections(descriptors) / (hasUpstreams ? 2 : 1)
+        let connectionsOfAClient = hasUpstreams ? 2 : 1
+        let forConnections = Self.descriptorsForConnections(descriptors) / connectionsOfAClient
         connectionsMax = settings.connectionsMax.resolved(
             automatic: max(
                 Self.connectionsLeast,
-                min(forConnections, (memoryBytes ?? .max) / Self.bytesPerConnection)
+                min(forConnections, (memoryBytes ?? .max) / Self.bytesPerConnection / connectionsOfAClient)
             )
+        )
+        buffers = BufferSizes(
+            bytesMax: settings.bufferBytes.resolved(
+                automatic: memoryBytes.map { max(Self.bufferBytesLeast, $0 / Self.bufferDivisor) } ?? .max
+            ),
+            socketBytes: settings.socketBufferBytes.resolved(automatic: Self.socketBytes(memoryBytes)),
+            connectionsMax: connectionsMax * connectionsOfAClient
         )
         limitTableBytes = Self.limitTableBytes(settings.rateLimiting, memoryBytes: memoryBytes)
         let accessLogShare = (memoryBytes ?? .max) / Self.accessLogDivisor / engine.loops
@@ -55,9 +65,25 @@ package struct PodSizes: Sendable, Equatable {
     private static let descriptorsReserved = 64
     private static let connectionsLeast = 16
 
-    /// An idle connection costs the group 2.1 KB, the kernel's part among it (measured with 4000 in a group of their own);
-    /// one that is in use has the buffers of its socket besides.
-    private static let bytesPerConnection = 16 << 10
+    /// What a connection needs that has bytes on their way in both directions: two buffers of the kernel's, as small as
+    /// they get (32 KiB), what a loop keeps for each (`BufferShare.bytesPerConnection`, 12 KiB), and the objects of its
+    /// request. An idle one costs the group 2.1 KB, the kernel's part among it (measured with 4000 in a group of their own).
+    private static let bytesPerConnection = 64 << 10
+
+    /// All loops together have this part of the memory for buffers.
+    private static let bufferDivisor = 4
+    private static let bufferBytesLeast = 256 << 10
+
+    /// From here on the kernel finds the sizes of its buffers itself.
+    private static let unboundedSocketsMemory = 1 << 30
+    private static let socketBytesLeast = 16 << 10
+    /// Half of the memory is enough for the buffers of so many connections that are full in both directions.
+    private static let fullConnections = 1024
+
+    private static func socketBytes(_ memoryBytes: Int?) -> Int {
+        guard let memoryBytes, memoryBytes < unboundedSocketsMemory else { return 0 }
+        return max(socketBytesLeast, memoryBytes / 2 / fullConnections / 2)
+    }
 
     /// Keyed limits are few: a dozen of them take a twentieth of the memory.
     private static let limitTableDivisor = 256

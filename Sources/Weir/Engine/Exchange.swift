@@ -130,6 +130,8 @@ final class Exchange: @unchecked Sendable {
     var handlerTask: HandlerTask?
     /// A worker has it.
     var isOnWorker = false
+    /// What the loop counts as held for this request.
+    private(set) var heldBytes = 0
     /// The task of an asynchronous handler on the worker pool.
     var workerTask: Task<Void, Never>?
     let isCancelled = Atomic<Bool>(false)
@@ -238,6 +240,7 @@ final class Exchange: @unchecked Sendable {
             head.deallocate()
             headCapacity = (count + extra) * 2
             head = .allocate(byteCount: headCapacity, alignment: 16)
+            noteHeld()
         }
         if let base = bytes.baseAddress { head.copyMemory(from: base, byteCount: count) }
         headCount = count
@@ -302,6 +305,7 @@ final class Exchange: @unchecked Sendable {
         if isAnsweredAtOnce, case .none = parser.pointee.head.framing {} else { resetBodies() }
         if keptVersion == 0 { forgetHead() }
         connectionReference = nil
+        if heldBytes != 0 { noteHeld() }
         isBodyWhole = false
         output = .pending
         bodyBytesOut = 0
@@ -320,12 +324,28 @@ final class Exchange: @unchecked Sendable {
             emptyExtras()
             extras.withLock { $0.isCancelled = false }
         }
-        if headCapacity > 16384 {
+        if headCapacity > Self.keptHeadBytesMax {
             forgetHead()
             head.deallocate()
             headCapacity = 1024
             head = .allocate(byteCount: headCapacity, alignment: 16)
         }
+    }
+
+    /// Memory for a longer head is given back behind the request.
+    private static let keptHeadBytesMax = 4096
+
+    /// Tells the loop how much memory it holds for the connection: what is kept of the body, and a long head. What a
+    /// handler keeps when there is no connection any more is the handler's.
+    func noteHeld() {
+        var held = 0
+        if connectionReference != nil {
+            held = parts.pointee.pieces.byteCount + parts.pointee.collected.count
+            if headCapacity > Self.keptHeadBytesMax { held += headCapacity }
+        }
+        if held == heldBytes { return }
+        owner.loop.noteHeld(held - heldBytes)
+        heldBytes = held
     }
 
     private func resetBodies() {

@@ -17,6 +17,7 @@ extension ServerLoop {
 /// never touch it at the same time (`@unchecked Sendable`).
 final class FileSender: @unchecked Sendable {
     private static let pieceByteCount = 64 << 10
+    private static let smallPieceByteCount = BufferShare.headBytesMin
 
     private let path: String
     private let response: Response
@@ -25,12 +26,20 @@ final class FileSender: @unchecked Sendable {
     private var openError: Int32 = 0
     private var remaining = 0
     private var hasBegun = false
+    /// Set on the loop before each step.
+    private var wanted = 0
     private var piece: [UInt8] = []
 
     init(path: String, response: Response, exchange: Exchange) {
         self.path = path
         self.response = response
         self.exchange = exchange
+        chooseSize()
+    }
+
+    /// A piece is memory of the connection's until it is written.
+    private func chooseSize() {
+        wanted = exchange.owner.loop.isShortOfBuffers ? Self.smallPieceByteCount : Self.pieceByteCount
     }
 
     deinit {
@@ -62,7 +71,7 @@ final class FileSender: @unchecked Sendable {
     }
 
     private func read() {
-        let wanted = min(remaining, Self.pieceByteCount)
+        let wanted = min(remaining, wanted)
         guard wanted > 0 else {
             piece = []
             return
@@ -95,6 +104,7 @@ final class FileSender: @unchecked Sendable {
         }
         remaining -= piece.count
         guard piece.withUnsafeBytes({ connection.write(exchange, $0) }) else { return }
+        piece = []
         guard remaining > 0 else { return connection.endStream(exchange) }
         if connection.isOutputFull {
             exchange.writers.append(.call { [self] in if exchange.connection != nil { readOn() } })
@@ -114,6 +124,7 @@ final class FileSender: @unchecked Sendable {
     }
 
     private func readOn() {
+        chooseSize()
         // Beyond the queue's bound too: what was begun is sent to its end.
         exchange.owner.server.submitBegun(self)
     }

@@ -213,6 +213,14 @@ extension HTTP1Connection {
 }
 
 extension Exchange {
+    /// Whether more of the request's body is to come than each connection has room for, or nobody knows how much.
+    var hasLongBodyLeft: Bool {
+        switch input {
+        case .length(let remaining): remaining > UInt64(BufferShare.headBytesMin)
+        case .chunked, .done: false
+        }
+    }
+
     /// Whether more of the request's body is to come than is thrown away for the sake of the connection.
     var hasMuchBodyLeft: Bool {
         if case .length(let remaining) = input {

@@ -149,6 +149,8 @@ extension HTTP1Connection {
         if case .length(let count) = exchange.input, count > UInt64(route.bodyBytesMax) {
             return refuseBody(exchange)
         }
+        // What is begun has the rest of the share to become whole in.
+        if loop.isShortOfBuffers, exchange.hasLongBodyLeft { return refuseForMemory(exchange) }
         exchange.sink = .collect(bytesMax: route.bodyBytesMax)
         // While the body comes, its own timeout rules; the handler has the whole of the route's limit. What the client
         // said goes on: it may be gone before its body is whole.
@@ -214,6 +216,18 @@ extension HTTP1Connection {
         answer(exchange, .contentTooLarge)
     }
 
+    /// Answers a request for which there is no memory.
+    private func refuseForMemory(_ exchange: Exchange) {
+        refuse(exchange, AdmissionRefused(reason: .memory, retryAfterSeconds: ServerLoop.memoryRetrySeconds))
+    }
+
+    /// Refuses a head that is long and not there yet, because there is no memory to keep it in.
+    func refuseHead(_ exchange: Exchange) {
+        beginUnrouted(exchange)
+        isLast = true
+        refuseForMemory(exchange)
+    }
+
     /// Takes what it can of the body; 0 when it needs more.
     func receiveBody(_ exchange: Exchange, _ bytes: UnsafeRawBufferPointer) -> Int {
         switch exchange.input {
@@ -240,7 +254,13 @@ extension HTTP1Connection {
             absorb(exchange, UnsafeRawBufferPointer(rebasing: bytes[skip..<(skip + count)]))
             return skip + count
         case .incomplete(let consumed):
-            return consumed
+            guard bytes.count - consumed >= BufferShare.headBytesMin, loop.isOutOfBuffers else { return consumed }
+            // Trailers that are long, and not there yet.
+            exchange.inputFailure = .disconnected
+            isLast = true
+            exchange.cancel()
+            if exchange.output.isPending { refuseForMemory(exchange) } else { breakOff() }
+            return bytes.count
         case .end(let consumed, let section):
             var iterator = TrailerIterator(section)
             while let field = iterator.next(span) {
@@ -272,13 +292,17 @@ extension HTTP1Connection {
         exchange.bodyBytesIn &+= UInt64(bytes.count)
         switch exchange.sink {
         case .collect(let bytesMax):
-            if exchange.parts.pointee.collected.count + bytes.count > bytesMax {
+            let count = exchange.parts.pointee.collected.count
+            if count + bytes.count > bytesMax {
                 return refuseBody(exchange)
             }
+            if count + bytes.count > BufferShare.headBytesMin, loop.isOutOfBuffers { return refuseForMemory(exchange) }
             exchange.parts.pointee.collected.append(contentsOf: bytes)
+            exchange.noteHeld()
         case .stream:
             exchange.parts.pointee.pieces.append([UInt8](bytes))
-            if exchange.parts.pointee.pieces.byteCount >= configuration.bodyWindowBytes {
+            exchange.noteHeld()
+            if exchange.parts.pointee.pieces.byteCount >= loop.window(configuration.bodyWindowBytes) {
                 // The reader holds the sender back; while it does, the body is not late.
                 channel.pause()
                 readDeadline = .max

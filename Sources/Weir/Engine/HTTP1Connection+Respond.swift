@@ -103,7 +103,9 @@ extension HTTP1Connection {
         let code = response.status.code
         let hasNoContent = code == 204 || code == 304
         let sendsBody = !hasNoContent && !body.isEmpty && !exchange.isHead
-        let isInline = sendsBody && body.count <= Self.inlineBytesMax
+        let isInline =
+            sendsBody && body.count <= Self.inlineBytesMax
+            && (body.count <= BufferShare.headBytesMin || !loop.isShortOfBuffers)
         if !exchange.input.isDone { giveUpBody(exchange) }
         let framing: Framing = hasNoContent ? .none : .length(body.count)
         if isInline, code == 200, response.headers.isEmpty, !isLast, exchange.parser.pointee.head.minorVersion > 0,
@@ -151,6 +153,7 @@ extension HTTP1Connection {
         if exchange.owesContinue { isLast = true }
         exchange.sink = .discard(byteCount: 0)
         exchange.parts.pointee.pieces.removeAll()
+        exchange.noteHeld()
         // One that waits for more will get none.
         exchange.wakeReader()
         if readDeadline == .max {
@@ -289,7 +292,7 @@ extension HTTP1Connection {
     }
 
     /// Whether a producer must wait until the client has taken more.
-    var isOutputFull: Bool { channel.queuedByteCount >= configuration.outputWindowBytes }
+    var isOutputFull: Bool { loop.isOutputFull(channel, configuration.outputWindowBytes) }
 
     /// Ends a produced body.
     func endStream(_ exchange: Exchange) {
@@ -336,8 +339,8 @@ extension HTTP1Connection {
     /// Copies a body in memory to the output as far as the client takes it.
     func copyPending(_ exchange: Exchange) {
         while true {
-            while channel.queuedByteCount < configuration.outputWindowBytes {
-                let (count, isEnd) = exchange.parts.pointee.pending.copy(into: loop.reserveOutput(channel, 4096))
+            while !isOutputFull {
+                let (count, isEnd) = exchange.parts.pointee.pending.copy(into: loop.reserveOutput(channel, 2048))
                 loop.commitOutput(channel, count)
                 exchange.bodyBytesOut &+= UInt64(count)
                 if isEnd {
@@ -346,7 +349,7 @@ extension HTTP1Connection {
                 }
             }
             loop.flush(channel)
-            guard channel.isOpen, channel.queuedByteCount < configuration.outputWindowBytes else { break }
+            guard channel.isOpen, !isOutputFull else { break }
         }
         settle()
     }

@@ -290,7 +290,10 @@ final class HTTP1Connection: @unchecked Sendable {
                 channel.setIdle(since: .max)
                 readDeadline = loop.now &+ configuration.headTimeout
             }
-            return nil
+            guard bytes.count >= BufferShare.headBytesMin, loop.isOutOfBuffers else { return nil }
+            lease._withUnsafeGuaranteedRef { refuseHead($0) }
+            if leased == nil { owner.retire(lease) }
+            return bytes.count
         case .invalid(let fault):
             lease._withUnsafeGuaranteedRef { refuse($0, fault) }
             if leased == nil { owner.retire(lease) }

@@ -15,6 +15,7 @@ extension HTTPServer {
         /// How many there may ever be: what is kept for each loop has so many places.
         let loopsMax: Int
         let isPinned: Bool
+        let buffers: BufferSizes
     }
 
     /// The loops that there are, by their index.
@@ -63,10 +64,21 @@ extension HTTPServer {
             roster.members.append(first)
             policy.add(first.loop)
             if plan.inherited.isEmpty {
-                for address in plan.listen { try listen(on: ListeningPlace(address, plan.settings), first, &roster) }
+                for address in plan.listen {
+                    let place = try ListeningPlace(
+                        address,
+                        plan.settings,
+                        socketBufferBytes: plan.buffers.socketBytes
+                    )
+                    try listen(on: place, first, &roster)
+                }
             } else {
                 for descriptor in plan.inherited {
-                    try listen(on: ListeningPlace(inherited: descriptor), first, &roster)
+                    let place = try ListeningPlace(
+                        inherited: descriptor,
+                        socketBufferBytes: plan.buffers.socketBytes
+                    )
+                    try listen(on: place, first, &roster)
                 }
             }
             while roster.members.count < plan.loopCount {
@@ -77,6 +89,9 @@ extension HTTPServer {
                 policy.add(next.loop)
             }
             policy.setTaking(roster.members.count)
+            // None of them runs yet.
+            let share = plan.buffers.share(ofLoops: roster.members.count)
+            for member in roster.members { member.loop.setShare(share) }
         }
     }
 
@@ -178,6 +193,9 @@ extension HTTPServer {
             member.loop.submit { _ in member.endLeaving() }
         }
         policy.setTaking(taking)
+        // Those that leave keep one until they are empty.
+        let share = loopPlan.buffers.share(ofLoops: taking)
+        for member in members { member.loop.submit { $0.setShare(share) } }
         for index in taking..<max(taking, former) {
             let member = members[index]
             member.loop.submit { _ in member.beginLeaving() }

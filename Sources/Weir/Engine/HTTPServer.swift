@@ -23,6 +23,8 @@ final class HTTPServer: Sendable {
         var connectionsMax: Int
         var descriptorsHigh: Int
         var descriptorsMax: Int
+        /// What its loops and the kernel may hold for connections.
+        var buffers = BufferSizes.unbounded
         var settings: Settings
         var pinsLoops: Bool
         /// Pieces of background work that run at once.
@@ -70,12 +72,14 @@ final class HTTPServer: Sendable {
             loopsMax: loopsMax,
             connectionsMax: plan.connectionsMax,
             descriptorsHigh: plan.descriptorsHigh,
-            descriptorsMax: plan.descriptorsMax
+            descriptorsMax: plan.descriptorsMax,
+            socketBufferBytes: plan.buffers.socketBytes
         )
         loopPlan = LoopPlan(
             name: plan.name,
             loopsMax: loopsMax,
-            isPinned: plan.pinsLoops
+            isPinned: plan.pinsLoops,
+            buffers: plan.buffers
         )
         try makeLoops(plan)
     }

@@ -18,8 +18,12 @@ struct ListeningPlace: Sendable {
     private let options: ListenerOptions
 
     /// Binds an address of the settings.
-    init(_ address: ListenAddress, _ settings: Settings) throws(SystemCallError) {
-        var options = ListenerOptions(backlog: Int32(settings.backlog), fastOpenQueue: Int32(settings.fastOpenQueue))
+    init(_ address: ListenAddress, _ settings: Settings, socketBufferBytes: Int = 0) throws(SystemCallError) {
+        var options = ListenerOptions(
+            backlog: Int32(settings.backlog),
+            fastOpenQueue: Int32(settings.fastOpenQueue),
+            socketBufferBytes: socketBufferBytes
+        )
         let wanted: SocketAddress
         switch address {
         case .unix(let path, let mode):
@@ -46,8 +50,8 @@ struct ListeningPlace: Sendable {
     }
 
     /// Takes over a socket that another process bound.
-    init(inherited descriptor: Int32) throws(SystemCallError) {
-        address = try Listener.inherit(descriptor)
+    init(inherited descriptor: Int32, socketBufferBytes: Int = 0) throws(SystemCallError) {
+        address = try Listener.inherit(descriptor, socketBufferBytes: socketBufferBytes)
         self.descriptor = descriptor
         isShared = true
         socketFile = nil

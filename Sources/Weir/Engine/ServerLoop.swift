@@ -182,7 +182,10 @@ final class ServerLoop: @unchecked Sendable {
 
     /// As `retire`, with the reference of a lease.
     func retire(_ lease: Unmanaged<Exchange>) {
-        lease._withUnsafeGuaranteedRef { $0.releaseExtras() }
+        lease._withUnsafeGuaranteedRef { exchange in
+            exchange.releaseExtras()
+            if exchange.heldBytes != 0 { exchange.noteHeld() }
+        }
         state.pointee.retired.append(lease)
     }
 

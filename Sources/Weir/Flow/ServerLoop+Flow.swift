@@ -81,7 +81,7 @@ extension ServerLoop {
         }
     }
 
-    private static let memoryRetrySeconds = 5
+    static let memoryRetrySeconds = 5
 
     private func arrive(_ share: Unmanaged<PoolShare>) {
         share._withUnsafeGuaranteedRef { $0.traffic.arrive(loop: loop.index) }

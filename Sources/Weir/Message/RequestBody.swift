@@ -98,7 +98,9 @@ public struct RequestBody: Sendable, AsyncSequence {
 
         private static func takeOnLoop(_ exchange: Exchange) -> Taken {
             if let piece = exchange.parts.pointee.pieces.popFirst() {
-                if exchange.parts.pointee.pieces.byteCount < exchange.owner.configuration.bodyWindowBytes / 2 {
+                exchange.noteHeld()
+                let window = exchange.owner.loop.window(exchange.owner.configuration.bodyWindowBytes)
+                if exchange.parts.pointee.pieces.byteCount <= window / 2 {
                     exchange.connection?.bodyWindowOpened(exchange)
                 }
                 return .piece(piece)
@@ -107,6 +109,7 @@ public struct RequestBody: Sendable, AsyncSequence {
                 // A synchronous handler's body is whole; a stream that it returned may read it as one piece.
                 let whole = exchange.parts.pointee.collected
                 exchange.parts.pointee.collected = []
+                exchange.noteHeld()
                 return .piece(whole)
             }
             if let failure = exchange.inputFailure { return .failed(failure) }

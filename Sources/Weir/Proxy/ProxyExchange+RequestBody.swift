@@ -17,6 +17,7 @@ extension ProxyExchange {
         while let piece = exchange.parts.pointee.pieces.popFirst() {
             piece.withUnsafeBytes { writeBody($0, connection) }
         }
+        exchange.noteHeld()
         if exchange.input.isDone { return endBody(exchange, connection) }
         exchange.withConnection { client in
             guard !client.isReceiving else { return }
@@ -43,9 +44,9 @@ extension ProxyExchange {
         } else {
             loop.sendThrough(connection.channel, bytes)
         }
-        if connection.channel.queuedByteCount >= owner.configuration.outputWindowBytes {
+        if loop.isOutputFull(connection.channel, owner.configuration.outputWindowBytes) {
             loop.flush(connection.channel)
-            guard connection.channel.queuedByteCount >= owner.configuration.outputWindowBytes else { return }
+            guard loop.isOutputFull(connection.channel, owner.configuration.outputWindowBytes) else { return }
             exchange.connection?.bodyWindowFilled()
             connection.awaitDrain()
         }

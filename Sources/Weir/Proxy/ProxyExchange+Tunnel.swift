@@ -51,7 +51,7 @@ extension ProxyExchange {
         exchange.withConnection { $0.noteTunnelActivity() }
         loop.sendThrough(connection.channel, bytes)
         loop.flush(connection.channel)
-        if connection.channel.queuedByteCount >= owner.configuration.outputWindowBytes {
+        if loop.isOutputFull(connection.channel, owner.configuration.outputWindowBytes) {
             exchange.connection?.channel.pause()
         }
     }

@@ -511,8 +511,23 @@ extension Settings {
             \.connectionsMax,
             .count(1...10_000_000),
             "The most open connections of clients; `auto` is what descriptors allow, with upstreams half of that, and one "
-                + "for each 16 KiB of the pod's memory",
+                + "for each 64 KiB of the pod's memory, with upstreams 128 KiB",
             seenIn: "`weir_connections_open`"
+        ),
+        Setting(
+            "WEIR_BUFFER_MEMORY",
+            \.bufferBytes,
+            .sizeOrAuto(256 << 10...64 << 30),
+            "What all loops together hold for connections; near it windows become small, and beyond it what is to be kept "
+                + "whole is answered 503. `auto` is a quarter of the pod's memory",
+            seenIn: "`weir_buffer_bytes`, `weir_buffer_limit_bytes`"
+        ),
+        Setting(
+            "WEIR_SOCKET_BUFFER",
+            \.socketBufferBytes,
+            .sizeOrAuto(8 << 10...64 << 20),
+            "What the kernel holds for a TCP connection in each direction; `auto` is 1/4096 of the pod's memory and at least "
+                + "16 KiB, and from 1 GiB on what the kernel finds itself"
         ),
         Setting(
             "WEIR_DESCRIPTORS_HIGH",

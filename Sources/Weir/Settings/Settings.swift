@@ -93,8 +93,18 @@ public struct Settings: Sendable, Equatable {
 
     /// The most open connections of clients. `WEIR_CONNECTIONS`, 1 to 10000000, default automatic: what the limit of file
     /// descriptors allows, in an app with upstreams half of that, as each needs at most one to an endpoint at a time; and
-    /// one for each 16 KiB of the pod's memory.
+    /// one for each 64 KiB of the pod's memory, with upstreams 128 KiB.
     public var connectionsMax: Count = .automatic
+
+    /// Bytes that all loops together hold for connections: buffers, and what is kept of bodies. Near it windows become
+    /// small, beyond it a body that is to be collected, or a head of more than 3 KiB, is answered 503.
+    /// `WEIR_BUFFER_MEMORY`, 256 KiB to 64 GiB; default automatic: a quarter of the pod's memory.
+    public var bufferBytes: Count = .automatic
+
+    /// Bytes that the kernel holds for a TCP connection in each direction, its own part among it; the half is about what
+    /// fits. `WEIR_SOCKET_BUFFER`, 8 KiB to 64 MiB; default automatic: 1/4096 of the pod's memory and at least 16 KiB,
+    /// and from 1 GiB of memory on what the kernel finds itself.
+    public var socketBufferBytes: Count = .automatic
 
     /// Above what share of the descriptor limit idle connections are closed, in percent. `WEIR_DESCRIPTORS_HIGH`,
     /// default 85, 10 to 100.

@@ -26,16 +26,32 @@ extension UnsafeMutablePointer<BufferHeader> {
 
 /// Free lists of 4, 16 and 64 KiB buffers, confined to a loop. Larger requests go to the heap and back.
 ///
-/// At most `retainedBytesMax` lie unused in the lists; what comes back beyond that is freed.
+/// At most `retainedBytesMax` lie unused in the lists, and with what is held no more than the share; what comes back
+/// beyond that is freed.
 package struct BufferPool: ~Copyable {
     private var free: InlineArray<3, Buffer?> = .init(repeating: nil)
     private var retainedBytes = 0
     private let retainedBytesMax: Int
-    /// Bytes on loan now.
-    package private(set) var loanedBytes = 0
+    /// Bytes on loan now, and those that were noted as held elsewhere.
+    package private(set) var heldBytes = 0
+    package var share = BufferShare.unbounded
+
+    /// The smallest buffer, with its head.
+    static let smallestByteCount = 4096
 
     package init(retainedBytesMax: Int = 4 << 20) {
         self.retainedBytesMax = retainedBytesMax
+    }
+
+    /// Whether all is in use that is lent to whoever comes first.
+    package var isShort: Bool { heldBytes >= share.bytesLent }
+
+    /// Whether the whole share is in use.
+    package var isOut: Bool { heldBytes >= share.bytesMax }
+
+    /// Counts memory that is none of the pool's and is held for a connection all the same.
+    package mutating func note(_ change: Int) {
+        heldBytes += change
     }
 
     deinit { freeUnused() }
@@ -65,14 +81,14 @@ package struct BufferPool: ~Copyable {
             free[index] = buffer.pointee.next
             let size = Int(buffer.pointee.capacity) + Buffer.headerByteCount
             retainedBytes -= size
-            loanedBytes += size
+            heldBytes += size
             buffer.pointee.next = nil
             buffer.pointee.start = 0
             buffer.pointee.end = 0
             return buffer
         }
         let size = index < 3 ? 4096 << (2 * index) : needed
-        loanedBytes += size
+        heldBytes += size
         let memory = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 16)
         let buffer = memory.bindMemory(to: BufferHeader.self, capacity: 1)
         buffer.initialize(
@@ -84,9 +100,9 @@ package struct BufferPool: ~Copyable {
     /// Takes a buffer back.
     package mutating func give(_ buffer: Buffer) {
         let size = Int(buffer.pointee.capacity) + Buffer.headerByteCount
-        loanedBytes -= size
+        heldBytes -= size
         let index = size == 4096 ? 0 : size == 16384 ? 1 : size == 65536 ? 2 : 3
-        guard index < 3, retainedBytes + size <= retainedBytesMax else {
+        guard index < 3, retainedBytes + size <= min(retainedBytesMax, share.bytesMax - heldBytes) else {
             buffer.deallocateBuffer()
             return
         }

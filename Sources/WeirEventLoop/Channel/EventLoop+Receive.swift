@@ -43,10 +43,10 @@ extension EventLoop {
         if state.pointee.carry != nil {
             let carry = makeRoom(in: state)
             memory = carry.bytes + Int(carry.pointee.end)
-            capacity = carry.free
+            capacity = core.pointee.buffers.isShort ? min(carry.free, Self.smallReceiveCount) : carry.free
         } else {
             memory = core.pointee.receiveBuffer
-            capacity = Self.receiveBufferCount
+            capacity = core.pointee.buffers.isShort ? Self.smallReceiveCount : Self.receiveBufferCount
         }
         switch core.pointee.poller.receive(state.pointee.descriptor, into: memory, capacity: capacity) {
         case .bytes(let count):

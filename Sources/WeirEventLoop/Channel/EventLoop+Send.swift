@@ -15,7 +15,8 @@ extension EventLoop {
         if let tail = state.pointee.outputTail, tail.free >= minimumCount {
             return UnsafeMutableRawBufferPointer(start: tail.bytes + Int(tail.pointee.end), count: tail.free)
         }
-        let buffer = core.pointee.buffers.take(max(minimumCount, Self.outputBufferCount))
+        let usual = core.pointee.buffers.isShort ? Self.smallOutputBufferCount : Self.outputBufferCount
+        let buffer = core.pointee.buffers.take(max(minimumCount, usual))
         if let tail = state.pointee.outputTail {
             tail.pointee.next = buffer
         } else {
@@ -23,6 +24,12 @@ extension EventLoop {
         }
         state.pointee.outputTail = buffer
         return UnsafeMutableRawBufferPointer(start: buffer.bytes, count: buffer.free)
+    }
+
+    /// Whether a channel's output fills a window of so many bytes, which is smaller where buffers are short.
+    package func isOutputFull(_ channel: Channel, _ window: Int) -> Bool {
+        let queued = channel.state.pointee.queuedBytes
+        return queued >= window || queued > 0 && core.pointee.buffers.isShort
     }
 
     /// Makes the first `count` bytes of the reserved memory part of the output.

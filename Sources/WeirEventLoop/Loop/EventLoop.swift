@@ -17,6 +17,9 @@ package final class EventLoop: @unchecked Sendable {
     static let eventsPerTurnMax = 256
     static let receiveBufferCount = 65536
     static let outputBufferCount = 16384 - 32
+    /// What is received at once where buffers are short: with a chunk's framing it fits into the smallest of them.
+    static let smallReceiveCount = BufferShare.headBytesMin
+    static let smallOutputBufferCount = BufferPool.smallestByteCount - Buffer.headerByteCount
     /// A loop looks around at least this often, so that "has not turned for" means something.
     private static let waitMillisecondsMax: UInt64 = 1000
 
@@ -151,6 +154,26 @@ package final class EventLoop: @unchecked Sendable {
         core.pointee.hasWork = true
     }
 
+    /// What the loop may hold for its connections. On the loop's thread, or before it runs.
+    package func setShare(_ share: BufferShare) {
+        core.pointee.buffers.share = share
+        metrics.set(.bufferBytesMax, share.bytesMax == .max ? 0 : share.bytesMax)
+    }
+
+    /// Whether windows are small, because much is held for connections.
+    package var isShortOfBuffers: Bool { core.pointee.buffers.isShort }
+
+    /// Whether the loop holds all that it may.
+    package var isOutOfBuffers: Bool { core.pointee.buffers.isOut }
+
+    /// A window of `full` bytes as large as it is now: any byte fills it where buffers are short.
+    package func window(_ full: Int) -> Int { core.pointee.buffers.isShort ? 1 : full }
+
+    /// Counts memory that is held for a connection outside of the loop's buffers.
+    package func noteHeld(_ change: Int) {
+        core.pointee.buffers.note(change)
+    }
+
     /// Frees what is kept for reuse, because little will be used. On the loop's thread.
     package func releaseUnusedBuffers() {
         core.pointee.buffers.trim()
@@ -195,7 +218,7 @@ package final class EventLoop: @unchecked Sendable {
         runJobs()
         if core.pointee.shedsIdle { closeLongestIdle() }
         reap()
-        metrics.set(.bufferBytes, core.pointee.buffers.loanedBytes)
+        metrics.set(.bufferBytes, core.pointee.buffers.heldBytes)
         core.pointee.hooks.turnEnded?(core.pointee.hooks.context)
     }
 

@@ -30,6 +30,8 @@ package final class AcceptPolicy: @unchecked Sendable {
     /// Where so many are in use accepting pauses and no connection is begun, so that files, the log and the admin port
     /// still get descriptors.
     let descriptorsMax: Int
+    /// As in `ListenerOptions`, for connections that the loops make.
+    let socketBufferBytes: Int
     /// Descriptors that are no connections of these loops; relaxed.
     private let otherDescriptorCount = Atomic<Int>(0)
 
@@ -41,13 +43,15 @@ package final class AcceptPolicy: @unchecked Sendable {
         loopsMax: Int? = nil,
         connectionsMax: Int,
         descriptorsHigh: Int,
-        descriptorsMax: Int
+        descriptorsMax: Int,
+        socketBufferBytes: Int = 0
     ) {
         self.loopsMax = max(loopsMax ?? loops.count, loops.count)
         places = .allocate(capacity: self.loopsMax)
         self.connectionsMax = connectionsMax
         self.descriptorsHigh = min(descriptorsHigh, descriptorsMax)
         self.descriptorsMax = descriptorsMax
+        self.socketBufferBytes = socketBufferBytes
         for loop in loops { add(loop) }
         setTaking(loops.count)
     }

@@ -19,6 +19,12 @@ extension EventLoop {
         if address.port != nil {
             var on: Int32 = 1
             _ = setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
+            do throws(SystemCallError) {
+                try SocketBuffers.bound(descriptor, acceptPolicy?.socketBufferBytes ?? 0, address.description)
+            } catch {
+                _ = Glibc.close(descriptor)
+                throw error
+            }
         }
         let result = address.withKernelForm { Glibc.connect(descriptor, $0, $1) }
         // A signal does not break the handshake off: it goes on as if EINPROGRESS had been said.

@@ -13,12 +13,21 @@ package struct ListenerOptions: Sendable {
     package var unixMode: UInt16?
     /// One IPv6 socket takes IPv4 connections too.
     package var isDualStack: Bool
+    /// What the kernel holds for each connection in each direction; 0 leaves it to the kernel.
+    package var socketBufferBytes: Int
 
-    package init(backlog: Int32 = 1024, fastOpenQueue: Int32 = 0, unixMode: UInt16? = nil, isDualStack: Bool = false) {
+    package init(
+        backlog: Int32 = 1024,
+        fastOpenQueue: Int32 = 0,
+        unixMode: UInt16? = nil,
+        isDualStack: Bool = false,
+        socketBufferBytes: Int = 0
+    ) {
         self.backlog = backlog
         self.fastOpenQueue = fastOpenQueue
         self.unixMode = unixMode
         self.isDualStack = isDualStack
+        self.socketBufferBytes = socketBufferBytes
     }
 }
 
@@ -71,6 +80,8 @@ package struct Listener: Sendable {
                 if reusesPort { try set(descriptor, SOL_SOCKET, SO_REUSEPORT, 1, subject) }
                 // Accepted sockets inherit it: small answers go out at once without a call per connection.
                 try set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1, subject)
+                // As well, and before the handshake, which tells the peer how much may be on its way.
+                try SocketBuffers.bound(descriptor, options.socketBufferBytes, subject)
                 if case .ipv6 = address {
                     try set(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, options.isDualStack ? 0 : 1, subject)
                 }
@@ -95,9 +106,13 @@ package struct Listener: Sendable {
 
     /// Takes over a socket that another process bound and listens on: sets what the loops need, and says its address.
     ///
-    /// The backlog and the permissions stay as they are. Accepted sockets get TCP_NODELAY as with ``bind``.
+    /// The backlog and the permissions stay as they are. Accepted sockets get TCP_NODELAY and bounded buffers as with
+    /// ``bind``.
     /// - Throws: `SystemCallError` that names the descriptor, if it is no listening stream socket.
-    package static func inherit(_ descriptor: Int32) throws(SystemCallError) -> SocketAddress {
+    package static func inherit(
+        _ descriptor: Int32,
+        socketBufferBytes: Int = 0
+    ) throws(SystemCallError) -> SocketAddress {
         let subject = "descriptor \(descriptor)"
         guard let address = SocketAddress(of: descriptor) else {
             throw SystemCallError("getsockname", errno: errno, subject: subject)
@@ -112,7 +127,10 @@ package struct Listener: Sendable {
         guard flags >= 0, fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) == 0,
             fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0
         else { throw SystemCallError("fcntl", errno: errno, subject: subject) }
-        if address.family != AF_UNIX { try set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1, subject) }
+        if address.family != AF_UNIX {
+            try set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1, subject)
+            try SocketBuffers.bound(descriptor, socketBufferBytes, subject)
+        }
         return address
     }
 

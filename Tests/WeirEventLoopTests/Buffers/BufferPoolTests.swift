@@ -13,7 +13,7 @@ import WeirEventLoop
     func `a request gets the smallest size that holds it`(count: Int, size: Int) {
         let pool = Pool()
         let buffer = pool.take(count)
-        #expect(pool.loanedBytes == size)
+        #expect(pool.heldBytes == size)
         // All of it can be written; the address sanitizer sees if it cannot.
         (UnsafeMutableRawPointer(buffer) + Self.headerByteCount).initializeMemory(
             as: UInt8.self,
@@ -21,7 +21,7 @@ import WeirEventLoop
             count: count
         )
         pool.give(buffer)
-        #expect(pool.loanedBytes == 0)
+        #expect(pool.heldBytes == 0)
     }
 
     @Test(arguments: [100, 10_000, 60_000])
@@ -66,7 +66,7 @@ import WeirEventLoop
         pool.give(first)
         pool.give(second)
         #expect(pool.take(1) == first)
-        #expect(pool.loanedBytes == 4096)
+        #expect(pool.heldBytes == 4096)
         pool.give(first)
     }
 
@@ -81,17 +81,17 @@ import WeirEventLoop
         pool.give(small)
         // With the small one retained, the medium one is too much.
         pool.give(medium)
-        #expect(pool.loanedBytes == 0)
+        #expect(pool.heldBytes == 0)
     }
 
     @Test func `counts what is on loan over all sizes`() {
         let pool = Pool()
         let buffers = [1, 5000, 20_000, 100_000].map { pool.take($0) }
-        #expect(pool.loanedBytes == 4096 + 16384 + 65536 + 100_032)
+        #expect(pool.heldBytes == 4096 + 16384 + 65536 + 100_032)
         pool.give(buffers[1])
-        #expect(pool.loanedBytes == 4096 + 65536 + 100_032)
+        #expect(pool.heldBytes == 4096 + 65536 + 100_032)
         for index in [0, 2, 3] { pool.give(buffers[index]) }
-        #expect(pool.loanedBytes == 0)
+        #expect(pool.heldBytes == 0)
     }
 }
 
@@ -103,7 +103,7 @@ private final class Pool {
         pool = BufferPool(retainedBytesMax: retainedBytesMax)
     }
 
-    var loanedBytes: Int { pool.loanedBytes }
+    var heldBytes: Int { pool.heldBytes }
 
     func take(_ minimumCount: Int) -> Buffer { pool.take(minimumCount) }
     func give(_ buffer: Buffer) { pool.give(buffer) }

@@ -54,7 +54,7 @@ import WeirHost
         let memory: Resource
         let descriptors: Resource
         let tasks: Resource
-        let sizes: [String: Int]
+        let sizes: [String: Int?]
     }
 
     @Test func `the JSON has every source, and who decided`() throws {
@@ -94,6 +94,6 @@ import WeirHost
         let budget = try JSONDecoder().decode(Settled.self, from: Data(page)).budget
         #expect(budget.memory.amount == Double(64 << 20))
         #expect(budget.memory.sources == nil)
-        #expect(budget.sizes["WEIR_CONNECTIONS"] == 4032)
+        #expect(budget.sizes["WEIR_CONNECTIONS"] == 1024)
     }
 }

@@ -3,6 +3,7 @@
 
 import Testing
 import Weir
+import WeirEventLoop
 import WeirHost
 
 @Suite struct PodSizesTests {
@@ -25,11 +26,11 @@ import WeirHost
     private static let pods: [(Int?, Int, Int, Int)] = [
         // Without a limit, and with much memory, all is as large as it gets.
         (nil, 1 << 20, 1 << 20, 1_048_512), (65536, 1 << 20, 1 << 20, 1_048_512),
-        (1024, 1 << 20, 1 << 20, 65536), (256, 1 << 20, 1 << 20, 16384),
-        (64, 256 << 10, 1 << 20, 4096), (63, 128 << 10, 512 << 10, 4032), (32, 128 << 10, 512 << 10, 2048),
-        (16, 64 << 10, 256 << 10, 1024),
+        (1024, 1 << 20, 1 << 20, 16384), (256, 1 << 20, 1 << 20, 4096),
+        (64, 256 << 10, 1 << 20, 1024), (63, 128 << 10, 512 << 10, 1008), (32, 128 << 10, 512 << 10, 512),
+        (16, 64 << 10, 256 << 10, 256),
         // And never so small that it is of no use.
-        (4, 64 << 10, 64 << 10, 256), (0, 64 << 10, 64 << 10, 16),
+        (4, 64 << 10, 64 << 10, 64), (0, 64 << 10, 64 << 10, 16),
     ]
 
     @Test(arguments: pods)
@@ -68,9 +69,43 @@ import WeirHost
         connections: Int
     ) {
         #expect(Self.sizes(descriptors: descriptors, hasUpstreams: true).connectionsMax == connections)
-        // It is descriptors that are divided, not memory.
+        // And the memory for it: what flows is held on both sides.
         let inLittleMemory = Self.sizes(mebibytes: 4, descriptors: descriptors, hasUpstreams: true)
-        #expect(inLittleMemory.connectionsMax == min(connections, 256))
+        #expect(inLittleMemory.connectionsMax == min(connections, 32))
+        #expect(inLittleMemory.buffers.connectionsMax == 2 * inLittleMemory.connectionsMax)
+    }
+
+    private static let buffers: [(Int?, Int, Int)] = [
+        (nil, .max, 0), (65536, 16 << 30, 0), (1024, 256 << 20, 0), (1023, 1023 << 18, 1023 << 8),
+        (256, 64 << 20, 64 << 10), (64, 16 << 20, 16 << 10), (32, 8 << 20, 16 << 10), (0, 256 << 10, 16 << 10),
+    ]
+
+    @Test(arguments: buffers)
+    func `connections have a quarter of the memory for buffers, and the kernel's are bounded where it is little`(
+        mebibytes: Int?,
+        bytes: Int,
+        socketBytes: Int
+    ) {
+        let buffers = Self.sizes(mebibytes: mebibytes).buffers
+        #expect(buffers.bytesMax == bytes)
+        #expect(buffers.socketBytes == socketBytes)
+    }
+
+    @Test(arguments: [16, 64, 256, 1024, 65536], [false, true])
+    func `every connection's least fits into the memory for buffers`(mebibytes: Int, hasUpstreams: Bool) {
+        let sizes = Self.sizes(mebibytes: mebibytes, hasUpstreams: hasUpstreams)
+        let share = sizes.buffers.share(ofLoops: 1)
+        let least = sizes.buffers.connectionsMax * BufferShare.bytesPerConnection
+        #expect(share.bytesLent + least <= share.bytesMax + BufferShare.bytesPerConnection)
+        // With the kernel's at their least it is less than all.
+        let socketsLeast = sizes.buffers.connectionsMax * 2 * (16 << 10)
+        #expect(share.bytesMax + socketsLeast <= mebibytes << 20 - mebibytes << 18)
+    }
+
+    @Test func `loops share the memory for buffers`() {
+        let buffers = BufferSizes(bytesMax: 1 << 20, socketBytes: 0, connectionsMax: 8)
+        #expect(buffers.share(ofLoops: 4) == BufferShare(bytesMax: 256 << 10, connectionsMax: 3))
+        #expect(BufferSizes.unbounded.share(ofLoops: 4) == .unbounded)
     }
 
     @Test func `what is given is not worked out`() {
@@ -80,12 +115,15 @@ import WeirHost
         settings.connectionsMax = .exactly(7)
         settings.rateLimiting.tableBytes = .exactly(4096)
         settings.accessLogBufferBytes = .exactly(3 << 16)
+        settings.bufferBytes = .exactly(5 << 20)
+        settings.socketBufferBytes = .exactly(1 << 20)
         let sizes = Self.sizes(settings, cpus: 64, mebibytes: 16, descriptors: 1024)
         #expect(sizes.loops == 3)
         #expect(sizes.workersMax == 5)
         #expect(sizes.connectionsMax == 7)
         #expect(sizes.limitTableBytes == 4096)
         #expect(sizes.accessLogBytes == 3 << 16)
+        #expect(sizes.buffers == BufferSizes(bytesMax: 5 << 20, socketBytes: 1 << 20, connectionsMax: 7))
     }
 
     private static let policies: [(String, Double?, CPUBudget.Rounding)] = [

@@ -158,6 +158,8 @@ struct Bounds: Sendable, CustomTestStringConvertible {
         Bounds("WEIR_KEEPALIVE_REQUESTS", ["1", "1000000000"], ["0", "1000000001"]),
         Bounds("WEIR_CONNECTION_AGE", ["1s", "24h", "off"], ["999ms", "25h", "none"]),
         Bounds("WEIR_CONNECTIONS", ["1", "10000000", "auto"], ["0", "10000001"]),
+        Bounds("WEIR_BUFFER_MEMORY", ["256KiB", "64GiB", "auto"], ["255KiB", "65GiB", "off"]),
+        Bounds("WEIR_SOCKET_BUFFER", ["8KiB", "64MiB", "auto"], ["8191", "65MiB", "off"]),
         Bounds("WEIR_DESCRIPTORS_HIGH", ["10", "100"], ["9", "101", "85%"]),
         Bounds("WEIR_BACKLOG", ["1", "65535"], ["0", "65536"]),
         Bounds("WEIR_FAST_OPEN", ["0", "65535"], ["65536", "off"]),

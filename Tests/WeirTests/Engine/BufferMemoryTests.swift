@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// A server whose memory for buffers is in use: what comes then and can go on in little is served, what can't is told so.
+
+import Testing
+import Weir
+import WeirTestSupport
+
+@Suite(.timeLimit(.minutes(2))) struct BufferMemoryTests {
+    private static let bytesMax = 256 << 10
+
+    private struct Served {
+        let running: RunningApp
+        let address: String
+        /// Kept as long as the app runs.
+        let folder: ScratchFolder
+
+        func ask(_ request: [UInt8]) async throws -> [WireResponse] {
+            let client = try RawClient(address)
+            client.send(request)
+            return try WireResponse.all(in: await client.receiveToEnd())
+        }
+
+        func ask(_ head: String, body: [UInt8] = []) async throws -> WireResponse? {
+            try await ask(Array("\(head)Host: h\r\nConnection: close\r\n\r\n".utf8) + body).first
+        }
+
+        func post(_ target: String, _ count: Int) async throws -> WireResponse? {
+            let body = BufferMemoryTests.bytes(count)
+            return try await ask("POST \(target) HTTP/1.1\r\nContent-Length: \(count)\r\n", body: body)
+        }
+    }
+
+    private static func bytes(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 / 251) } }
+
+    private static func serve() async throws -> Served {
+        let folder = try ScratchFolder()
+        let log = CapturedLog()
+        let app = makeApp(log: log) {
+            $0.listen = [.unix(path: "\(folder.path)/socket", mode: nil)]
+            $0.drainDelay = .zero
+            // More connections than the share is enough for: a quarter of it is lent.
+            $0.bufferBytes = .exactly(bytesMax)
+            $0.connectionsMax = .exactly(1000)
+        }
+        app.get("/hello", on: .loop) { _, _ in .text("hello") }
+        app.get("/large", on: .loop) { _, _ in .bytes(bytes(100_000)) }
+        app.post("/collect", on: .loop) { request, _ in .text("\(try request.body.collect().count)") }
+        app.post("/echo") { request, _ async in
+            .stream { writer in for try await piece in request.body { try await writer.write(piece) } }
+        }
+        let running = try await RunningApp(app, log: log)
+        return Served(running: running, address: try #require(running.addresses.first), folder: folder)
+    }
+
+    /// A client whose body, of which some is missing, is all that the server may hold.
+    private static func fill(_ served: Served) throws -> RawClient {
+        let client = try RawClient(served.address)
+        client.send("POST /collect HTTP/1.1\r\nHost: h\r\nContent-Length: \(bytesMax + 1)\r\n\r\n")
+        client.send(bytes(bytesMax))
+        client.waitUntilTaken()
+        return client
+    }
+
+    private static func hasField(of count: Int) -> String {
+        "GET /hello HTTP/1.1\r\nX-Long: \(String(repeating: "x", count: count))\r\n"
+    }
+
+    @Test func `what can go on in little memory is served when all of it is in use`() async throws {
+        let served = try await Self.serve()
+        let holder = try Self.fill(served)
+        #expect(try await served.ask("GET /hello HTTP/1.1\r\n")?.text == "hello")
+        #expect(try await served.ask(Self.hasField(of: 2000))?.text == "hello")
+        #expect(try await served.post("/collect", 1000)?.text == "1000")
+        let echo = try #require(try await served.post("/echo", 150_000))
+        #expect(echo.isWhole && isEqual(echo.body, Self.bytes(150_000)))
+        let large = try #require(try await served.ask("GET /large HTTP/1.1\r\n"))
+        #expect(large.isWhole && isEqual(large.body, Self.bytes(100_000)))
+        holder.close()
+        try await served.running.stop()
+    }
+
+    @Test func `what has to be kept whole is 503 until there is memory for it`() async throws {
+        let served = try await Self.serve()
+        let holder = try Self.fill(served)
+        let body = try #require(try await served.post("/collect", 10_000))
+        #expect(body.status == 503 && body["Retry-After"] == "5")
+        #expect(body.text.contains("\"reason\":\"memory\""))
+        let head = try #require(try await served.ask(Self.hasField(of: 6000)))
+        #expect(head.status == 503 && head["Connection"] == "close")
+        let trailers = "POST /collect HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-Long: "
+        let cut = try await served.ask(Array((trailers + String(repeating: "x", count: 6000) + "\r\n\r\n").utf8))
+        #expect(cut.map(\.status) == [503])
+        holder.close()
+        var answers: [Int?] = []
+        while answers.count < 1000, answers.last != 200 {
+            answers.append(try await served.post("/collect", 10_000)?.status)
+        }
+        #expect(answers.last == 200)
+        #expect(try await served.ask(Self.hasField(of: 6000))?.text == "hello")
+        try await served.running.stop()
+    }
+
+    @Test func `a body that outgrows the memory is 503, and gives back what it held`() async throws {
+        let served = try await Self.serve()
+        let holder = try Self.fill(served)
+        holder.send([0])
+        let refused = try WireResponse.all(in: await holder.receive(until: 1))
+        #expect(refused.map(\.status) == [503])
+        #expect(try await served.post("/collect", 10_000)?.text == "10000")
+        try await served.running.stop()
+    }
+}
