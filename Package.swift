@@ -40,6 +40,9 @@ let package = Package(
         .target(name: "WeirRouting", swiftSettings: leafSettings),
         .target(name: "WeirFlow", swiftSettings: leafSettings),
         .target(name: "WeirDocument", swiftSettings: leafSettings),
+        // Without pkgConfig: its flags are none that the compiler does not know by itself.
+        .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
+        .target(name: "WeirTLS", dependencies: ["COpenSSL"], swiftSettings: leafSettings),
         .target(
             name: "WeirEventLoop",
             dependencies: ["CWeirSystem", "WeirMetrics"],
@@ -146,6 +149,11 @@ let package = Package(
         .testTarget(
             name: "WeirFlowTests",
             dependencies: ["WeirFlow", "WeirTestSupport"],
+            swiftSettings: strictSettings
+        ),
+        .testTarget(
+            name: "WeirTLSTests",
+            dependencies: ["WeirTLS", "COpenSSL", "WeirTestSupport"],
             swiftSettings: strictSettings
         ),
         .testTarget(

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// OpenSSL 3: TLS sessions over bytes, certificates and keys. Its sockets are not used: a connection is a channel of its
+// event loop. The functions below are those of OpenSSL's calls that are macros, which Swift does not see.
+#ifndef C_OPENSSL_H
+#define C_OPENSSL_H
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+static const uint64_t weir_op_no_compression = SSL_OP_NO_COMPRESSION;
+static const uint64_t weir_op_no_renegotiation = SSL_OP_NO_RENEGOTIATION;
+static const uint64_t weir_op_server_preference = SSL_OP_CIPHER_SERVER_PREFERENCE;
+static const uint64_t weir_op_prioritize_chacha = SSL_OP_PRIORITIZE_CHACHA;
+
+static inline long weir_ssl_ctx_set_mode(SSL_CTX *context, long mode) {
+    return SSL_CTX_set_mode(context, mode);
+}
+
+static inline int weir_ssl_ctx_set_versions(SSL_CTX *context, int lowest, int highest) {
+    return SSL_CTX_set_min_proto_version(context, lowest) && SSL_CTX_set_max_proto_version(context, highest);
+}
+
+static inline int weir_ssl_ctx_set_groups(SSL_CTX *context, const char *names) {
+    return (int)SSL_CTX_set1_groups_list(context, names);
+}
+
+static inline void weir_ssl_ctx_disable_cache(SSL_CTX *context) {
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+}
+
+static inline int weir_ssl_ctx_add_chain(SSL_CTX *context, X509 *certificate) {
+    return (int)SSL_CTX_add1_chain_cert(context, certificate);
+}
+
+static inline void weir_ssl_ctx_set_name_callback(SSL_CTX *context, int (*callback)(SSL *, int *, void *),
+                                                  void *argument) {
+    SSL_CTX_set_tlsext_servername_callback(context, callback);
+    SSL_CTX_set_tlsext_servername_arg(context, argument);
+}
+
+static inline int weir_ssl_set_host_name(SSL *session, const char *name) {
+    return (int)SSL_set_tlsext_host_name(session, name);
+}
+
+static inline int weir_bio_pending(BIO *bio) {
+    return (int)BIO_pending(bio);
+}
+
+static inline void weir_bio_retry_read(BIO *bio) {
+    BIO_set_retry_read(bio);
+}
+
+static inline void weir_bio_clear_retry(BIO *bio) {
+    BIO_clear_retry_flags(bio);
+}
+
+#endif

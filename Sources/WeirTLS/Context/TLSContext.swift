@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// What all sessions of a listener have in common: certificates, versions, suites. Immutable; replaced as a whole when
+// certificates change, while sessions keep the one that they began with.
+
+import COpenSSL
+
+/// A server's side of TLS. Any thread may make sessions of it (`@unchecked Sendable`: OpenSSL counts its references
+/// atomically, and nothing else of it changes).
+@safe package final class TLSContext: @unchecked Sendable {
+    /// One for each certificate; the first is for clients that ask for none of the names.
+    private let contexts: [ContextOwner]
+    package let pairs: [CertificatePair]
+
+    /// - Parameter pairs: At least one.
+    package init(_ pairs: [CertificatePair], lowest: TLSVersion) throws(TLSError) {
+        precondition(!pairs.isEmpty, "a server without a certificate")
+        var contexts: [ContextOwner] = []
+        for pair in pairs { contexts.append(try ContextOwner(pair, lowest)) }
+        self.contexts = contexts
+        self.pairs = pairs
+        guard pairs.count > 1 else { return }
+        // Unretained: a session keeps this object for as long as it may ask.
+        unsafe weir_ssl_ctx_set_name_callback(first, chooseByName, Unmanaged.passUnretained(self).toOpaque())
+    }
+
+    /// The context that new sessions begin with.
+    var first: OpaquePointer { unsafe contexts[0].pointer }
+
+    /// The context of the first certificate that names `host`; nil for none.
+    fileprivate func context(for host: String) -> OpaquePointer? {
+        guard let index = pairs.firstIndex(where: { $0.certificate.names(host) }) else { return nil }
+        return unsafe contexts[index].pointer
+    }
+}
+
+/// OpenSSL's context of one certificate.
+@safe private final class ContextOwner {
+    let pointer: OpaquePointer
+
+    init(_ pair: CertificatePair, _ lowest: TLSVersion) throws(TLSError) {
+        OpenSSLQueue.clear()
+        guard let context = unsafe SSL_CTX_new(TLS_server_method()) else {
+            throw OpenSSLQueue.error(in: "SSL_CTX_new")
+        }
+        unsafe pointer = unsafe context
+        try unsafe TLSParameters.apply(to: context, lowest)
+        unsafe SSL_CTX_set_alpn_select_cb(context, chooseApplication, nil)
+        guard unsafe SSL_CTX_use_certificate(context, pair.certificate.pointer) == 1,
+            pair.chain.allSatisfy({ unsafe weir_ssl_ctx_add_chain(context, $0.pointer) == 1 }),
+            unsafe SSL_CTX_use_PrivateKey(context, pair.key.pointer) == 1
+        else { throw .refused(file: pair.file, reason: OpenSSLQueue.takeText()) }
+    }
+
+    deinit { unsafe SSL_CTX_free(pointer) }
+}
+
+/// Server name indication (RFC 6066 section 3): the certificate that the client asks for, or the first.
+private let chooseByName:
+    @convention(c) (OpaquePointer?, UnsafeMutablePointer<Int32>?, UnsafeMutableRawPointer?) -> Int32 = {
+        session,
+        _,
+        argument in
+        guard let argument = unsafe argument,
+            let name = unsafe SSL_get_servername(session, TLSEXT_NAMETYPE_host_name)
+        else { return SSL_TLSEXT_ERR_NOACK }
+        let owner = unsafe Unmanaged<TLSContext>.fromOpaque(argument).takeUnretainedValue()
+        guard let context = unsafe owner.context(for: String(cString: name)) else { return SSL_TLSEXT_ERR_NOACK }
+        unsafe SSL_set_SSL_CTX(session, context)
+        return SSL_TLSEXT_ERR_OK
+    }
+
+/// Application-layer protocol negotiation (RFC 7301): a client that names protocols and none of ours is refused, as
+/// section 3.2 has it.
+private let chooseApplication:
+    @convention(c) (
+        OpaquePointer?, UnsafeMutablePointer<UnsafePointer<UInt8>?>?, UnsafeMutablePointer<UInt8>?,
+        UnsafePointer<UInt8>?, UInt32, UnsafeMutableRawPointer?
+    ) -> Int32 = { _, output, outputCount, offered, offeredCount, _ in
+        var chosen: UnsafeMutablePointer<UInt8>?
+        let applications = applicationProtocols
+        let result = unsafe SSL_select_next_proto(
+            &chosen,
+            outputCount,
+            applications.utf8Start,
+            UInt32(applications.utf8CodeUnitCount),
+            offered,
+            offeredCount
+        )
+        guard result == OPENSSL_NPN_NEGOTIATED else { return SSL_TLSEXT_ERR_ALERT_FATAL }
+        unsafe output?.pointee = unsafe UnsafePointer(chosen)
+        return SSL_TLSEXT_ERR_OK
+    }
+
+/// Each with its length in front.
+private let applicationProtocols: StaticString = "\u{8}http/1.1\u{8}http/1.0"

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Why a session broke, in a form that metrics can count and a log line can say.
+
+import COpenSSL
+
+/// What a peer did, or we cannot do, that ended a session.
+package enum TLSFault: Sendable, Equatable {
+    /// The first byte is no TLS record's but a letter, as of an HTTP request.
+    case plainHTTP
+    /// No version that both speak.
+    case version
+    /// No suite, group or signature that both have.
+    case parameters
+    /// The client named application protocols, and none of ours (RFC 7301).
+    case application
+    /// The peer sent an alert with this code (RFC 8446 section 6): often that it does not trust our certificate.
+    case alert(Int32)
+    /// The peer's certificate does not pass.
+    case certificate
+    /// Anything else; OpenSSL's code.
+    case other(UInt)
+
+    /// Reads the thread's errors, and empties their queue.
+    static func take() -> TLSFault {
+        let code = ERR_peek_error()
+        defer { OpenSSLQueue.clear() }
+        let reason = ERR_GET_REASON(code)
+        switch reason {
+        case SSL_R_HTTP_REQUEST, SSL_R_HTTPS_PROXY_REQUEST: return .plainHTTP
+        case SSL_R_UNSUPPORTED_PROTOCOL, SSL_R_VERSION_TOO_LOW, SSL_R_VERSION_TOO_HIGH, SSL_R_UNKNOWN_PROTOCOL,
+            SSL_R_NO_PROTOCOLS_AVAILABLE:
+            return .version
+        case SSL_R_NO_SHARED_CIPHER, SSL_R_NO_SUITABLE_KEY_SHARE, SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS,
+            SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM, SSL_R_NO_SHARED_GROUPS:
+            return .parameters
+        case SSL_R_NO_APPLICATION_PROTOCOL: return .application
+        case SSL_R_CERTIFICATE_VERIFY_FAILED, SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE: return .certificate
+        case SSL_AD_REASON_OFFSET..<(SSL_AD_REASON_OFFSET + 256): return .alert(reason - SSL_AD_REASON_OFFSET)
+        default: return .other(code)
+        }
+    }
+
+    /// A word for a metric's label.
+    package var label: String {
+        switch self {
+        case .plainHTTP: "plain_http"
+        case .version: "version"
+        case .parameters: "parameters"
+        case .application: "application_protocol"
+        case .alert: "alert"
+        case .certificate: "certificate"
+        case .other: "malformed"
+        }
+    }
+
+    /// What happened, for a log line.
+    package var text: String {
+        switch self {
+        case .plainHTTP: "plain HTTP on a TLS port"
+        case .version: "no TLS version in common"
+        case .parameters: "no cipher suite, group or signature in common"
+        case .application: "no application protocol in common"
+        case .alert(let code): unsafe "the peer sent the alert \(String(cString: SSL_alert_desc_string_long(code)))"
+        case .certificate: "the peer's certificate does not pass"
+        case .other(let code):
+            if let reason = unsafe ERR_reason_error_string(code) { unsafe String(cString: reason) } else { "unknown" }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// One side of a TLS connection as a transform of bytes: never a descriptor. Confined to the thread of its connection.
+
+import COpenSSL
+
+/// What a call of `TLSSession.receive` has come to.
+package struct TLSReceived {
+    package enum State: Sendable, Equatable {
+        /// More may come.
+        case open
+        /// The peer has said that nothing follows (close_notify).
+        case ended
+        case failed(TLSFault)
+    }
+
+    /// Plain bytes that were written.
+    package var count: Int
+    package var state: State
+}
+
+/// A session of OpenSSL over a BIO of ours.
+///
+/// Whatever it has to send it hands to its output in the call that caused it; that takes all, so no call ever waits.
+@safe package struct TLSSession: ~Copyable {
+    /// How many plain bytes a call of `receive` may give beyond the count of its input: those of a record whose
+    /// beginning came before.
+    package static let recordRoom = 17 << 10
+    /// What a record may be longer than what is in it.
+    package static let recordOverheadMax = 64
+
+    private let session: OpaquePointer
+    private let io: UnsafeMutablePointer<SessionIO>
+    /// Callbacks of OpenSSL's context refer to it.
+    private let context: TLSContext
+    private var isFirst = true
+
+    /// A server's session; nil where there is no memory.
+    ///
+    /// - Parameters:
+    ///   - output: Takes what is to be sent, during the calls of this session. It captures nothing.
+    ///   - argument: What `output` is called with; valid as long as the session.
+    package init?(
+        accepting context: TLSContext,
+        output: @escaping SessionIO.Output,
+        _ argument: UnsafeMutableRawPointer
+    ) {
+        let io = UnsafeMutablePointer<SessionIO>.allocate(capacity: 1)
+        unsafe io.initialize(to: SessionIO(output: output, argument: argument))
+        let session = unsafe SSL_new(context.first)
+        let bio = unsafe SessionIO.makeBIO(io)
+        guard let session = unsafe session, let bio = unsafe bio else {
+            unsafe SSL_free(session)
+            unsafe BIO_free_all(bio)
+            unsafe io.deallocate()
+            return nil
+        }
+        unsafe self.session = session
+        unsafe self.io = io
+        self.context = context
+        // One reference for both directions.
+        unsafe SSL_set_bio(session, bio, bio)
+        unsafe SSL_set_accept_state(session)
+    }
+
+    deinit {
+        unsafe SSL_free(session)
+        unsafe io.deallocate()
+    }
+
+    /// Whether the handshake is done.
+    package var isEstablished: Bool { unsafe SSL_is_init_finished(session) == 1 }
+
+    /// Whether the handshake took up a former session.
+    package var isResumed: Bool { unsafe SSL_session_reused(session) == 1 }
+
+    /// `TLSv1.3`.
+    package var version: String { unsafe String(cString: SSL_get_version(session)) }
+
+    /// Takes all of `input`, and writes what it says to `target`, which has room for `input.count + recordRoom` bytes.
+    package mutating func receive(
+        _ input: UnsafeRawBufferPointer,
+        into target: UnsafeMutableRawBufferPointer
+    ) -> TLSReceived {
+        if isFirst, let first = unsafe input.first {
+            isFirst = false
+            if Self.isHTTP(first) { return TLSReceived(count: 0, state: .failed(.plainHTTP)) }
+        }
+        unsafe io.pointee.input = unsafe input
+        defer { unsafe io.pointee.input = unsafe UnsafeRawBufferPointer(start: nil, count: 0) }
+        OpenSSLQueue.clear()
+        var count = 0
+        while true {
+            var readCount = 0
+            let room = unsafe UnsafeMutableRawBufferPointer(rebasing: target[count...])
+            let result = unsafe SSL_read_ex(session, room.baseAddress, room.count, &readCount)
+            guard result == 1 else { return TLSReceived(count: count, state: stopped(result)) }
+            count += readCount
+            // Less than there was room for: the record is used up, and asking again would only say so.
+            if unsafe io.pointee.input.isEmpty, readCount < room.count {
+                return TLSReceived(count: count, state: .open)
+            }
+            precondition(count < target.count, "less room than was promised")
+        }
+    }
+
+    /// Why OpenSSL gives no more.
+    private func stopped(_ result: Int32) -> TLSReceived.State {
+        switch unsafe SSL_get_error(session, result) {
+        case SSL_ERROR_WANT_READ: .open
+        case SSL_ERROR_ZERO_RETURN: .ended
+        default: .failed(TLSFault.take())
+        }
+    }
+
+    /// Encrypts `bytes` as one record, at most 16 KiB; false where the session cannot send.
+    package func send(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var count = 0
+        return unsafe SSL_write_ex(session, bytes.baseAddress, bytes.count, &count) == 1
+    }
+
+    /// Says that nothing follows (close_notify); what the peer sends is still read.
+    package func end() {
+        guard isEstablished else { return }
+        _ = unsafe SSL_shutdown(session)
+    }
+
+    /// A TLS connection begins with a record's type, which is no letter; an HTTP request with its method.
+    private static func isHTTP(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte & 0xDF)
+    }
+}

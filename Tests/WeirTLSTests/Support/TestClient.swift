@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// A client that is OpenSSL's own, over memory: what it sends and gets is moved by the test.
+
+import COpenSSL
+import WeirTLS
+
+final class TestClient {
+    struct Options {
+        var serverName: String?
+        var applications: [UInt8] = []
+        var highest = TLS1_3_VERSION
+        /// Suites of TLS 1.2 in OpenSSL's words, at its lowest security level.
+        var suites: String?
+    }
+
+    private let context: OpaquePointer
+    private let session: OpaquePointer
+    private let input: OpaquePointer
+    private let output: OpaquePointer
+    private(set) var failure: Int32 = 0
+
+    init(_ options: Options = Options()) {
+        context = SSL_CTX_new(TLS_client_method())
+        _ = weir_ssl_ctx_set_versions(context, TLS1_VERSION, options.highest)
+        SSL_CTX_set_security_level(context, 0)
+        if let suites = options.suites { SSL_CTX_set_cipher_list(context, suites) }
+        session = SSL_new(context)
+        input = BIO_new(BIO_s_mem())
+        output = BIO_new(BIO_s_mem())
+        SSL_set_bio(session, input, output)
+        if let name = options.serverName { _ = weir_ssl_set_host_name(session, name) }
+        if !options.applications.isEmpty {
+            SSL_set_alpn_protos(session, options.applications, UInt32(options.applications.count))
+        }
+        SSL_set_connect_state(session)
+    }
+
+    deinit {
+        SSL_free(session)
+        SSL_CTX_free(context)
+    }
+
+    var isEstablished: Bool { SSL_is_init_finished(session) == 1 }
+
+    var version: String { String(cString: SSL_get_version(session)) }
+
+    var application: String {
+        var start: UnsafePointer<UInt8>?
+        var count: UInt32 = 0
+        SSL_get0_alpn_selected(session, &start, &count)
+        return String(decoding: UnsafeBufferPointer(start: start, count: Int(count)), as: UTF8.self)
+    }
+
+    /// The common name of the server's certificate.
+    var peerName: String {
+        guard let certificate = SSL_get1_peer_certificate(session) else { return "" }
+        defer { X509_free(certificate) }
+        var text = [CChar](repeating: 0, count: 64)
+        X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, &text, 64)
+        return text.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+    }
+
+    /// Whether the server has said that nothing follows.
+    var hasEnded: Bool { SSL_get_shutdown(session) & SSL_RECEIVED_SHUTDOWN != 0 }
+
+    func send(_ bytes: [UInt8]) { SSL_write(session, bytes, Int32(bytes.count)) }
+
+    func end() { SSL_shutdown(session) }
+
+    /// Takes what the server has sent; answers the plain bytes.
+    func receive(_ bytes: [UInt8]) -> [UInt8] {
+        BIO_write(input, bytes, Int32(bytes.count))
+        var plain: [UInt8] = []
+        var piece = [UInt8](repeating: 0, count: 20_000)
+        while true {
+            let count = SSL_read(session, &piece, Int32(piece.count))
+            guard count > 0 else {
+                failure = SSL_get_error(session, count)
+                ERR_clear_error()
+                return plain
+            }
+            plain += piece[..<Int(count)]
+        }
+    }
+
+    /// What it has to send.
+    func takeOutput() -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: Int(weir_bio_pending(output)))
+        BIO_read(output, &bytes, Int32(bytes.count))
+        return bytes
+    }
+}
