@@ -29,6 +29,18 @@ package enum CounterID: UInt8, CaseIterable, Sendable {
     case timeoutsWrite
     case timeoutsDeadline
     case timeoutsTunnel
+    case timeoutsHandshake
+    case handshakes
+    case handshakesResumed
+    case handshakesDelayed
+    case handshakeFailuresPlainHTTP
+    case handshakeFailuresVersion
+    case handshakeFailuresParameters
+    case handshakeFailuresApplication
+    case handshakeFailuresAlert
+    case handshakeFailuresCertificate
+    case handshakeFailuresMalformed
+    case handshakeFailuresClosed
     case streamsCut
     case upstreamRetries
     case redisChecks

@@ -84,6 +84,22 @@ extension CounterID {
         case .timeoutsWrite: timeout("write")
         case .timeoutsDeadline: timeout("deadline")
         case .timeoutsTunnel: timeout("tunnel")
+        case .timeoutsHandshake: timeout("handshake")
+        case .handshakes: handshakes("false")
+        case .handshakesResumed: handshakes("true")
+        case .handshakesDelayed:
+            MetricDescriptor(
+                "weir_tls_handshakes_delayed_total",
+                "TLS handshakes that had to wait for a later turn because others came before them."
+            )
+        case .handshakeFailuresPlainHTTP: handshakeFailure("plain_http")
+        case .handshakeFailuresVersion: handshakeFailure("version")
+        case .handshakeFailuresParameters: handshakeFailure("parameters")
+        case .handshakeFailuresApplication: handshakeFailure("application_protocol")
+        case .handshakeFailuresAlert: handshakeFailure("alert")
+        case .handshakeFailuresCertificate: handshakeFailure("certificate")
+        case .handshakeFailuresMalformed: handshakeFailure("malformed")
+        case .handshakeFailuresClosed: handshakeFailure("closed")
         case .streamsCut:
             MetricDescriptor(
                 "weir_streams_cut_total",
@@ -121,6 +137,22 @@ extension CounterID {
             "weir_timeouts_total",
             "Timeouts that ran out, by what was waited for; a deadline is also in weir_rejected_total.",
             label: MetricLabel("kind", kind)
+        )
+    }
+
+    private func handshakes(_ resumed: String) -> MetricDescriptor {
+        MetricDescriptor(
+            "weir_tls_handshakes_total",
+            "TLS handshakes of clients that were completed, by whether a former session was resumed.",
+            label: MetricLabel("resumed", resumed)
+        )
+    }
+
+    private func handshakeFailure(_ reason: String) -> MetricDescriptor {
+        MetricDescriptor(
+            "weir_tls_handshake_failures_total",
+            "TLS handshakes of clients that failed, by reason; those that took too long are in weir_timeouts_total.",
+            label: MetricLabel("reason", reason)
         )
     }
 

@@ -21,16 +21,19 @@ package struct Channel: Equatable {
     /// A value that names this channel for good: it never names a later one in the same slot.
     package var id: UInt64 { UInt64(state.pointee.generation) << 32 | UInt64(state.pointee.slot) }
 
-    /// Bytes that were given to be sent and have not gone to the kernel.
-    package var queuedByteCount: Int { state.pointee.queuedBytes }
+    /// Bytes that were given to be sent and have not gone to the kernel, in the form in which they wait.
+    package var queuedByteCount: Int {
+        state.pointee.queuedBytes + (state.pointee.transform?.pointee.queuedBytes ?? 0)
+    }
 
     /// Bytes that were given to be sent since the channel was opened.
     package var outputPosition: UInt64 { state.pointee.sentBytes + UInt64(state.pointee.queuedBytes) }
 
-    /// Bytes that the peer has acknowledged since the channel was opened; one system call.
+    /// Bytes that the peer has acknowledged since the channel was opened, as they went over the network; one system call.
     package func acknowledgedByteCount(on loop: EventLoop) -> UInt64 {
         let waiting = UInt64(loop.core.pointee.poller.unacknowledgedByteCount(state.pointee.descriptor))
-        return state.pointee.sentBytes > waiting ? state.pointee.sentBytes - waiting : 0
+        let sent = state.pointee.transform?.pointee.sentBytes ?? state.pointee.sentBytes
+        return sent > waiting ? sent - waiting : 0
     }
 
     /// Whether something has come that was not received; one system call.
@@ -54,6 +57,9 @@ package struct Channel: Equatable {
     package var isEnded: Bool { state.pointee.input == .ended }
 
     package var isOpen: Bool { state.pointee.phase == .open }
+
+    /// Whether something stands between the socket and the protocol.
+    package var isTransformed: Bool { state.pointee.transform != nil }
 
     /// Whether the connection has been asked for and does not stand yet.
     package var isConnecting: Bool { state.pointee.isConnecting }

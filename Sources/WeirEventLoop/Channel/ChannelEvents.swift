@@ -6,8 +6,8 @@
 /// All run on the loop's thread, never inside one another for the same channel, and none captures anything: state is
 /// reached through `Channel.context`.
 package struct ChannelEvents: Sendable {
-    /// A connection that `connect` began stands; output goes out from now on. It comes once, before `received`. One that
-    /// fails is told by `closed` alone.
+    /// A connection that `connect` began stands, or one with a transform is established; output goes out from now on. It
+    /// comes once, before `received`. One that fails is told by `closed` alone.
     package var connected: @Sendable (EventLoop, Channel) -> Void
     /// Bytes have come. They are valid during the call. The answer is how many from the front were taken; what is left
     /// is kept by the channel and delivered again, in front of what comes next, or at `resume` if the call paused.

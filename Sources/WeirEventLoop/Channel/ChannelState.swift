@@ -8,7 +8,8 @@ struct ChannelState {
     var timer = TimerNode()
     var events: UnsafePointer<ChannelEvents>?
     var context: UnsafeMutableRawPointer?
-    /// Output in the order in which it is sent.
+    /// Output of the protocol in the order in which it is sent. Of a channel with a transform, what that has not taken:
+    /// `queuedBytes` and `sentBytes` count on the protocol's side of it.
     var outputHead: Buffer?
     var outputTail: Buffer?
     var queuedBytes = 0
@@ -19,6 +20,8 @@ struct ChannelState {
     var idleSince: Nanoseconds = .max
     /// Received bytes that the protocol has not taken yet.
     var carry: Buffer?
+    /// What stands between the socket and the protocol; nil where they speak the same.
+    var transform: UnsafeMutablePointer<TransformState>?
     var descriptor: Int32 = -1
     /// Moves on each time the slot is freed, so that events and handles of the past are recognised.
     var generation: UInt32 = 0

@@ -23,6 +23,7 @@ extension EventLoop {
         state.pointee.finishBytesMin = max(1, bytesPerTimeoutMin)
         if state.pointee.owesDrained { state.pointee.finishAcknowledged = channel.acknowledgedByteCount(on: self) }
         channel.setDeadline(now &+ writeTimeout, on: self)
+        if state.pointee.transform != nil { return flush(state) }
         if state.pointee.outputHead == nil { beginLingering(state) }
     }
 
@@ -57,7 +58,7 @@ extension EventLoop {
     func finishTimedOut(_ channel: Channel) {
         let state = channel.state
         let acknowledged = channel.acknowledgedByteCount(on: self)
-        let wanted = min(state.pointee.finishBytesMin, UInt64(state.pointee.queuedBytes))
+        let wanted = min(state.pointee.finishBytesMin, UInt64(channel.queuedByteCount))
         guard acknowledged &- state.pointee.finishAcknowledged >= wanted else {
             if !state.pointee.isOutbound { metrics.increment(.timeoutsWrite) }
             close(channel)
@@ -120,6 +121,7 @@ extension EventLoop {
                 state.pointee.outputHead = buffer.pointee.next
                 core.pointee.buffers.give(buffer)
             }
+            releaseTransform(state)
             if !state.pointee.isOutbound { metrics.increment(.connectionsClosed) }
             core.pointee.channels.give(state)
             channelCountChanged()

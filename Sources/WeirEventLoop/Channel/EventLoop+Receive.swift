@@ -20,12 +20,11 @@ extension EventLoop {
         if deliversKept, !state.pointee.isPaused { deliverCarry(channel) }
         var receives = 0
         while state.pointee.input == .ready, !state.pointee.isPaused, state.pointee.phase == .open {
-            if receives == Self.receivesPerTurnMax {
+            guard receives < Self.receivesPerTurnMax, receiveOnce(channel) else {
                 scheduleReading(state)
                 return
             }
             receives += 1
-            receiveOnce(channel)
         }
         if state.pointee.input == .endPending, !state.pointee.isPaused, state.pointee.phase == .open {
             state.pointee.input = .ended
@@ -36,12 +35,18 @@ extension EventLoop {
         }
     }
 
-    private func receiveOnce(_ channel: Channel) {
+    /// False where the channel has to wait for its turn.
+    private func receiveOnce(_ channel: Channel) -> Bool {
         let state = channel.state
         let memory: UnsafeMutableRawPointer
         let capacity: Int
-        if state.pointee.carry != nil {
-            let carry = makeRoom(in: state)
+        let transform = state.pointee.transform
+        if let transform {
+            guard mayReceive(transform) else { return false }
+            memory = core.pointee.receiveBuffer
+            capacity = Self.receiveBufferCount
+        } else if state.pointee.carry != nil {
+            let carry = makeRoom(for: Self.receivedBytesMin, in: state)
             memory = carry.bytes + Int(carry.pointee.end)
             capacity = core.pointee.buffers.isShort ? min(carry.free, Self.smallReceiveCount) : carry.free
         } else {
@@ -53,7 +58,9 @@ extension EventLoop {
             // A short receive has emptied the socket: the next bytes bring a new event (edge-triggered).
             if count < capacity, !state.pointee.hasPeerEnded { state.pointee.input = .drained }
             if !state.pointee.isOutbound { metrics.add(.receivedBytes, UInt64(count)) }
-            if let carry = state.pointee.carry {
+            if transform != nil {
+                deliverTransformed(channel, UnsafeRawBufferPointer(start: memory, count: count))
+            } else if let carry = state.pointee.carry {
                 carry.pointee.end += UInt32(count)
                 deliverCarry(channel)
             } else {
@@ -61,11 +68,21 @@ extension EventLoop {
             }
         case .wouldBlock where !state.pointee.hasFailed:
             state.pointee.input = .drained
-        case .end where !state.pointee.hasFailed:
+        case .end where !state.pointee.hasFailed && !endsUntold(state):
             state.pointee.input = .endPending
         case .wouldBlock, .end, .failed:
             close(channel, reason: .failed)
         }
+        return true
+    }
+
+    /// As `deliver`, behind what is kept.
+    func deliverBehindCarry(_ channel: Channel, _ bytes: UnsafeRawBufferPointer) {
+        guard channel.state.pointee.carry != nil, let source = bytes.baseAddress else { return deliver(channel, bytes) }
+        let carry = makeRoom(for: bytes.count, in: channel.state)
+        (carry.bytes + Int(carry.pointee.end)).copyMemory(from: source, byteCount: bytes.count)
+        carry.pointee.end += UInt32(bytes.count)
+        if !channel.isPaused { deliverCarry(channel) }
     }
 
     private func deliver(_ channel: Channel, _ bytes: UnsafeRawBufferPointer) {
@@ -93,18 +110,21 @@ extension EventLoop {
         }
     }
 
+    /// Room behind kept bytes below which a receive is not worth its call.
+    private static let receivedBytesMin = 1024
+
     /// Makes sure that the kept bytes' buffer has room behind them: moves them to its front, or to a larger one.
-    private func makeRoom(in state: UnsafeMutablePointer<ChannelState>) -> Buffer {
+    private func makeRoom(for room: Int, in state: UnsafeMutablePointer<ChannelState>) -> Buffer {
         guard let carry = state.pointee.carry else { preconditionFailure("no kept bytes") }
-        if carry.free >= 1024 { return carry }
+        if carry.free >= room { return carry }
         let count = carry.count
-        if carry.pointee.start > 0, Int(carry.pointee.capacity) - count >= 1024 {
+        if carry.pointee.start > 0, Int(carry.pointee.capacity) - count >= room {
             carry.bytes.copyMemory(from: carry.bytes + Int(carry.pointee.start), byteCount: count)
             carry.pointee.start = 0
             carry.pointee.end = UInt32(count)
             return carry
         }
-        let larger = core.pointee.buffers.take(max(count * 2, 4096))
+        let larger = core.pointee.buffers.take(max(count * 2, count + room, 4096))
         larger.bytes.copyMemory(from: carry.bytes + Int(carry.pointee.start), byteCount: count)
         larger.pointee.end = UInt32(count)
         core.pointee.buffers.give(carry)
@@ -123,6 +143,12 @@ extension EventLoop {
     func readScheduled() {
         guard !core.pointee.scheduled.isEmpty else { return }
         swap(&core.pointee.scheduled, &core.pointee.reading)
+        core.pointee.isReadingScheduled = true
+        core.pointee.handshakesLeft = handshakesPerTurn
+        defer {
+            core.pointee.isReadingScheduled = false
+            core.pointee.handshakesLeft = 0
+        }
         var index = 0
         while index < core.pointee.reading.count {
             let state = core.pointee.channels.unchecked(core.pointee.reading[index])

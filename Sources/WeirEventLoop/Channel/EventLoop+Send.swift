@@ -76,7 +76,7 @@ extension EventLoop {
     /// What was queued before goes out ahead of them, so this is for whoever passes on what it receives.
     package func sendThrough(_ channel: Channel, _ bytes: UnsafeRawBufferPointer) {
         let state = channel.state
-        guard bytes.count > Self.copiedBytesMax else { return send(channel, bytes) }
+        guard bytes.count > Self.copiedBytesMax, state.pointee.transform == nil else { return send(channel, bytes) }
         flush(state)
         guard state.pointee.outputHead == nil, state.pointee.isWritable, state.pointee.phase == .open,
             let base = bytes.baseAddress
@@ -103,6 +103,7 @@ extension EventLoop {
         let state = channel.state
         guard state.pointee.phase == .open, !state.pointee.endsOutput else { return }
         state.pointee.endsOutput = true
+        if state.pointee.transform != nil { return flush(state) }
         if state.pointee.outputHead == nil { shutdownOutput(state) }
     }
 
@@ -132,6 +133,10 @@ extension EventLoop {
     /// Gives the output to the kernel as far as it takes it, and ends a channel that was only waiting for that.
     func flush(_ state: UnsafeMutablePointer<ChannelState>) {
         guard state.pointee.phase == .open || state.pointee.phase == .finishing else { return }
+        if let transform = state.pointee.transform {
+            if flushTransformed(state, transform) { flushed(state) }
+            return
+        }
         while state.pointee.isWritable, let buffer = state.pointee.outputHead {
             let count = buffer.count
             if count > 0 {
@@ -156,7 +161,11 @@ extension EventLoop {
             if buffer.pointee.next == nil { state.pointee.outputTail = nil }
             core.pointee.buffers.give(buffer)
         }
-        guard state.pointee.outputHead == nil else { return }
+        if state.pointee.outputHead == nil { flushed(state) }
+    }
+
+    /// All output has gone to the kernel.
+    private func flushed(_ state: UnsafeMutablePointer<ChannelState>) {
         if state.pointee.phase == .finishing {
             beginLingering(state)
             return
@@ -169,7 +178,7 @@ extension EventLoop {
         }
     }
 
-    private func noteBlocked(_ state: UnsafeMutablePointer<ChannelState>) {
+    func noteBlocked(_ state: UnsafeMutablePointer<ChannelState>) {
         state.pointee.isWritable = false
         guard !state.pointee.owesDrained, state.pointee.phase == .open else { return }
         state.pointee.owesDrained = true

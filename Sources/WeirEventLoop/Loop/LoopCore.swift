@@ -31,6 +31,12 @@ package struct LoopCore: ~Copyable {
     var shedsIdle = false
     var isStopping = false
     var acceptTimer: LoopTimer?
+    /// Handshakes of transforms that are still worked on in this turn.
+    var handshakesLeft = 0
+    /// The list of channels to read is being worked off.
+    var isReadingScheduled = false
+    /// What transforms write to; made for the first.
+    var plainBuffer: UnsafeMutableRawPointer?
     let events: UnsafeMutablePointer<weir_event>
     let receiveBuffer: UnsafeMutableRawPointer
 
@@ -44,5 +50,6 @@ package struct LoopCore: ~Copyable {
     deinit {
         events.deallocate()
         receiveBuffer.deallocate()
+        plainBuffer?.deallocate()
     }
 }

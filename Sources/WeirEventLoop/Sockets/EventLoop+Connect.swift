@@ -65,6 +65,11 @@ extension EventLoop {
         state.pointee.isWritable = true
         // One that was closed or finished meanwhile is told nothing more; what is queued still goes out.
         guard state.pointee.phase == .open else { return state.pointee.phase == .finishing }
+        if let transform = state.pointee.transform {
+            // `connected` follows when both sides have agreed.
+            transform.pointee.functions.pointee.started(transform.pointee.context)
+            return true
+        }
         state.pointee.events?.pointee.connected(self, channel)
         if state.pointee.endsOutput, state.pointee.outputHead == nil { shutdownOutput(state) }
         return state.pointee.phase == .open
