@@ -57,7 +57,7 @@ let package = Package(
             name: "Weir",
             dependencies: [
                 "CWeirSystem", "WeirHost", "WeirMetrics", "WeirHTTP", "WeirRouting", "WeirFlow", "WeirDocument",
-                "WeirEventLoop", "WeirUpstream",
+                "WeirEventLoop", "WeirTLS", "WeirUpstream",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -114,6 +114,7 @@ package struct AccessFormatter: ~Copyable {
         buffer.append("\",\"client\":\"")
         appendClient(record.peer, to: &buffer)
         buffer.append("\"")
+        if record.peer.isSecure { buffer.append(",\"scheme\":\"https\"") }
         if record.endpoint >= 0 {
             buffer.append(",\"endpoint\":")
             endpoints.append(Int(record.endpoint), to: &buffer)
@@ -161,6 +162,7 @@ package struct AccessFormatter: ~Copyable {
         }
         buffer.append(" client=")
         appendClient(record.peer, to: &buffer)
+        if record.peer.isSecure { buffer.append(" scheme=https") }
         if record.endpoint >= 0 {
             buffer.append(" endpoint=")
             endpoints.append(Int(record.endpoint), to: &buffer)

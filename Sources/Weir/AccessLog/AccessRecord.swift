@@ -43,13 +43,14 @@ package struct AccessRecord: BitwiseCopyable, Sendable {
         status: UInt16,
         client: SocketAddress,
         startedAt: Nanoseconds,
-        nanoseconds: Nanoseconds
+        nanoseconds: Nanoseconds,
+        isSecure: Bool = false
     ) {
         self.method = method.rawValue
         self.status = status
         self.startedAt = startedAt
         self.nanoseconds = nanoseconds
-        peer = PeerAddress(client)
+        peer = PeerAddress(client, isSecure: isSecure)
     }
 
     /// What `exchange` says of itself when it is over.

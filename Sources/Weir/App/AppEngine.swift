@@ -59,6 +59,8 @@ final class AppEngine: Service {
         } catch {
             throw .settings(error)
         }
+        let tls: TLSServer?
+        do throws(SettingsError) { tls = try TLSServer(settings) } catch { throw .settings(error) }
         self.settings = settings
         stageChanged = supervisor.stageChanged
         let descriptors = DescriptorLimit.raiseSoftLimitToHard().soft
@@ -122,7 +124,8 @@ final class AppEngine: Service {
                     backgroundMax: sizes.engine.backgroundMax,
                     accessLog: accessLog,
                     flow: flow,
-                    openStore: Self.openStore(hold, settings, flow, logger, loops: sizes.loops)
+                    openStore: Self.openStore(hold, settings, flow, logger, loops: sizes.loops),
+                    tls: tls
                 ),
                 snapshot: snapshot,
                 workers: workers,

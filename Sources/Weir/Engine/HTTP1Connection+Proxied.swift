@@ -35,7 +35,8 @@ extension HTTP1Connection {
                 request: exchange.parser.pointee,
                 bytes: Span<UInt8>(_unsafeBytes: exchange.wholeHead),
                 trusted: configuration.trustedProxies
-            )
+            ),
+            isSecure: peer.isSecure
         )
     }
 }

@@ -75,7 +75,7 @@ final class HTTP1Connection: @unchecked Sendable {
 
     func open(_ channel: Channel, _ address: SocketAddress) {
         self.channel = channel
-        peer = PeerAddress(address)
+        peer = PeerAddress(address, isSecure: channel.isTransformed)
         if namedTarget != nil { namedTarget = nil }
         ownClientFields.forget()
         isPeerTrusted = !configuration.trustedProxies.isEmpty && configuration.trustedProxies.contains(address)
@@ -105,7 +105,7 @@ final class HTTP1Connection: @unchecked Sendable {
 
     /// What requests that go on say of the peer.
     func clientFields() -> ClientFields {
-        if ownClientFields.isEmpty { ownClientFields.write(peer.socketAddress) }
+        if ownClientFields.isEmpty { ownClientFields.write(peer.socketAddress, isSecure: peer.isSecure) }
         return ownClientFields
     }
 
@@ -118,7 +118,7 @@ final class HTTP1Connection: @unchecked Sendable {
     /// Whom a trusted PROXY header has named takes the peer's place.
     func speaks(for address: SocketAddress, at target: SocketAddress?) {
         namedTarget = target
-        peer = PeerAddress(address)
+        peer = PeerAddress(address, isSecure: peer.isSecure)
         isPeerTrusted = configuration.trustedProxies.contains(address)
         ownClientFields.forget()
     }

@@ -100,12 +100,12 @@ extension HTTPServer {
         _ first: ServerLoop,
         _ roster: inout Roster
     ) throws(SystemCallError) {
-        try first.loop.add(place.listener(loop: 0, open: first.open))
+        try first.loop.add(place.listener(of: first))
         roster.places.append(place)
     }
 
     private func listen(_ member: ServerLoop, at places: [ListeningPlace]) throws(SystemCallError) {
-        for place in places { try member.loop.add(place.listener(loop: member.loop.index, open: member.open)) }
+        for place in places { try member.loop.add(place.listener(of: member)) }
     }
 
     /// A loop that is nobody's yet.
@@ -123,6 +123,7 @@ extension HTTPServer {
             pinnedTo: loopPlan.isPinned ? AllowedCPU.number(index) : nil
         )
         loop.acceptPolicy = policy
+        loop.handshakesPerTurn = shared.configuration.handshakesPerTurn
         return ServerLoop(loop: loop, shared: shared)
     }
 

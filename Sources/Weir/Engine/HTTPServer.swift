@@ -38,6 +38,8 @@ final class HTTPServer: Sendable {
         var flow: FlowControl?
         /// Opens a loop's way to the store of limits.
         var openStore: (@Sendable (EventLoop) -> LoopStore)?
+        /// Needed where `listen` has TLS addresses.
+        var tls: TLSServer?
     }
 
     let shared: ServerShared
@@ -64,7 +66,8 @@ final class HTTPServer: Sendable {
             tunnels: Quota(max: plan.settings.tunnelsMax.resolved(automatic: plan.connectionsMax / 2)),
             accessLog: plan.accessLog,
             flow: plan.flow,
-            openStore: plan.openStore
+            openStore: plan.openStore,
+            tls: plan.tls
         )
         let loopsMax = max(plan.loopsMax, plan.loopCount)
         policy = AcceptPolicy(

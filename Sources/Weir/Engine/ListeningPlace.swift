@@ -13,6 +13,8 @@ struct ListeningPlace: Sendable {
     let descriptor: Int32
     /// Whether all loops watch one socket, rather than each one of its own (SO_REUSEPORT).
     let isShared: Bool
+    /// Whether its connections begin with a TLS handshake.
+    let isTLS: Bool
     /// What the first loop's listener removes when it closes.
     let socketFile: SocketFile?
     private let options: ListenerOptions
@@ -25,7 +27,8 @@ struct ListeningPlace: Sendable {
             socketBufferBytes: socketBufferBytes
         )
         let wanted: SocketAddress
-        switch address {
+        isTLS = address.isTLS
+        switch address.withoutTLS {
         case .unix(let path, let mode):
             options.unixMode = mode
             wanted = .unix(path: path)
@@ -34,7 +37,7 @@ struct ListeningPlace: Sendable {
                 throw SystemCallError("bind", errno: EADDRNOTAVAIL, subject: "\(host):\(port)")
             }
             wanted = address
-        case .tcp(nil, let port):
+        case .tcp(nil, let port), .tls(_, let port):
             options.isDualStack = true
             wanted = .ipv6(0, 0, port: port)
         }
@@ -54,12 +57,14 @@ struct ListeningPlace: Sendable {
         address = try Listener.inherit(descriptor, socketBufferBytes: socketBufferBytes)
         self.descriptor = descriptor
         isShared = true
+        isTLS = false
         socketFile = nil
         options = ListenerOptions()
     }
 
-    /// What the loop with this index listens by.
-    func listener(loop index: Int, open: @escaping ChannelOpener) throws(SystemCallError) -> Listener {
+    /// What the loop listens by.
+    func listener(of member: ServerLoop) throws(SystemCallError) -> Listener {
+        let index = member.loop.index
         let own: Int32
         if index == 0 {
             own = descriptor
@@ -73,7 +78,7 @@ struct ListeningPlace: Sendable {
             address: address,
             isShared: isShared,
             socketFile: index == 0 ? socketFile : nil,
-            open: open
+            open: isTLS ? member.openSecure : member.open
         )
     }
 

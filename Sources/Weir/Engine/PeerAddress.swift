@@ -3,7 +3,7 @@
 
 import WeirEventLoop
 
-/// A client's address without reference counting.
+/// A client's address without reference counting, and how it reached us.
 struct PeerAddress {
     private enum Family: UInt8 {
         case ipv4
@@ -15,10 +15,13 @@ struct PeerAddress {
     private var lower: UInt64 = 0
     private var port: UInt16 = 0
     private var family = Family.unix
+    /// Whether its connection is one of TLS.
+    private(set) var isSecure = false
 
     init() {}
 
-    init(_ address: SocketAddress) {
+    init(_ address: SocketAddress, isSecure: Bool) {
+        self.isSecure = isSecure
         switch address {
         case .ipv4(let value, let port):
             lower = UInt64(value)

@@ -18,6 +18,8 @@ struct ServerConfiguration: Sendable {
     let bodyTimeout: Nanoseconds
     let keepAliveTimeout: Nanoseconds
     let writeTimeout: Nanoseconds
+    let handshakeTimeout: Nanoseconds
+    let handshakesPerTurn: Int
     /// Bytes that must move within one timeout of a body or of a response that is being taken.
     let bodyBytesPerTimeoutMin: UInt64
     let writeBytesPerTimeoutMin: UInt64
@@ -44,6 +46,8 @@ struct ServerConfiguration: Sendable {
         bodyTimeout = settings.timeouts.body.nanosecondsClamped
         keepAliveTimeout = settings.timeouts.keepAlive.nanosecondsClamped
         writeTimeout = settings.timeouts.write.nanosecondsClamped
+        handshakeTimeout = settings.tls.handshakeTimeout.nanosecondsClamped
+        handshakesPerTurn = settings.tls.handshakesPerTurn
         let rate = Double(settings.timeouts.bodyRateMin)
         bodyBytesPerTimeoutMin = UInt64(rate * Double(bodyTimeout) / 1e9)
         writeBytesPerTimeoutMin = UInt64(rate * Double(writeTimeout) / 1e9)

@@ -25,6 +25,8 @@ final class ServerLoop: @unchecked Sendable {
     private let snapshots: SnapshotCell
     let configuration: ServerConfiguration
     let metrics: MetricsShard
+    /// Nil for a server without certificates.
+    private(set) var acceptor: TLSAcceptor?
     let accessLog: AccessRecorder?
     /// Nil for a server that neither limits nor queues.
     let flow: FlowControl?
@@ -119,6 +121,7 @@ final class ServerLoop: @unchecked Sendable {
         var generator = SystemRandomNumberGenerator()
         state = .allocate(capacity: 1)
         state.initialize(to: State(sequence: generator.next(), random: generator.next() | 1))
+        acceptor = shared.tls.map { TLSAcceptor($0, loop, configuration, shared.logger, then: open) }
         // The server keeps this object as long as the loop runs.
         loop.hooks.ended = { [unowned(unsafe) self] in tearDown() }
         loop.hooks.turnEnded = { context in
@@ -151,6 +154,12 @@ final class ServerLoop: @unchecked Sendable {
             connection.open(channel, address)
             return UnsafePointer(events)
         }
+    }
+
+    /// Opens those of its TLS listeners: they become HTTP connections when the handshake is done.
+    var openSecure: ChannelOpener {
+        guard let acceptor else { preconditionFailure("a TLS listener of a server without certificates") }
+        return acceptor.opener
     }
 
     /// Closes the connections that wait for nothing.

@@ -30,6 +30,8 @@ final class ServerShared: Sendable {
     let flow: FlowControl?
     /// Opens a loop's way to the store of limits; nil for none.
     let openStore: (@Sendable (EventLoop) -> LoopStore)?
+    /// Nil for a server without certificates.
+    let tls: TLSServer?
     /// Relaxed: it publishes nothing, and has only to be seen soon.
     private let stage = Atomic<UInt8>(Stage.serving.rawValue)
 
@@ -43,7 +45,8 @@ final class ServerShared: Sendable {
         tunnels: Quota,
         accessLog: AccessLog?,
         flow: FlowControl?,
-        openStore: (@Sendable (EventLoop) -> LoopStore)?
+        openStore: (@Sendable (EventLoop) -> LoopStore)?,
+        tls: TLSServer?
     ) {
         self.configuration = configuration
         self.logger = logger
@@ -55,6 +58,7 @@ final class ServerShared: Sendable {
         self.accessLog = accessLog
         self.flow = flow
         self.openStore = openStore
+        self.tls = tls
     }
 
     func advance(to next: Stage) {

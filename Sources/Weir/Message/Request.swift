@@ -27,6 +27,9 @@ public struct Request: Sendable {
     /// The host that was asked for, with its port if it has one; empty for an HTTP/1.0 request without Host.
     public var host: String { exchange.string(exchange.parser.pointee.head.authority) }
 
+    /// `https` over TLS, else `http`: of the connection that it came by, whatever a proxy in front says.
+    public var scheme: String { exchange.peer.isSecure ? "https" : "http" }
+
     /// The minor version: 1 for HTTP/1.1, 0 for HTTP/1.0.
     public var minorVersion: Int { Int(exchange.parser.pointee.head.minorVersion) }
 

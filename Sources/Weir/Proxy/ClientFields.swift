@@ -15,6 +15,8 @@ package struct ClientFields {
     private var addressCount = 0
     private var forwardedForCount = 0
     private var forwardedCount = 0
+    /// Whether the connection is one of TLS.
+    package private(set) var isSecure = false
 
     /// Empty, until `write`.
     package init() {}
@@ -34,11 +36,17 @@ package struct ClientFields {
     /// `Forwarded: for=…;proto=http`, without a line end.
     package var forwarded: UnsafeRawBufferPointer { slice(addressCount + forwardedForCount, forwardedCount) }
 
+    /// The field that says the scheme, with its line end.
+    package var forwardedProto: StaticString {
+        isSecure ? "X-Forwarded-Proto: https\r\n" : "X-Forwarded-Proto: http\r\n"
+    }
+
     package mutating func forget() {
         addressCount = 0
     }
 
-    package mutating func write(_ peer: SocketAddress) {
+    package mutating func write(_ peer: SocketAddress, isSecure: Bool) {
+        self.isSecure = isSecure
         let text = peer.numericText
         let isIPv6 = if case .ipv6 = peer { true } else { false }
         let memory = self.memory ?? .allocate(byteCount: Self.bytesMax, alignment: 1)
@@ -46,13 +54,15 @@ package struct ClientFields {
         var writer = HeadWriter(memory)
         Self.writeAddress(text, &writer)
         addressCount = writer.count
-        writer.raw("X-Forwarded-Proto: http\r\nX-Forwarded-For: ")
+        writer.raw(forwardedProto)
+        writer.raw("X-Forwarded-For: ")
         Self.writeAddress(text, &writer)
         forwardedForCount = writer.count - addressCount
         // Colons and brackets are no token's, so such an address stands in quotes (RFC 7239 section 6).
         writer.raw(isIPv6 ? "Forwarded: for=\"[" : "Forwarded: for=")
         Self.writeAddress(text, &writer)
-        writer.raw(isIPv6 ? "]\";proto=http" : ";proto=http")
+        if isIPv6 { writer.raw("]\"") }
+        writer.raw(isSecure ? ";proto=https" : ";proto=http")
         forwardedCount = writer.count - addressCount - forwardedForCount
         precondition(!writer.overflowed, "an address longer than addresses are")
     }

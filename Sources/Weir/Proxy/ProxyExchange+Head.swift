@@ -188,7 +188,8 @@ extension ProxyExchange {
             if seen.contains(.xForwardedFor) { writeValues(of: exchange, .xForwardedFor, &writer) }
             writer.raw(client.address)
         } else if isPeerTrusted, seen.contains(.xForwardedFor) {
-            writer.raw("X-Forwarded-Proto: http\r\nX-Forwarded-For: ")
+            writer.raw(client.forwardedProto)
+            writer.raw("X-Forwarded-For: ")
             writeValues(of: exchange, .xForwardedFor, &writer)
             writer.raw(client.address)
         } else {

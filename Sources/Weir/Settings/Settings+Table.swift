@@ -4,7 +4,8 @@
 extension Settings {
     /// All settings, in the order in which they are documented and checked.
     package static let table: [Setting] =
-        fileRows + addressRows + upstreamRows + guardRows + clientRows + rateLimitRows + admissionRows + threadRows
+        fileRows + addressRows + tlsRows + upstreamRows + guardRows + clientRows + rateLimitRows + admissionRows
+        + threadRows
         + timeRows
         + limitRows
         + timeoutRows + connectionRows
@@ -49,6 +50,32 @@ extension Settings {
             \.adminListen,
             .addresses(offAllowed: true),
             "Where probes, metrics and the other admin pages are answered"
+        ),
+    ]
+
+    private static let tlsRows = [
+        Setting(
+            "WEIR_TLS_CERT",
+            \.tls.certificates,
+            .paths,
+            "PEM files with the certificates of [TLS addresses](tls.md), each with its chain; chosen by the host asked for",
+            seenIn: "`weir_tls_handshakes_total`"
+        ),
+        Setting("WEIR_TLS_KEY", \.tls.keys, .paths, "PEM files with their private keys, in the same order"),
+        Setting("WEIR_TLS_MIN", \.tls.lowest, .choice, "The lowest version of TLS that is spoken"),
+        Setting(
+            "WEIR_TLS_HANDSHAKE_TIMEOUT",
+            \.tls.handshakeTimeout,
+            .duration(phaseRange),
+            "How long a TLS handshake may take; then the connection is closed",
+            seenIn: #"`weir_timeouts_total{kind="handshake"}`"#
+        ),
+        Setting(
+            "WEIR_TLS_HANDSHAKES",
+            \.tls.handshakesPerTurn,
+            .number(1...1000),
+            "The most TLS handshakes that a loop works on before it looks at its other connections again",
+            seenIn: "`weir_tls_handshakes_delayed_total`"
         ),
     ]
 

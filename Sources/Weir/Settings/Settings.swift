@@ -153,6 +153,9 @@ public struct Settings: Sendable, Equatable {
     /// Sizes and numbers that one request or connection may not pass.
     public var limits = Limits()
 
+    /// Certificates, and how TLS is spoken with clients.
+    public var tls = TLS()
+
     /// How long one phase of a connection may take.
     public var timeouts = Timeouts()
 

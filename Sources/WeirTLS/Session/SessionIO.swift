@@ -11,6 +11,8 @@ import COpenSSL
 
     /// What has come and was not read; empty outside of a call of the session.
     var input = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+    /// Nothing has come yet.
+    var isNew = true
     let output: Output
     let argument: UnsafeMutableRawPointer
 

@@ -40,19 +40,6 @@ package enum TLSFault: Sendable, Equatable {
         }
     }
 
-    /// A word for a metric's label.
-    package var label: String {
-        switch self {
-        case .plainHTTP: "plain_http"
-        case .version: "version"
-        case .parameters: "parameters"
-        case .application: "application_protocol"
-        case .alert: "alert"
-        case .certificate: "certificate"
-        case .other: "malformed"
-        }
-    }
-
     /// What happened, for a log line.
     package var text: String {
         switch self {

@@ -32,7 +32,6 @@ package struct TLSReceived {
     private let io: UnsafeMutablePointer<SessionIO>
     /// Callbacks of OpenSSL's context refer to it.
     private let context: TLSContext
-    private var isFirst = true
 
     /// A server's session; nil where there is no memory.
     ///
@@ -77,12 +76,12 @@ package struct TLSReceived {
     package var version: String { unsafe String(cString: SSL_get_version(session)) }
 
     /// Takes all of `input`, and writes what it says to `target`, which has room for `input.count + recordRoom` bytes.
-    package mutating func receive(
+    package func receive(
         _ input: UnsafeRawBufferPointer,
         into target: UnsafeMutableRawBufferPointer
     ) -> TLSReceived {
-        if isFirst, let first = unsafe input.first {
-            isFirst = false
+        if unsafe io.pointee.isNew, let first = unsafe input.first {
+            unsafe io.pointee.isNew = false
             if Self.isHTTP(first) { return TLSReceived(count: 0, state: .failed(.plainHTTP)) }
         }
         unsafe io.pointee.input = unsafe input

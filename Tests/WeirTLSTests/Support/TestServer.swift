@@ -4,7 +4,7 @@
 import WeirTLS
 
 final class TestServer {
-    private var session: TLSSession
+    private let session: TLSSession
     private let output = UnsafeMutablePointer<[UInt8]>.allocate(capacity: 1)
     private let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
     private(set) var plain: [UInt8] = []

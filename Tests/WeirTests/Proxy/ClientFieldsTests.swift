@@ -20,7 +20,7 @@ import WeirEventLoop
         var fields = ClientFields()
         defer { fields.deallocate() }
         #expect(fields.isEmpty)
-        fields.write(peer)
+        fields.write(peer, isSecure: false)
         #expect(!fields.isEmpty)
         #expect(Self.text(fields.address) == address)
         #expect(Self.text(fields.forwardedFor) == "X-Forwarded-Proto: http\r\nX-Forwarded-For: \(address)")
@@ -30,12 +30,20 @@ import WeirEventLoop
     @Test func `what is written anew takes the old one's place`() {
         var fields = ClientFields()
         defer { fields.deallocate() }
-        fields.write(.ipv6(0x1111_2222_3333_4444, 0x5555_6666_7777_8888, port: 1))
+        fields.write(.ipv6(0x1111_2222_3333_4444, 0x5555_6666_7777_8888, port: 1), isSecure: false)
         fields.forget()
         #expect(fields.isEmpty)
-        fields.write(.ipv4(0x0A00_0001, port: 2))
+        fields.write(.ipv4(0x0A00_0001, port: 2), isSecure: false)
         #expect(Self.text(fields.address) == "10.0.0.1")
         #expect(Self.text(fields.forwarded) == "Forwarded: for=10.0.0.1;proto=http")
+    }
+
+    @Test func `over TLS the scheme is https`() {
+        var fields = ClientFields()
+        defer { fields.deallocate() }
+        fields.write(.ipv6(0, 1, port: 2), isSecure: true)
+        #expect(Self.text(fields.forwardedFor) == "X-Forwarded-Proto: https\r\nX-Forwarded-For: ::1")
+        #expect(Self.text(fields.forwarded) == "Forwarded: for=\"[::1]\";proto=https")
     }
 
     private static func text(_ bytes: UnsafeRawBufferPointer) -> String { String(decoding: bytes, as: UTF8.self) }

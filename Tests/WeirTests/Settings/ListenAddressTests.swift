@@ -18,6 +18,9 @@ import Weir
         ("unix:/run/weir.sock;mode=0660", .unix(path: "/run/weir.sock", mode: 0o660)),
         ("unix:/run/weir.sock;mode=00", .unix(path: "/run/weir.sock", mode: 0)),
         ("unix:\(pathOf107Bytes)", .unix(path: pathOf107Bytes, mode: nil)),
+        ("tls://:8443", .tls(host: nil, port: 8443)),
+        ("tls://127.0.0.1:0", .tls(host: "127.0.0.1", port: 0)),
+        ("tls://[::1]:443", .tls(host: "::1", port: 443)),
     ])
     func `a form reads as its address and is written back`(text: String, address: ListenAddress) {
         #expect(ListenAddress(text) == address)
@@ -29,6 +32,7 @@ import Weir
         ":-1", ": 80", "[::1%lo]:80", "unix:", "unix:run.sock", "unix:/run/s;mode=", "unix:/run/s;mode=0888",
         "unix:/run/s;mode=1777", "unix:/run/s;mode=+660", "unix:/run/s;owner=me", "unix:/run/s;mode=0660;mode=0660",
         "unix:\(pathOf107Bytes)s", "127.0.0.1\0:80", "unix:/run\0/s", "http://127.0.0.1:80", ":８０",
+        "tls://", "tls:// :80", "tls://unix:/run/s", "tls://tls://:80", "tls:8443", "https://:8443",
     ])
     func `anything else is refused`(text: String) {
         #expect(ListenAddress(text) == nil)

@@ -31,6 +31,15 @@ struct Bounds: Sendable, CustomTestStringConvertible {
         ),
         Bounds("WEIR_ADMIN_LISTEN", ["off", ":0"], ["none", "9901"]),
         Bounds(
+            "WEIR_TLS_CERT",
+            ["/a.crt", "a.crt"],
+            ["/a.crt,", ",", "a\u{0}b", String(repeating: "a", count: 4096)]
+        ),
+        Bounds("WEIR_TLS_KEY", ["/a.key", "a.key"], ["/a.key,", "a\u{0}b", String(repeating: "a", count: 4096)]),
+        Bounds("WEIR_TLS_MIN", ["1.2", "1.3"], ["1.1", "1", "tls1.3"]),
+        Bounds("WEIR_TLS_HANDSHAKE_TIMEOUT", ["10ms", "1h"], ["9ms", "3601s"]),
+        Bounds("WEIR_TLS_HANDSHAKES", ["1", "1000"], ["0", "1001", "auto"]),
+        Bounds(
             "WEIR_UPSTREAM",
             ["http://127.0.0.1", "http://a.example:8080;weight=65535,unix:/run/a.sock"],
             ["https://a.example", "a.example:80", "http://a.example,http://a.example", "http://a.example;weight=0"]
@@ -188,6 +197,10 @@ struct Bounds: Sendable, CustomTestStringConvertible {
             var environment = [bounds.name: value]
             // It needs the other, which has a row of its own.
             if bounds.name == "WEIR_PROXY_PROTOCOL" { environment["WEIR_TRUSTED_PROXIES"] = "loopback" }
+            if bounds.name == "WEIR_TLS_CERT" || bounds.name == "WEIR_TLS_KEY" {
+                environment["WEIR_LISTEN"] = "tls://:0"
+                environment[bounds.name == "WEIR_TLS_KEY" ? "WEIR_TLS_CERT" : "WEIR_TLS_KEY"] = "/b"
+            }
             if bounds.name == "WEIR_REDIS" { environment["WEIR_RATE_LIMIT_SCOPE"] = "cluster" }
             #expect(throws: Never.self, "\(value)") { try Settings(environment: environment) }
         }
@@ -210,6 +223,18 @@ struct Bounds: Sendable, CustomTestStringConvertible {
         (
             ["WEIR_PROXY_PROTOCOL": "on"],
             #"WEIR_PROXY_PROTOCOL="true" with WEIR_TRUSTED_PROXIES="": expected the proxies that send the header"#
+        ),
+        (
+            ["WEIR_LISTEN": "tls://:8443"],
+            #"WEIR_LISTEN="tls://:8443" with WEIR_TLS_CERT="": expected a certificate for the addresses with tls://"#
+        ),
+        (
+            ["WEIR_TLS_CERT": "/a,/b", "WEIR_TLS_KEY": "/c", "WEIR_LISTEN": "tls://:1"],
+            #"WEIR_TLS_KEY="/c" with WEIR_TLS_CERT="/a,/b": expected as many keys as certificates"#
+        ),
+        (
+            ["WEIR_TLS_CERT": "/a", "WEIR_TLS_KEY": "/c"],
+            #"WEIR_TLS_CERT="/a" with WEIR_LISTEN=":8080": expected an address with tls://, such as tls://:8443"#
         ),
         (
             ["WEIR_DEADLINE": "15 parsecs"],

@@ -101,7 +101,7 @@ import Weir
         ("loops: {min: 1}", #"weir.yaml:1:8: loops: expected auto or a whole number, from 1 to 256"#),
         (
             "listen: [[':80']]",
-            "weir.yaml:1:9: listen: expected 1 to 16 addresses such as :8080, 127.0.0.1:8080, [::1]:8080 "
+            "weir.yaml:1:9: listen: expected 1 to 16 addresses such as :8080, 127.0.0.1:8080, tls://:8443 "
                 + "or unix:/run/weir.sock;mode=0660"
         ),
         (

@@ -31,6 +31,27 @@ extension ValueForm where Value == [String] {
         )
     }
 
+    /// Paths of files with commas between them, or nothing.
+    static var paths: Self {
+        let (countMax, bytesMax) = (Settings.TLS.pairsMax, 4095)
+        return Self(
+            unit: "paths",
+            range: "at most \(countMax) paths",
+            expected: "at most \(countMax) paths of files with commas between them",
+            parse: { text in
+                if text.isEmpty { return [] }
+                let items = text.split(separator: ",", omittingEmptySubsequences: false).map {
+                    String($0.trimmingBlanks)
+                }
+                let arePaths = items.allSatisfy { !$0.isEmpty && $0.utf8.count <= bytesMax && !$0.utf8.contains(0) }
+                return arePaths && items.count <= countMax ? items : nil
+            },
+            format: { $0.joined(separator: ",") },
+            isList: true,
+            schema: .texts
+        )
+    }
+
     /// Address blocks and words with commas between them, or nothing.
     static var networks: Self {
         Self(

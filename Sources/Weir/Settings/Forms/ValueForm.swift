@@ -104,7 +104,7 @@ extension ValueForm where Value == [ListenAddress] {
     /// Addresses separated by commas. With `offAllowed`, `off` means none.
     static func addresses(offAllowed: Bool) -> Self {
         let countMax = 16
-        let forms = ":8080, 127.0.0.1:8080, [::1]:8080 or unix:/run/weir.sock;mode=0660"
+        let forms = ":8080, 127.0.0.1:8080, tls://:8443 or unix:/run/weir.sock;mode=0660"
         return Self(
             unit: offAllowed ? "addresses or `off`" : "addresses",
             range: "1 to \(countMax) addresses",

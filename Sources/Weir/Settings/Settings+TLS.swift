@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// The settings of TLS: for addresses of `WEIR_LISTEN` that begin with `tls://`.
+
+extension Settings {
+    /// Certificates, and how TLS is spoken with clients.
+    public struct TLS: Sendable, Equatable {
+        /// The lowest version of TLS that is spoken.
+        public enum Version: String, CaseIterable, Sendable {
+            case tls12 = "1.2"
+            case tls13 = "1.3"
+        }
+
+        /// PEM files, each with a certificate and those between it and a root, in this order. A client gets the first that
+        /// names the host it asks for, else the first. `WEIR_TLS_CERT`, default none, at most ``pairsMax``.
+        public var certificates: [String] = []
+
+        /// PEM files with the private keys of ``certificates``, in the same order and without passphrases. `WEIR_TLS_KEY`.
+        public var keys: [String] = []
+
+        /// The lowest version of TLS that is spoken. `WEIR_TLS_MIN`, default 1.2.
+        public var lowest = Version.tls12
+
+        /// How long a handshake may take; then the connection is closed. `WEIR_TLS_HANDSHAKE_TIMEOUT`, default 5 s, 10 ms to
+        /// 1 h.
+        public var handshakeTimeout: Duration = .seconds(5)
+
+        /// The most handshakes that a loop works on in one turn, when it has read what its established connections have
+        /// sent; the others wait for the next. `WEIR_TLS_HANDSHAKES`, default 8, 1 to 1000.
+        public var handshakesPerTurn = 8
+
+        /// The most certificates of one server.
+        public static let pairsMax = 64
+
+        /// Creates the default settings: no certificate.
+        public init() {}
+    }
+}

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+# A CA of the tests' own, and what it signs: made by the openssl program.
+
+import subprocess
+import tempfile
+from pathlib import Path
+
+NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+
+
+def openssl(*arguments, input=None):
+    return subprocess.run(
+        ["openssl", *map(str, arguments)], input=input, capture_output=True, check=True, timeout=60
+    ).stdout
+
+
+class Authority:
+    def __init__(self, folder, name="ca"):
+        self.folder = Path(folder)
+        self.file = self.folder / f"{name}.crt"
+        self.key = self.folder / f"{name}.key"
+        openssl("req", "-x509", *NEW_KEY, "-keyout", self.key, "-out", self.file, "-subj", f"/CN={name}", "-days", 30)
+
+    def pair(self, name, *hosts, days=30):
+        """Signs a certificate for the hosts; gives its file and that of its key."""
+        certificate, key = self.folder / f"{name}.crt", self.folder / f"{name}.key"
+        names = ",".join([f"DNS:{host}" for host in hosts] + ["IP:127.0.0.1"])
+        with tempfile.NamedTemporaryFile("w", suffix=".cnf") as extensions:
+            extensions.write(f"subjectAltName={names}\n")
+            extensions.flush()
+            request = openssl("req", *NEW_KEY, "-keyout", key, "-subj", f"/CN={name}")
+            openssl(
+                "x509", "-req", "-CA", self.file, "-CAkey", self.key, "-CAcreateserial", "-days", days,
+                "-extfile", extensions.name, "-out", certificate, input=request,
+            )  # fmt: skip
+        return certificate, key
