@@ -40,7 +40,8 @@ import WeirMetrics
                 weir_timeouts_total{kind="write"} 0
                 weir_timeouts_total{kind="deadline"} 0
                 weir_timeouts_total{kind="tunnel"} 0
-                # HELP weir_streams_cut_total
+                weir_timeouts_total{kind="handshake"} 0
+                # HELP weir_tls_handshakes_total
                 """
             )
         )
