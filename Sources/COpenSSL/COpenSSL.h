@@ -5,8 +5,10 @@
 #define C_OPENSSL_H
 
 #include <openssl/bio.h>
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -39,6 +41,21 @@ static inline void weir_ssl_ctx_set_name_callback(SSL_CTX *context, int (*callba
                                                   void *argument) {
     SSL_CTX_set_tlsext_servername_callback(context, callback);
     SSL_CTX_set_tlsext_servername_arg(context, argument);
+}
+
+typedef int (*weir_ticket_callback)(SSL *, unsigned char *, unsigned char *, EVP_CIPHER_CTX *, EVP_MAC_CTX *, int);
+
+static inline void weir_ssl_ctx_set_ticket_callback(SSL_CTX *context, weir_ticket_callback callback) {
+    SSL_CTX_set_tlsext_ticket_key_evp_cb(context, callback);
+}
+
+// HMAC-SHA-256 by this key.
+static inline int weir_mac_set_key(EVP_MAC_CTX *context, const unsigned char *key, size_t count) {
+    OSSL_PARAM parameters[3];
+    parameters[0] = OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, (void *)key, count);
+    parameters[1] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)"SHA256", 0);
+    parameters[2] = OSSL_PARAM_construct_end();
+    return EVP_MAC_CTX_set_params(context, parameters);
 }
 
 static inline int weir_ssl_set_host_name(SSL *session, const char *name) {

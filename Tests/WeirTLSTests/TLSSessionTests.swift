@@ -7,7 +7,11 @@ import WeirTestSupport
 
 @Suite("TLSSession") struct TLSSessionTests {
     private func context(_ lowest: TLSVersion = .tls12) throws -> TLSContext {
-        try TLSContext([Pairs.pair(Pairs.one), Pairs.pair(Pairs.two)], lowest: lowest)
+        try TLSContext(
+            [Pairs.pair(Pairs.one), Pairs.pair(Pairs.two)],
+            lowest: lowest,
+            tickets: TicketKeys([TicketKeys.Key()])
+        )
     }
 
     @Test("A handshake completes, however its bytes are cut", arguments: [1, 7, 100, .max])

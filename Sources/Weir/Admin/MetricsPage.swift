@@ -37,7 +37,8 @@ struct MetricsPage {
             + HealthSamples.all(of: snapshot.upstreams)
             + DiscoverySamples.all(of: snapshot.upstreams.compactMap { $0.report.source?.counts })
         let machine = Self.processSamples + PressureSamples.all(of: pressure.read())
-        text.write(samples: engineSamples + shared + (reloads?.samples ?? []) + machine)
+        let tls = server.shared.tls?.samples ?? []
+        text.write(samples: engineSamples + shared + tls + (reloads?.samples ?? []) + machine)
         return .bytes(text.bytes, contentType: PrometheusText.contentType)
     }
 

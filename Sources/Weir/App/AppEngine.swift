@@ -28,6 +28,8 @@ final class AppEngine: Service {
     private let log: LogOutput?
     private let accessLog: AccessLog?
     private let monitor: FlowMonitor
+    /// Nil for a server without certificates.
+    private let tlsWatch: TLSWatch?
     /// The services that were registered with this instance.
     let registry: HealthRegistry
     /// What runs their checks, on the admin port's loop, where they are registered; nil without one.
@@ -142,6 +144,7 @@ final class AppEngine: Service {
             republish: republish,
             resize: EngineResize(podCPUs, settings, flow, server, workers, logger, republish: republish)
         )
+        tlsWatch = tls.map { [logger] in TLSWatch($0, settings.tls, logger) }
         drain = Drain(
             server: server,
             health: health,
@@ -298,6 +301,7 @@ final class AppEngine: Service {
             try control.start()
             try server.start()
             try monitor.start()
+            try tlsWatch?.start()
             try admin?.start()
             registryChecks?.start()
             try reloader?.start()
@@ -352,6 +356,7 @@ final class AppEngine: Service {
         _ = workers.stop(deadline: LoopClock.monotonic.now &+ Self.workersGrace)
         control.stop()
         monitor.end()
+        tlsWatch?.end()
         server.stop()
         registryChecks?.stop()
         admin?.stop()

@@ -17,6 +17,11 @@ extension Settings {
         /// PEM files with the private keys of ``certificates``, in the same order and without passphrases. `WEIR_TLS_KEY`.
         public var keys: [String] = []
 
+        /// Files of 80 random bytes, the keys of session tickets: the first seals, the others still open. Replicas that share
+        /// them resume each other's sessions. `WEIR_TLS_TICKET_KEYS`, default none: a key of this process's own, a new one
+        /// each hour.
+        public var ticketKeys: [String] = []
+
         /// The lowest version of TLS that is spoken. `WEIR_TLS_MIN`, default 1.2.
         public var lowest = Version.tls12
 
@@ -30,6 +35,9 @@ extension Settings {
 
         /// The most certificates of one server.
         public static let pairsMax = 64
+
+        /// All files that are read again when one changes.
+        var files: [String] { certificates + keys + ticketKeys }
 
         /// Creates the default settings: no certificate.
         public init() {}

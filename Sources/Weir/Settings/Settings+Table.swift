@@ -62,6 +62,13 @@ extension Settings {
             seenIn: "`weir_tls_handshakes_total`"
         ),
         Setting("WEIR_TLS_KEY", \.tls.keys, .paths, "PEM files with their private keys, in the same order"),
+        Setting(
+            "WEIR_TLS_TICKET_KEYS",
+            \.tls.ticketKeys,
+            .paths,
+            "Files of 80 random bytes by which sessions are resumed, also those of other replicas; without, each has its own",
+            seenIn: #"`weir_tls_handshakes_total{resumed="true"}`"#
+        ),
         Setting("WEIR_TLS_MIN", \.tls.lowest, .choice, "The lowest version of TLS that is spoken"),
         Setting(
             "WEIR_TLS_HANDSHAKE_TIMEOUT",

@@ -1,34 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the TLS listeners of a server have in common: the certificates of now. Shared by its loops.
+// What the TLS listeners of a server have in common: the certificates of now, and the keys of tickets. Shared by its
+// loops, which read, and by the thread that follows the files, which writes.
 
 import Glibc
 import Synchronization
+import WeirEventLoop
+import WeirMetrics
 import WeirTLS
 
 /// The present context, which new connections begin with. A handshake costs so much that it can afford the mutex.
 final class TLSServer: Sendable {
-    private let present: Mutex<TLSContext>
-
-    init(_ context: TLSContext) {
-        present = Mutex(context)
+    private struct State {
+        var context: TLSContext
+        var reloads = 0
+        var rejections = 0
+        /// The files as they are now are refused.
+        var isRejected = false
     }
 
-    var context: TLSContext { present.withLock { $0 } }
+    let tickets: TicketKeys
+    /// Of the files that the start has read, in the order of ``Settings/TLS/files``; taken before, so that no change is
+    /// missed.
+    let versions: [FileVersion?]
+    private let state: Mutex<State>
 
-    /// What connections begin with from now on. Those that there are keep theirs.
-    func replace(with context: TLSContext) {
-        present.withLock { $0 = context }
-    }
-}
-
-extension TLSServer {
-    /// Reads the certificates that the settings name; nil where they name none.
+    /// Reads the files that the settings name; nil where they name no certificate.
     ///
     /// - Throws: ``SettingsError``, which says which file is at fault, and how.
-    convenience init?(_ settings: Settings) throws(SettingsError) {
+    init?(_ settings: Settings) throws(SettingsError) {
         guard !settings.tls.certificates.isEmpty else { return nil }
+        versions = settings.tls.files.map { FileVersion(path: $0) }
         do throws(TLSError) {
-            self.init(try TLSContext(reading: settings.tls))
+            tickets = TicketKeys(try Self.keys(settings.tls))
+            state = Mutex(State(context: try Self.context(settings.tls, tickets)))
         } catch {
             throw .refused(
                 name: "WEIR_TLS_CERT",
@@ -37,11 +41,33 @@ extension TLSServer {
             )
         }
     }
-}
 
-extension TLSContext {
-    /// Reads the pairs of files that the settings name, the first certificate with the first key and so on.
-    convenience init(reading settings: Settings.TLS) throws(TLSError) {
+    var context: TLSContext { state.withLock { $0.context } }
+
+    /// Reads all files again. Connections that there are keep what they began with; where a file is at fault, so do new
+    /// ones.
+    func reload(_ settings: Settings.TLS) throws(TLSError) {
+        let keys = try settings.ticketKeys.isEmpty ? [] : Self.keys(settings)
+        let context = try Self.context(settings, tickets)
+        if !keys.isEmpty { tickets.replace(with: keys) }
+        state.withLock { state in
+            state.context = context
+            state.reloads += 1
+            state.isRejected = false
+        }
+    }
+
+    func noteRejected() {
+        state.withLock { state in
+            state.rejections += 1
+            state.isRejected = true
+        }
+    }
+
+    // MARK: Reading
+
+    /// The pairs of files that the settings name, the first certificate with the first key and so on.
+    private static func context(_ settings: Settings.TLS, _ tickets: TicketKeys) throws(TLSError) -> TLSContext {
         var pairs: [CertificatePair] = []
         for (certificate, key) in zip(settings.certificates, settings.keys) {
             pairs.append(
@@ -52,6 +78,51 @@ extension TLSContext {
                 )
             )
         }
-        try self.init(pairs, lowest: settings.lowest == .tls13 ? .tls13 : .tls12)
+        return try TLSContext(pairs, lowest: settings.lowest == .tls13 ? .tls13 : .tls12, tickets: tickets)
+    }
+
+    /// Those of the files, or a random one.
+    private static func keys(_ settings: Settings.TLS) throws(TLSError) -> [TicketKeys.Key] {
+        if settings.ticketKeys.isEmpty { return [try TicketKeys.Key()] }
+        var keys: [TicketKeys.Key] = []
+        for file in settings.ticketKeys {
+            guard let key = TicketKeys.Key(try PEMFile(reading: file).bytes) else {
+                throw .badTicketKey(file: file)
+            }
+            keys.append(key)
+        }
+        return keys
+    }
+
+    // MARK: Metrics
+
+    var samples: [MetricSample] {
+        let state = state.withLock { $0 }
+        let expiries = state.context.pairs.map { pair in
+            MetricSample(
+                "weir_tls_certificate_expiry_seconds",
+                "When the certificate in use ends, Unix time.",
+                kind: .gauge,
+                labels: [MetricLabel("certificate", pair.file)],
+                value: Double(pair.certificate.expiry)
+            )
+        }
+        let outcomes = [("applied", state.reloads), ("rejected", state.rejections)]
+        let reloads = outcomes.map { outcome, count in
+            MetricSample(
+                "weir_tls_reloads_total",
+                "Changes of certificate files that were read, by what came of them.",
+                kind: .counter,
+                labels: [MetricLabel("outcome", outcome)],
+                value: Double(count)
+            )
+        }
+        let rejected = MetricSample(
+            "weir_tls_certificates_rejected",
+            "1 while the certificate files are refused and older ones are in use.",
+            kind: .gauge,
+            value: state.isRejected ? 1 : 0
+        )
+        return expiries + reloads + [rejected]
     }
 }

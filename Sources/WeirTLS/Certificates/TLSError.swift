@@ -20,6 +20,8 @@ package enum TLSError: Error, Equatable, Sendable, CustomStringConvertible {
     case keyMismatch(keyFile: String, certificateFile: String)
     /// `end` as `2026-01-31T12:00:00Z`.
     case expired(file: String, end: String)
+    /// Not the bytes of a ``TicketKeys/Key``.
+    case badTicketKey(file: String)
     /// OpenSSL does not take it, a key that is too short perhaps.
     case refused(file: String, reason: String)
     /// OpenSSL failed where nothing that was given is at fault.
@@ -42,6 +44,8 @@ package enum TLSError: Error, Equatable, Sendable, CustomStringConvertible {
         case .keyMismatch(let keyFile, let certificateFile):
             "\(keyFile): not the key of the first certificate in \(certificateFile)"
         case .expired(let file, let end): "\(file): the certificate expired at \(end)"
+        case .badTicketKey(let file):
+            "\(file): expected \(TicketKeys.Key.byteCount) random bytes, the key of session tickets"
         case .refused(let file, let reason): "\(file): refused by OpenSSL: \(reason)"
         case .library(let call, let reason): "OpenSSL: \(call): \(reason)"
         }

@@ -10,14 +10,20 @@ import COpenSSL
     /// One for each certificate; the first is for clients that ask for none of the names.
     private let contexts: [ContextOwner]
     package let pairs: [CertificatePair]
+    /// Callbacks of the contexts refer to it.
+    private let tickets: TicketKeys
 
-    /// - Parameter pairs: At least one.
-    package init(_ pairs: [CertificatePair], lowest: TLSVersion) throws(TLSError) {
+    /// - Parameters:
+    ///   - pairs: At least one.
+    ///   - tickets: What sessions are resumed by; shared with the contexts that come before and after this one.
+    package init(_ pairs: [CertificatePair], lowest: TLSVersion, tickets: TicketKeys) throws(TLSError) {
         precondition(!pairs.isEmpty, "a server without a certificate")
         var contexts: [ContextOwner] = []
         for pair in pairs { contexts.append(try ContextOwner(pair, lowest)) }
         self.contexts = contexts
         self.pairs = pairs
+        self.tickets = tickets
+        for context in contexts { unsafe tickets.serve(context.pointer) }
         guard pairs.count > 1 else { return }
         // Unretained: a session keeps this object for as long as it may ask.
         unsafe weir_ssl_ctx_set_name_callback(first, chooseByName, Unmanaged.passUnretained(self).toOpaque())

@@ -19,7 +19,25 @@ final class TestClient {
     private let output: OpaquePointer
     private(set) var failure: Int32 = 0
 
-    init(_ options: Options = Options()) {
+    /// What a session can be resumed by.
+    final class Ticket {
+        fileprivate let session: OpaquePointer
+
+        fileprivate init(_ session: OpaquePointer) {
+            self.session = session
+        }
+
+        deinit { SSL_SESSION_free(session) }
+    }
+
+    /// The ticket that the server gave last; nil for none.
+    var ticket: Ticket? {
+        guard let session = SSL_get1_session(session) else { return nil }
+        let ticket = Ticket(session)
+        return SSL_SESSION_is_resumable(session) == 1 ? ticket : nil
+    }
+
+    init(_ options: Options = Options(), resuming ticket: Ticket? = nil) {
         context = SSL_CTX_new(TLS_client_method())
         _ = weir_ssl_ctx_set_versions(context, TLS1_VERSION, options.highest)
         SSL_CTX_set_security_level(context, 0)
@@ -32,6 +50,7 @@ final class TestClient {
         if !options.applications.isEmpty {
             SSL_set_alpn_protos(session, options.applications, UInt32(options.applications.count))
         }
+        if let ticket { SSL_set_session(session, ticket.session) }
         SSL_set_connect_state(session)
     }
 

@@ -36,6 +36,7 @@ struct Bounds: Sendable, CustomTestStringConvertible {
             ["/a.crt,", ",", "a\u{0}b", String(repeating: "a", count: 4096)]
         ),
         Bounds("WEIR_TLS_KEY", ["/a.key", "a.key"], ["/a.key,", "a\u{0}b", String(repeating: "a", count: 4096)]),
+        Bounds("WEIR_TLS_TICKET_KEYS", ["/a,/b", "a"], ["/a,", "a\u{0}b", String(repeating: "a", count: 4096)]),
         Bounds("WEIR_TLS_MIN", ["1.2", "1.3"], ["1.1", "1", "tls1.3"]),
         Bounds("WEIR_TLS_HANDSHAKE_TIMEOUT", ["10ms", "1h"], ["9ms", "3601s"]),
         Bounds("WEIR_TLS_HANDSHAKES", ["1", "1000"], ["0", "1001", "auto"]),

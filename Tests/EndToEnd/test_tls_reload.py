@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+# Certificates and ticket keys that change while connections come and go.
+
+import os
+import shutil
+import socket
+import ssl
+import threading
+
+import pytest
+
+from certificates import Authority
+from polling import PATIENCE_SECONDS, eventually
+from server import Server
+from wire import request
+
+APPLIED = 'weir_tls_reloads_total{outcome="applied"}'
+REJECTED = "weir_tls_certificates_rejected"
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("tls"))
+
+
+class Mount:
+    """A folder as a kubelet mounts a Secret: files that are links through `..data`, which is swapped."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.count = 0
+        self.certificate, self.key = folder / "tls.crt", folder / "tls.key"
+
+    def publish(self, certificate, key):
+        self.count += 1
+        version = self.folder / f"..{self.count}"
+        version.mkdir(parents=True)
+        shutil.copy(certificate, version / "tls.crt")
+        shutil.copy(key, version / "tls.key")
+        link = self.folder / "..next"
+        link.symlink_to(version.name)
+        link.rename(self.folder / "..data")
+        for name in ("tls.crt", "tls.key"):
+            if not (self.folder / name).is_symlink():
+                (self.folder / name).symlink_to(f"..data/{name}")
+
+
+@pytest.fixture
+def mount(tmp_path, authority):
+    mount = Mount(tmp_path / "secret")
+    mount.publish(*authority.pair("first", "shop.test"))
+    return mount
+
+
+def settings_of(mount, **settings):
+    return {
+        "WEIR_LISTEN": "tls://127.0.0.1:0",
+        "WEIR_TLS_CERT": mount.certificate,
+        "WEIR_TLS_KEY": mount.key,
+        **settings,
+    }
+
+
+def context_of(authority):
+    context = ssl.create_default_context(cafile=authority.file)
+    # Sessions are taken up between servers that show different certificates.
+    context.options |= ssl.OP_IGNORE_UNEXPECTED_EOF
+    return context
+
+
+def connect(server, authority, **options):
+    plain = socket.create_connection(server.address, timeout=PATIENCE_SECONDS)
+    context = options.pop("context", None) or context_of(authority)
+    return context.wrap_socket(plain, server_hostname="shop.test", **options)
+
+
+def ask(connection):
+    connection.sendall(request())
+    assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+
+
+def name_shown(server, authority):
+    with connect(server, authority) as connection:
+        ((_, name),) = connection.getpeercert()["subject"][0]
+        return name
+
+
+def test_a_swapped_secret_is_shown_to_new_connections_and_old_ones_go_on(serve, authority, mount):
+    server = serve(**settings_of(mount))
+    before = server.metric(f'weir_tls_certificate_expiry_seconds{{certificate="{mount.certificate}"}}')
+    with connect(server, authority) as old:
+        ask(old)
+        assert name_shown(server, authority) == "first"
+        mount.publish(*authority.pair("second", "shop.test", days=60))
+        server.wait_for_metric(APPLIED, 1)
+        assert name_shown(server, authority) == "second"
+        ask(old)
+    after = server.metric(f'weir_tls_certificate_expiry_seconds{{certificate="{mount.certificate}"}}')
+    assert after - before > 20 * 86_400
+
+
+def test_no_request_fails_while_certificates_change(serve, authority, mount):
+    server = serve(**settings_of(mount))
+    stopped, failures, count = threading.Event(), [], [0]
+
+    def load():
+        while not stopped.is_set():
+            try:
+                with connect(server, authority) as connection:
+                    for _ in range(5):
+                        ask(connection)
+                        count[0] += 1
+            except Exception as error:
+                failures.append(error)
+
+    threads = [threading.Thread(target=load) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for number in range(2):
+        mount.publish(*authority.pair(f"next{number}", "shop.test"))
+        server.wait_for_metric(APPLIED, number + 1)
+    stopped.set()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert count[0] > 20
+
+
+def test_a_wrong_pair_keeps_the_old_one_and_says_which_file_and_why(authority, mount):
+    server = Server(settings_of(mount))
+    try:
+        certificate, _ = authority.pair("second", "shop.test")
+        _, other_key = authority.pair("other", "shop.test")
+        mount.publish(certificate, other_key)
+        server.wait_for_metric(REJECTED, 1)
+        line = server.wait_for_line("certificates were not reloaded")
+        assert f"{mount.key}: not the key of the first certificate in {mount.certificate}" in line
+        assert name_shown(server, authority) == "first"
+        mount.publish(*authority.pair("third", "shop.test"))
+        server.wait_for_metric(APPLIED, 1)
+        assert server.metric(REJECTED) == 0
+        assert name_shown(server, authority) == "third"
+    finally:
+        server.signal()
+        assert server.wait() == 0
+        server.kill()
+
+
+def test_a_session_is_resumed_after_a_change_of_certificates(serve, authority, mount):
+    server = serve(**settings_of(mount))
+    context = context_of(authority)
+    with connect(server, authority, context=context) as first:
+        ask(first)
+        session = first.session
+    mount.publish(*authority.pair("second", "shop.test"))
+    server.wait_for_metric(APPLIED, 1)
+    with connect(server, authority, context=context, session=session) as second:
+        assert second.session_reused
+
+
+def test_replicas_with_the_same_keys_resume_each_others_sessions(serve, authority, mount, tmp_path):
+    old, new = tmp_path / "old.key", tmp_path / "new.key"
+    old.write_bytes(os.urandom(80))
+    new.write_bytes(os.urandom(80))
+    servers = [
+        serve(**settings_of(mount, WEIR_TLS_TICKET_KEYS=keys))
+        for keys in (str(old), f"{new},{old}", str(new), None)
+    ]
+    context = context_of(authority)
+    with connect(servers[0], authority, context=context) as first:
+        ask(first)
+        session = first.session
+    resumed = []
+    for server in servers:
+        with connect(server, authority, context=context, session=session) as again:
+            resumed.append(again.session_reused)
+    assert resumed == [True, True, False, False]
+
+
+def test_ticket_keys_are_read_again_when_they_change(serve, authority, mount, tmp_path):
+    file = tmp_path / "ticket.key"
+    file.write_bytes(os.urandom(80))
+    server = serve(**settings_of(mount, WEIR_TLS_TICKET_KEYS=file))
+    context = context_of(authority)
+    with connect(server, authority, context=context) as first:
+        ask(first)
+        session = first.session
+    file.write_bytes(os.urandom(80))
+    server.wait_for_metric(APPLIED, 1)
+
+    def is_forgotten():
+        with connect(server, authority, context=context, session=session) as again:
+            return not again.session_reused
+
+    eventually(is_forgotten, "the old key is gone")
