@@ -95,7 +95,7 @@ let package = Package(
         .executableTarget(
             name: "WeirGateway",
             dependencies: [
-                "Weir", "WeirDNS", "WeirDemo", "WeirDocument", "WeirEventLoop", "WeirRedis", "WeirSystemd",
+                "Weir", "WeirDNS", "WeirDemo", "WeirDocument", "WeirEventLoop", "WeirRedis", "WeirSystemd", "WeirTLS",
                 "WeirUpstream",
                 "WeirYAML",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -24,7 +24,7 @@ import Weir
         version: "weir \(WeirVersion.text)",
         subcommands: [
             ServeCommand.self, CheckCommand.self, BudgetCommand.self, SchemaCommand.self, BaselineCommand.self,
-            DemoCommand.self,
+            DevCertCommand.self, DemoCommand.self,
         ],
         defaultSubcommand: ServeCommand.self
     )

@@ -240,6 +240,19 @@ def test_websockets_pass_over_tls(gateway, authority):
     asyncio.run(talk())
 
 
+def test_the_admin_port_speaks_tls_if_so_set(serve, authority):
+    server = serve(
+        quiet=True,
+        **settings_of(authority.one, WEIR_ADMIN_LISTEN="tls://127.0.0.1:0,127.0.0.1:0"),
+    )
+    server._read_addresses(server.wait_for_line("serving"))
+    result = subprocess.run(
+        ["curl", "-sS", "--cacert", authority.file, f"https://127.0.0.1:{server.admin_port}/readyz"],
+        capture_output=True, timeout=60,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+
+
 # Ends
 
 

@@ -194,7 +194,8 @@ final class AppEngine: Service {
                         descriptorsMax: .max,
                         settings: Self.adminSettings(settings),
                         pinsLoops: false,
-                        backgroundMax: sizes.engine.backgroundMax
+                        backgroundMax: sizes.engine.backgroundMax,
+                        tls: tls
                     ),
                     snapshot: adminSnapshot,
                     workers: workers,

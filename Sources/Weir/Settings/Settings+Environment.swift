@@ -109,19 +109,17 @@ extension Settings {
         if tls.certificates.count != tls.keys.count {
             throw conflict("WEIR_TLS_KEY", "WEIR_TLS_CERT", "as many keys as certificates")
         }
-        if tls.certificates.isEmpty, listen.contains(where: \.isTLS) {
-            throw conflict("WEIR_LISTEN", "WEIR_TLS_CERT", "a certificate for the addresses with tls://")
+        for (name, addresses) in [("WEIR_LISTEN", listen), ("WEIR_ADMIN_LISTEN", adminListen)] {
+            guard tls.certificates.isEmpty, addresses.contains(where: \.isTLS) else { continue }
+            throw conflict(name, "WEIR_TLS_CERT", "a certificate for the addresses with tls://")
         }
         // Whoever names a certificate believes that it is used.
-        if !tls.certificates.isEmpty, !listen.contains(where: \.isTLS) {
+        if !tls.certificates.isEmpty, !(listen + adminListen).contains(where: \.isTLS) {
             throw conflict("WEIR_TLS_CERT", "WEIR_LISTEN", "an address with tls://, such as tls://:8443")
         }
         // It would stand in front of the handshake, where nobody looks for it yet.
         if takesProxyProtocol, listen.contains(where: \.isTLS) {
             throw conflict("WEIR_PROXY_PROTOCOL", "WEIR_LISTEN", "no addresses with tls:// where its header begins")
-        }
-        if adminListen.contains(where: \.isTLS) {
-            throw conflict("WEIR_ADMIN_LISTEN", "WEIR_TLS_CERT", "addresses without tls:// for probes and metrics")
         }
         if admission.memoryCriticalPercent < admission.memoryShedPercent {
             throw conflict("WEIR_MEMORY_CRITICAL", "WEIR_MEMORY_SHED", "a share not below that for sheddable requests")
@@ -135,7 +133,8 @@ extension Settings {
                 ?? .refused(name: "WEIR_RATE_LIMIT", value: limit.description, reason: reason)
         }
         // The kernel would let both bind (SO_REUSEPORT) and hand probes and requests to either at random.
-        if adminListen.contains(where: { !$0.isChosenByKernel && listen.map(\.withoutTLS).contains($0) }) {
+        let taken = listen.map(\.withoutTLS)
+        if adminListen.contains(where: { !$0.isChosenByKernel && taken.contains($0.withoutTLS) }) {
             throw conflict("WEIR_ADMIN_LISTEN", "WEIR_LISTEN", "different addresses for probes and for requests")
         }
     }
