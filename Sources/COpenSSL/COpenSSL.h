@@ -9,6 +9,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -60,6 +61,26 @@ static inline int weir_mac_set_key(EVP_MAC_CTX *context, const unsigned char *ke
 
 static inline int weir_ssl_set_host_name(SSL *session, const char *name) {
     return (int)SSL_set_tlsext_host_name(session, name);
+}
+
+static const unsigned long weir_name_flags = XN_FLAG_RFC2253;
+
+static inline GENERAL_NAMES *weir_x509_names(X509 *certificate) {
+    return (GENERAL_NAMES *)X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+}
+
+static inline void weir_x509_names_free(GENERAL_NAMES *names) {
+    GENERAL_NAMES_free(names);
+}
+
+static inline int weir_x509_names_count(GENERAL_NAMES *names) {
+    return names ? sk_GENERAL_NAME_num(names) : 0;
+}
+
+// The text of a name of this type, NULL for one of another.
+static inline const ASN1_STRING *weir_x509_name(GENERAL_NAMES *names, int index, int type) {
+    const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, index);
+    return name->type == type ? name->d.ia5 : NULL;
 }
 
 static inline int weir_bio_pending(BIO *bio) {

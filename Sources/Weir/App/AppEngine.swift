@@ -195,7 +195,8 @@ final class AppEngine: Service {
                         settings: Self.adminSettings(settings),
                         pinsLoops: false,
                         backgroundMax: sizes.engine.backgroundMax,
-                        tls: tls
+                        tls: tls,
+                        isAdmin: true
                     ),
                     snapshot: adminSnapshot,
                     workers: workers,

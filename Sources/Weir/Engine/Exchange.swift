@@ -45,6 +45,8 @@ final class Exchange: @unchecked Sendable {
     var tag: Int16 = -1
     var isAnsweredAtOnce = false
     var peer = PeerAddress()
+    /// What the client has shown in the handshake of its TLS connection.
+    var clientCertificate: ClientCertificate?
     /// Numbers the loop's requests; the request id comes from it.
     var sequence: UInt64 = 0
 
@@ -306,6 +308,7 @@ final class Exchange: @unchecked Sendable {
         if keptVersion == 0 { forgetHead() }
         connectionReference = nil
         if heldBytes != 0 { noteHeld() }
+        if clientCertificate != nil { clientCertificate = nil }
         isBodyWhole = false
         output = .pending
         bodyBytesOut = 0

@@ -79,6 +79,7 @@ extension HTTP1Connection {
     private func keepUnrouted(_ exchange: Exchange, _ bytes: UnsafeRawBufferPointer) {
         exchange.route = nil
         exchange.peer = peer
+        if peer.isSecure { exchange.clientCertificate = clientCertificate }
         exchange.match.pointee = RouteMatch()
         exchange.keepHead(bytes, normalizedPath: owner.scratch)
     }
@@ -130,6 +131,7 @@ extension HTTP1Connection {
 
     private func hand(_ exchange: Exchange, to route: Route, _ head: RequestHead) {
         exchange.peer = peer
+        if peer.isSecure { exchange.clientCertificate = clientCertificate }
         if isPeerTrusted { resolveClient(exchange) }
         route.tagsReference?._withUnsafeGuaranteedRef { exchange.tag = $0.place(for: exchange) }
         exchange.beginDeadline(of: route)

@@ -92,6 +92,7 @@ extension HTTP1Connection {
         // Another request's, and of a route that may be gone.
         exchange.limitsReference = nil
         exchange.peer = peer
+        if peer.isSecure { exchange.clientCertificate = clientCertificate }
         exchange.routeIndex = -1
         exchange.isAnsweredAtOnce = false
         exchange.startedAt = loop.now

@@ -37,6 +37,8 @@ final class HTTP1Connection: @unchecked Sendable {
     var idleDeadline: Nanoseconds = .max
 
     private(set) var peer = PeerAddress()
+    /// What the client has shown in the handshake.
+    private(set) var clientCertificate: ClientCertificate?
     /// Bytes of the body that came since, and bytes that the client had acknowledged when the present timeout began.
     var bodyBytesInWindow: UInt64 = 0
     var sentBytesAtWindow: UInt64 = 0
@@ -73,8 +75,9 @@ final class HTTP1Connection: @unchecked Sendable {
         leased?.toOpaque() == Unmanaged.passUnretained(exchange).toOpaque()
     }
 
-    func open(_ channel: Channel, _ address: SocketAddress) {
+    func open(_ channel: Channel, _ address: SocketAddress, _ certificate: ClientCertificate?) {
         self.channel = channel
+        if certificate != nil || clientCertificate != nil { clientCertificate = certificate }
         peer = PeerAddress(address, isSecure: channel.isTransformed)
         if namedTarget != nil { namedTarget = nil }
         ownClientFields.forget()

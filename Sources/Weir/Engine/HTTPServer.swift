@@ -40,6 +40,8 @@ final class HTTPServer: Sendable {
         var openStore: (@Sendable (EventLoop) -> LoopStore)?
         /// Needed where `listen` has TLS addresses.
         var tls: TLSServer?
+        /// Its clients are not asked for certificates.
+        var isAdmin = false
     }
 
     let shared: ServerShared
@@ -67,7 +69,8 @@ final class HTTPServer: Sendable {
             accessLog: plan.accessLog,
             flow: plan.flow,
             openStore: plan.openStore,
-            tls: plan.tls
+            tls: plan.tls,
+            isAdmin: plan.isAdmin
         )
         let loopsMax = max(plan.loopsMax, plan.loopCount)
         policy = AcceptPolicy(

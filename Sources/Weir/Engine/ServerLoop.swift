@@ -121,7 +121,12 @@ final class ServerLoop: @unchecked Sendable {
         var generator = SystemRandomNumberGenerator()
         state = .allocate(capacity: 1)
         state.initialize(to: State(sequence: generator.next(), random: generator.next() | 1))
-        acceptor = shared.tls.map { TLSAcceptor($0, loop, configuration, shared.logger, then: open) }
+        acceptor = shared.tls.map { tls in
+            TLSAcceptor(tls, loop, configuration, shared.logger, isAdmin: shared.isAdmin) {
+                [unowned(unsafe) self] channel, address, certificate in
+                openHTTP(channel, address, certificate)
+            }
+        }
         // The server keeps this object as long as the loop runs.
         loop.hooks.ended = { [unowned(unsafe) self] in tearDown() }
         loop.hooks.turnEnded = { context in
@@ -149,11 +154,17 @@ final class ServerLoop: @unchecked Sendable {
 
     /// Opens the connections of this server's listeners.
     var open: ChannelOpener {
-        { [unowned(unsafe) self] _, channel, address in
-            let connection = state.pointee.connections.popLast() ?? HTTP1Connection(owner: self)
-            connection.open(channel, address)
-            return UnsafePointer(events)
-        }
+        { [unowned(unsafe) self] _, channel, address in openHTTP(channel, address, nil) }
+    }
+
+    private func openHTTP(
+        _ channel: Channel,
+        _ address: SocketAddress,
+        _ certificate: ClientCertificate?
+    ) -> UnsafePointer<ChannelEvents> {
+        let connection = state.pointee.connections.popLast() ?? HTTP1Connection(owner: self)
+        connection.open(channel, address, certificate)
+        return UnsafePointer(events)
     }
 
     /// Opens those of its TLS listeners: they become HTTP connections when the handshake is done.

@@ -32,6 +32,8 @@ final class ServerShared: Sendable {
     let openStore: (@Sendable (EventLoop) -> LoopStore)?
     /// Nil for a server without certificates.
     let tls: TLSServer?
+    /// It is the admin port's.
+    let isAdmin: Bool
     /// Relaxed: it publishes nothing, and has only to be seen soon.
     private let stage = Atomic<UInt8>(Stage.serving.rawValue)
 
@@ -46,7 +48,8 @@ final class ServerShared: Sendable {
         accessLog: AccessLog?,
         flow: FlowControl?,
         openStore: (@Sendable (EventLoop) -> LoopStore)?,
-        tls: TLSServer?
+        tls: TLSServer?,
+        isAdmin: Bool
     ) {
         self.configuration = configuration
         self.logger = logger
@@ -59,6 +62,7 @@ final class ServerShared: Sendable {
         self.flow = flow
         self.openStore = openStore
         self.tls = tls
+        self.isAdmin = isAdmin
     }
 
     func advance(to next: Stage) {

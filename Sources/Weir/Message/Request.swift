@@ -30,6 +30,9 @@ public struct Request: Sendable {
     /// `https` over TLS, else `http`: of the connection that it came by, whatever a proxy in front says.
     public var scheme: String { exchange.peer.isSecure ? "https" : "http" }
 
+    /// The certificate that the client has shown and that was checked; nil without (`WEIR_TLS_CLIENT`).
+    public var clientCertificate: ClientCertificate? { exchange.clientCertificate }
+
     /// The minor version: 1 for HTTP/1.1, 0 for HTTP/1.0.
     public var minorVersion: Int { Int(exchange.parser.pointee.head.minorVersion) }
 

@@ -16,7 +16,7 @@ extension ProxyExchange {
         .lookalike
     )
     /// Fields that say who the client is, and that nobody but a trusted proxy may write.
-    private static let clientFields = HeaderNameSet(.xRealIP, .xForwardedPort)
+    private static let clientFields = HeaderNameSet(.xRealIP, .xForwardedPort, .xForwardedClientCert)
     /// Fields that say what is left of the deadline, and are written with what is left now.
     private static let deadlineFields = HeaderNameSet(.grpcTimeout, .xEnvoyExpectedRequestTimeout, .deadline)
     /// Line ends, names, version, Via, request id and trace.
@@ -47,6 +47,7 @@ extension ProxyExchange {
             Int(head.byteCount) + exchange.parser.pointee.fieldCount + 2 * authority.count + ClientFields.bytesMax
             + HeadWriter.deadlineBytesMax + Self.fixedBytesMax
         exchange.withRewrites { room += $0.request.addedByteCount + $0.path.byteCount(path) + $0.host.count }
+        if let certificate = exchange.clientCertificate { room += certificate.field.count }
         let output = loop.reserveOutput(connection.channel, room)
         var writer = HeadWriter(output)
         if !forwardedHead.write(of: exchange, isPeerTrusted, into: &writer) {
@@ -207,6 +208,8 @@ extension ProxyExchange {
         if isPeerTrusted, seen.contains(.forwarded), !seen.contains(.xForwardedFor) {
             writeLines(of: exchange, .forwarded, "Forwarded: ", &writer)
         }
+        // Behind what trusted proxies have said of theirs: the last is the nearest.
+        exchange.clientCertificate?.field.withUnsafeBytes { writer.raw($0) }
         writer.raw(client.forwarded)
         if asked.isEmpty { return writer.raw("\r\n") }
         writer.raw(";host=\"")

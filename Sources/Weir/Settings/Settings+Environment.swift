@@ -117,6 +117,12 @@ extension Settings {
         if !tls.certificates.isEmpty, !(listen + adminListen).contains(where: \.isTLS) {
             throw conflict("WEIR_TLS_CERT", "WEIR_LISTEN", "an address with tls://, such as tls://:8443")
         }
+        if tls.clients != .off, tls.clientAuthorities.isEmpty {
+            throw conflict("WEIR_TLS_CLIENT", "WEIR_TLS_CLIENT_CA", "the CAs that sign certificates of clients")
+        }
+        if !tls.clientAuthorities.isEmpty, tls.clients == .off {
+            throw conflict("WEIR_TLS_CLIENT_CA", "WEIR_TLS_CLIENT", "optional or required, where CAs are named")
+        }
         // It would stand in front of the handshake, where nobody looks for it yet.
         if takesProxyProtocol, listen.contains(where: \.isTLS) {
             throw conflict("WEIR_PROXY_PROTOCOL", "WEIR_LISTEN", "no addresses with tls:// where its header begins")

@@ -4,6 +4,16 @@
 extension Settings {
     /// Certificates, and how TLS is spoken with clients.
     public struct TLS: Sendable, Equatable {
+        /// What becomes of clients' certificates.
+        public enum Clients: String, CaseIterable, Sendable {
+            /// None is asked for.
+            case off
+            /// One is asked for; a client without is served as any other.
+            case optional
+            /// A client without is refused.
+            case required
+        }
+
         /// The lowest version of TLS that is spoken.
         public enum Version: String, CaseIterable, Sendable {
             case tls12 = "1.2"
@@ -25,6 +35,13 @@ extension Settings {
         /// The lowest version of TLS that is spoken. `WEIR_TLS_MIN`, default 1.2.
         public var lowest = Version.tls12
 
+        /// Whether clients are asked for certificates. `WEIR_TLS_CLIENT`, default off. Not on the admin port.
+        public var clients = Clients.off
+
+        /// A PEM file with the CAs, at most 1000, one of which must have signed a client's certificate. `WEIR_TLS_CLIENT_CA`,
+        /// default none.
+        public var clientAuthorities = ""
+
         /// How long a handshake may take; then the connection is closed. `WEIR_TLS_HANDSHAKE_TIMEOUT`, default 5 s, 10 ms to
         /// 1 h.
         public var handshakeTimeout: Duration = .seconds(5)
@@ -37,7 +54,9 @@ extension Settings {
         public static let pairsMax = 64
 
         /// All files that are read again when one changes.
-        var files: [String] { certificates + keys + ticketKeys }
+        var files: [String] {
+            certificates + keys + ticketKeys + (clientAuthorities.isEmpty ? [] : [clientAuthorities])
+        }
 
         /// Creates the default settings: no certificate.
         public init() {}

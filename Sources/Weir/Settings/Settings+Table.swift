@@ -71,6 +71,19 @@ extension Settings {
         ),
         Setting("WEIR_TLS_MIN", \.tls.lowest, .choice, "The lowest version of TLS that is spoken"),
         Setting(
+            "WEIR_TLS_CLIENT",
+            \.tls.clients,
+            .choice,
+            "Whether clients are asked for certificates; they go on as `X-Forwarded-Client-Cert`",
+            seenIn: #"`weir_tls_handshake_failures_total{reason="certificate"}`"#
+        ),
+        Setting(
+            "WEIR_TLS_CLIENT_CA",
+            \.tls.clientAuthorities,
+            .path,
+            "A PEM file with the CAs, one of which must have signed a client's certificate"
+        ),
+        Setting(
             "WEIR_TLS_HANDSHAKE_TIMEOUT",
             \.tls.handshakeTimeout,
             .duration(phaseRange),

@@ -17,21 +17,26 @@ final class TLSAcceptor: @unchecked Sendable {
     let logger: Logger
     private let server: TLSServer
     private let handshakeTimeout: Nanoseconds
-    private let next: ChannelOpener
+    private let isAdmin: Bool
+    private let next: SecureOpener
     private let handshake: UnsafeMutablePointer<ChannelEvents>
     private let transform: UnsafeMutablePointer<ChannelTransform>
 
-    /// - Parameter next: opens the connections whose handshake is done.
+    /// Opens a connection whose handshake is done, with the certificate that its client has shown.
+    typealias SecureOpener = @Sendable (Channel, SocketAddress, ClientCertificate?) -> UnsafePointer<ChannelEvents>
+
     init(
         _ server: TLSServer,
         _ loop: EventLoop,
         _ configuration: ServerConfiguration,
         _ logger: Logger,
-        then next: @escaping ChannelOpener
+        isAdmin: Bool,
+        then next: @escaping SecureOpener
     ) {
         self.server = server
         self.loop = loop
         self.logger = logger
+        self.isAdmin = isAdmin
         self.next = next
         metrics = loop.metrics
         handshakeTimeout = configuration.handshakeTimeout
@@ -50,7 +55,7 @@ final class TLSAcceptor: @unchecked Sendable {
 
     var opener: ChannelOpener {
         { [unowned(unsafe) self] loop, channel, address in
-            if let connection = TLSConnection.make(channel, address, of: self, server.context) {
+            if let connection = TLSConnection.make(channel, address, of: self, server.context(isAdmin: isAdmin)) {
                 channel.context = UnsafeMutableRawPointer(connection)
                 channel.setIdle(since: loop.now, isNew: true)
                 channel.setDeadline(loop.now &+ handshakeTimeout, on: loop)
@@ -69,7 +74,10 @@ final class TLSAcceptor: @unchecked Sendable {
         let channel = connection.pointee.channel
         channel.context = nil
         channel.setDeadline(.max, on: loop)
-        loop.hand(channel, connection.pointee.address, to: next)
+        let certificate = connection.pointee.clientCertificate
+        loop.hand(channel, connection.pointee.address) { [next] _, channel, address in
+            next(channel, address, certificate)
+        }
     }
 
     /// What the loop calls until then. It captures nothing.

@@ -54,6 +54,9 @@ struct TLSConnection: ~Copyable {
 
     var isResumed: Bool { session.isResumed }
 
+    /// What the client has shown, once the handshake is done.
+    var clientCertificate: ClientCertificate? { session.peerCertificate.map(ClientCertificate.init) }
+
     // MARK: What the loop calls
 
     /// It captures nothing.

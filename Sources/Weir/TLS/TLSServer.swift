@@ -11,11 +11,17 @@ import WeirTLS
 /// The present context, which new connections begin with. A handshake costs so much that it can afford the mutex.
 final class TLSServer: Sendable {
     private struct State {
-        var context: TLSContext
+        var contexts: Contexts
         var reloads = 0
         var rejections = 0
         /// The files as they are now are refused.
         var isRejected = false
+    }
+
+    /// Made of the same files: for the traffic's port, and for the admin port, where no client is asked for a certificate.
+    private struct Contexts {
+        var traffic: TLSContext
+        var admin: TLSContext
     }
 
     let tickets: TicketKeys
@@ -32,7 +38,7 @@ final class TLSServer: Sendable {
         versions = settings.tls.files.map { FileVersion(path: $0) }
         do throws(TLSError) {
             tickets = TicketKeys(try Self.keys(settings.tls))
-            state = Mutex(State(context: try Self.context(settings.tls, tickets)))
+            state = Mutex(State(contexts: try Self.contexts(settings.tls, tickets)))
         } catch {
             throw .refused(
                 name: "WEIR_TLS_CERT",
@@ -42,16 +48,18 @@ final class TLSServer: Sendable {
         }
     }
 
-    var context: TLSContext { state.withLock { $0.context } }
+    func context(isAdmin: Bool) -> TLSContext {
+        state.withLock { isAdmin ? $0.contexts.admin : $0.contexts.traffic }
+    }
 
     /// Reads all files again. Connections that there are keep what they began with; where a file is at fault, so do new
     /// ones.
     func reload(_ settings: Settings.TLS) throws(TLSError) {
         let keys = try settings.ticketKeys.isEmpty ? [] : Self.keys(settings)
-        let context = try Self.context(settings, tickets)
+        let contexts = try Self.contexts(settings, tickets)
         if !keys.isEmpty { tickets.replace(with: keys) }
         state.withLock { state in
-            state.context = context
+            state.contexts = contexts
             state.reloads += 1
             state.isRejected = false
         }
@@ -67,7 +75,7 @@ final class TLSServer: Sendable {
     // MARK: Reading
 
     /// The pairs of files that the settings name, the first certificate with the first key and so on.
-    private static func context(_ settings: Settings.TLS, _ tickets: TicketKeys) throws(TLSError) -> TLSContext {
+    private static func contexts(_ settings: Settings.TLS, _ tickets: TicketKeys) throws(TLSError) -> Contexts {
         var pairs: [CertificatePair] = []
         for (certificate, key) in zip(settings.certificates, settings.keys) {
             pairs.append(
@@ -78,7 +86,15 @@ final class TLSServer: Sendable {
                 )
             )
         }
-        return try TLSContext(pairs, lowest: settings.lowest == .tls13 ? .tls13 : .tls12, tickets: tickets)
+        let lowest = settings.lowest == .tls13 ? TLSVersion.tls13 : .tls12
+        let admin = try TLSContext(pairs, lowest: lowest, tickets: tickets)
+        guard settings.clients != .off else { return Contexts(traffic: admin, admin: admin) }
+        let clients = try ClientAuthorities(
+            PEMFile(reading: settings.clientAuthorities),
+            isRequired: settings.clients == .required
+        )
+        let traffic = try TLSContext(pairs, lowest: lowest, tickets: tickets, clients: clients)
+        return Contexts(traffic: traffic, admin: admin)
     }
 
     /// Those of the files, or a random one.
@@ -98,7 +114,7 @@ final class TLSServer: Sendable {
 
     var samples: [MetricSample] {
         let state = state.withLock { $0 }
-        let expiries = state.context.pairs.map { pair in
+        let expiries = state.contexts.traffic.pairs.map { pair in
             MetricSample(
                 "weir_tls_certificate_expiry_seconds",
                 "When the certificate in use ends, Unix time.",

@@ -26,7 +26,11 @@ extension EventLoop {
     }
 
     /// Gives a channel to another protocol, as if it had just been opened. From within a call of its present one.
-    package func hand(_ channel: Channel, _ address: SocketAddress, to open: ChannelOpener) {
+    package func hand(
+        _ channel: Channel,
+        _ address: SocketAddress,
+        to open: (EventLoop, Channel, SocketAddress) -> UnsafePointer<ChannelEvents>
+    ) {
         channel.state.pointee.events = open(self, channel, address)
     }
 

@@ -54,6 +54,7 @@ package enum HeaderName: UInt8, Sendable, CaseIterable {
     case userAgent
     case via
     case xEnvoyExpectedRequestTimeout
+    case xForwardedClientCert
     case xForwardedFor
     case xForwardedHost
     case xForwardedPort
@@ -110,6 +111,7 @@ package enum HeaderName: UInt8, Sendable, CaseIterable {
         case .userAgent: "user-agent"
         case .via: "via"
         case .xEnvoyExpectedRequestTimeout: "x-envoy-expected-rq-timeout-ms"
+        case .xForwardedClientCert: "x-forwarded-client-cert"
         case .xForwardedFor: "x-forwarded-for"
         case .xForwardedHost: "x-forwarded-host"
         case .xForwardedPort: "x-forwarded-port"
@@ -195,6 +197,8 @@ package enum HeaderName: UInt8, Sendable, CaseIterable {
             if ByteScan.tokenMatches(bytes, start, count, "proxy-authorization") { return .proxyAuthorization }
         case 21:
             if ByteScan.tokenMatches(bytes, start, count, "sec-websocket-version") { return .secWebSocketVersion }
+        case 23:
+            if ByteScan.tokenMatches(bytes, start, count, "x-forwarded-client-cert") { return .xForwardedClientCert }
         case 25:
             if ByteScan.tokenMatches(bytes, start, count, "proxy-authentication-info") {
                 return .proxyAuthenticationInfo
@@ -225,6 +229,7 @@ package enum HeaderName: UInt8, Sendable, CaseIterable {
         case 17: reads("x-forwarded-proto") || reads("transfer-encoding")
         case 18: reads("proxy-authenticate")
         case 19: reads("proxy-authorization")
+        case 23: reads("x-forwarded-client-cert")
         case 25: reads("proxy-authentication-info")
         default: false
         }

@@ -16,14 +16,23 @@ import COpenSSL
     /// - Parameters:
     ///   - pairs: At least one.
     ///   - tickets: What sessions are resumed by; shared with the contexts that come before and after this one.
-    package init(_ pairs: [CertificatePair], lowest: TLSVersion, tickets: TicketKeys) throws(TLSError) {
+    ///   - clients: By whom certificates of clients are signed; nil where none is asked for.
+    package init(
+        _ pairs: [CertificatePair],
+        lowest: TLSVersion,
+        tickets: TicketKeys,
+        clients: ClientAuthorities? = nil
+    ) throws(TLSError) {
         precondition(!pairs.isEmpty, "a server without a certificate")
         var contexts: [ContextOwner] = []
         for pair in pairs { contexts.append(try ContextOwner(pair, lowest)) }
         self.contexts = contexts
         self.pairs = pairs
         self.tickets = tickets
-        for context in contexts { unsafe tickets.serve(context.pointer) }
+        for context in contexts {
+            unsafe tickets.serve(context.pointer)
+            try unsafe clients?.serve(context.pointer)
+        }
         guard pairs.count > 1 else { return }
         // Unretained: a session keeps this object for as long as it may ask.
         unsafe weir_ssl_ctx_set_name_callback(first, chooseByName, Unmanaged.passUnretained(self).toOpaque())

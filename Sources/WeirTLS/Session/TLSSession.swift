@@ -72,6 +72,13 @@ package struct TLSReceived {
     /// Whether the handshake took up a former session.
     package var isResumed: Bool { unsafe SSL_session_reused(session) == 1 }
 
+    /// What the peer's certificate says; nil where it has shown none. Once established it has passed.
+    package var peerCertificate: PeerCertificate? {
+        guard let certificate = unsafe SSL_get1_peer_certificate(session) else { return nil }
+        defer { unsafe X509_free(certificate) }
+        return unsafe PeerCertificate(certificate)
+    }
+
     /// `TLSv1.3`.
     package var version: String { unsafe String(cString: SSL_get_version(session)) }
 

@@ -11,6 +11,8 @@ final class TestClient {
         var highest = TLS1_3_VERSION
         /// Suites of TLS 1.2 in OpenSSL's words, at its lowest security level.
         var suites: String?
+        /// What it shows where it is asked for a certificate.
+        var identity: MadeCertificate?
     }
 
     private let context: OpaquePointer
@@ -42,6 +44,7 @@ final class TestClient {
         _ = weir_ssl_ctx_set_versions(context, TLS1_VERSION, options.highest)
         SSL_CTX_set_security_level(context, 0)
         if let suites = options.suites { SSL_CTX_set_cipher_list(context, suites) }
+        if let identity = options.identity { Self.show(identity, in: context) }
         session = SSL_new(context)
         input = BIO_new(BIO_s_mem())
         output = BIO_new(BIO_s_mem())
@@ -57,6 +60,20 @@ final class TestClient {
     deinit {
         SSL_free(session)
         SSL_CTX_free(context)
+    }
+
+    private static func show(_ identity: MadeCertificate, in context: OpaquePointer) {
+        let (certificates, keys) = (BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()))
+        BIO_write(certificates, identity.certificate, Int32(identity.certificate.count))
+        BIO_write(keys, identity.key, Int32(identity.key.count))
+        let certificate = PEM_read_bio_X509(certificates, nil, nil, nil)
+        let key = PEM_read_bio_PrivateKey(keys, nil, nil, nil)
+        SSL_CTX_use_certificate(context, certificate)
+        SSL_CTX_use_PrivateKey(context, key)
+        X509_free(certificate)
+        EVP_PKEY_free(key)
+        BIO_free_all(certificates)
+        BIO_free_all(keys)
     }
 
     var isEstablished: Bool { SSL_is_init_finished(session) == 1 }

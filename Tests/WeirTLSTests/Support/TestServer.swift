@@ -32,6 +32,7 @@ final class TestServer {
 
     var isEstablished: Bool { session.isEstablished }
     var isResumed: Bool { session.isResumed }
+    var peerCertificate: PeerCertificate? { session.peerCertificate }
 
     func receive(_ bytes: [UInt8]) {
         let received = bytes.withUnsafeBytes { session.receive($0, into: room) }

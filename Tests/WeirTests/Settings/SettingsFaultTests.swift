@@ -38,6 +38,8 @@ struct Bounds: Sendable, CustomTestStringConvertible {
         Bounds("WEIR_TLS_KEY", ["/a.key", "a.key"], ["/a.key,", "a\u{0}b", String(repeating: "a", count: 4096)]),
         Bounds("WEIR_TLS_TICKET_KEYS", ["/a,/b", "a"], ["/a,", "a\u{0}b", String(repeating: "a", count: 4096)]),
         Bounds("WEIR_TLS_MIN", ["1.2", "1.3"], ["1.1", "1", "tls1.3"]),
+        Bounds("WEIR_TLS_CLIENT", ["off", "optional", "required"], ["on", "none"]),
+        Bounds("WEIR_TLS_CLIENT_CA", ["/ca.crt"], ["a\u{0}b", String(repeating: "a", count: 4096)]),
         Bounds("WEIR_TLS_HANDSHAKE_TIMEOUT", ["10ms", "1h"], ["9ms", "3601s"]),
         Bounds("WEIR_TLS_HANDSHAKES", ["1", "1000"], ["0", "1001", "auto"]),
         Bounds(
@@ -202,6 +204,8 @@ struct Bounds: Sendable, CustomTestStringConvertible {
                 environment["WEIR_LISTEN"] = "tls://:0"
                 environment[bounds.name == "WEIR_TLS_KEY" ? "WEIR_TLS_CERT" : "WEIR_TLS_KEY"] = "/b"
             }
+            if bounds.name == "WEIR_TLS_CLIENT", value != "off" { environment["WEIR_TLS_CLIENT_CA"] = "/ca.crt" }
+            if bounds.name == "WEIR_TLS_CLIENT_CA" { environment["WEIR_TLS_CLIENT"] = "optional" }
             if bounds.name == "WEIR_REDIS" { environment["WEIR_RATE_LIMIT_SCOPE"] = "cluster" }
             #expect(throws: Never.self, "\(value)") { try Settings(environment: environment) }
         }

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// By whom certificates of clients are signed (mTLS), as a server's context is told.
+
+import COpenSSL
+
+/// The CAs that certificates of clients are checked against.
+package struct ClientAuthorities: Sendable {
+    /// The most certificates in the file.
+    package static let countMax = 1000
+    /// The most certificates between a client's and a CA.
+    private static let depthMax: Int32 = 16
+
+    private let certificates: [Certificate]
+    private let isRequired: Bool
+    /// Says which sessions may be resumed: those that these CAs were asked about, in the same way.
+    private let digest: [UInt8]
+
+    /// - Parameter isRequired: A client without a certificate is refused; else it is as one of plain TLS.
+    package init(_ file: PEMFile, isRequired: Bool) throws(TLSError) {
+        certificates = try file.certificates(max: Self.countMax)
+        self.isRequired = isRequired
+        var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))
+        let text = file.bytes + [isRequired ? 1 : 0]
+        unsafe SHA256(text, text.count, &digest)
+        self.digest = digest
+    }
+
+    /// Has a context ask clients for certificates.
+    func serve(_ context: OpaquePointer) throws(TLSError) {
+        OpenSSLQueue.clear()
+        let store = unsafe SSL_CTX_get_cert_store(context)
+        for certificate in certificates {
+            guard unsafe X509_STORE_add_cert(store, certificate.pointer) == 1,
+                unsafe SSL_CTX_add_client_CA(context, certificate.pointer) == 1
+            else { throw OpenSSLQueue.error(in: "X509_STORE_add_cert") }
+        }
+        guard unsafe SSL_CTX_set_session_id_context(context, digest, UInt32(digest.count)) == 1 else {
+            throw OpenSSLQueue.error(in: "SSL_CTX_set_session_id_context")
+        }
+        unsafe SSL_CTX_set_verify_depth(context, Self.depthMax)
+        unsafe SSL_CTX_set_verify(
+            context,
+            SSL_VERIFY_PEER | (isRequired ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+            nil
+        )
+    }
+}
