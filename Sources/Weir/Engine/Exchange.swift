@@ -132,6 +132,8 @@ final class Exchange: @unchecked Sendable {
     var handlerTask: HandlerTask?
     /// A worker has it.
     var isOnWorker = false
+    /// What an asynchronous handler has collected of the body.
+    var collectedBytes = 0
     /// What the loop counts as held for this request.
     private(set) var heldBytes = 0
     /// The task of an asynchronous handler on the worker pool.
@@ -343,12 +345,20 @@ final class Exchange: @unchecked Sendable {
     func noteHeld() {
         var held = 0
         if connectionReference != nil {
-            held = parts.pointee.pieces.byteCount + parts.pointee.collected.count
+            held = parts.pointee.pieces.byteCount + parts.pointee.collected.count + collectedBytes
             if headCapacity > Self.keptHeadBytesMax { held += headCapacity }
         }
         if held == heldBytes { return }
         owner.loop.noteHeld(held - heldBytes)
         heldBytes = held
+    }
+
+    /// Whether more of the body may be kept until it is whole. What was begun has the rest of the share for that.
+    var hasMemoryToCollect: Bool {
+        let loop = owner.loop
+        guard loop.isShortOfBuffers, connectionReference != nil else { return true }
+        if collectedBytes == 0 { return !hasLongBodyLeft }
+        return collectedBytes <= BufferShare.headBytesMin || !loop.isOutOfBuffers
     }
 
     private func resetBodies() {
@@ -357,6 +367,7 @@ final class Exchange: @unchecked Sendable {
         owesContinue = false
         stream = .none
         inputFailure = nil
+        collectedBytes = 0
         traceHigh = 0
         traceLow = 0
         spanID = 0

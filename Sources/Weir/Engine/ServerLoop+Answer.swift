@@ -45,9 +45,13 @@ extension ServerLoop {
             switch error {
             case .tooLarge: metrics.increment(.parseFault413)
             case .notWhole: logHandlerError(exchange, error, "a handler failed")
+            case .noMemory:
+                metrics.recordRejection(.memory, route: exchange.routeIndex)
+                exchange.reason = .memory
             case .timedOut, .disconnected, .malformed: break
             }
-            return Problem.response(HTTPError(error.status, error.message), exchange: exchange)
+            let headers: Headers = error == .noMemory ? ["Retry-After": "\(Self.memoryRetrySeconds)"] : Headers()
+            return Problem.response(HTTPError(error.status, error.message, headers: headers), exchange: exchange)
         case is WorkerQueueFull:
             metrics.recordRejection(.queueFull, route: exchange.routeIndex)
             exchange.reason = .queueFull

@@ -30,7 +30,8 @@ public struct RequestBody: Sendable, AsyncSequence {
 
     /// The whole body, waiting for it.
     /// - Parameter limit: the most bytes that are wanted; nil for the route's limit (`WEIR_BODY_BYTES`).
-    /// - Throws: `RequestBodyError`: too large (413), too slow (408), broken off or malformed (400).
+    /// - Throws: `RequestBodyError`: too large (413), too slow (408), broken off or malformed (400), no memory for it
+    ///   (503).
     public func collect(upTo limit: ByteCount? = nil) async throws -> [UInt8] {
         if exchange.isBodyWhole { return try collectNow(limit) }
         let limit = limit ?? .bytes(exchange.route?.bodyBytesMax ?? 0)
@@ -38,7 +39,7 @@ public struct RequestBody: Sendable, AsyncSequence {
             throw RequestBodyError.tooLarge(limit)
         }
         var whole: [UInt8] = []
-        var iterator = makeAsyncIterator()
+        var iterator = Iterator(exchange: exchange, keepsAll: true)
         while let piece = try await iterator.next() {
             if whole.count + piece.count > limit.bytes { throw RequestBodyError.tooLarge(limit) }
             if whole.isEmpty { whole = piece } else { whole.append(contentsOf: piece) }
@@ -57,13 +58,15 @@ public struct RequestBody: Sendable, AsyncSequence {
     /// Reads the body piece by piece; pieces have the sizes in which they came.
     public struct Iterator: AsyncIteratorProtocol {
         let exchange: Exchange
+        /// Whether the pieces are kept until the body is whole.
+        var keepsAll = false
 
         /// The next piece, never empty; nil at the end.
         /// - Throws: `RequestBodyError`: too slow (408), broken off or malformed (400).
         public mutating func next() async throws -> [UInt8]? {
             let loop = exchange.owner.loop
             while true {
-                switch await Self.take(exchange, loop) {
+                switch await Self.take(exchange, loop, keepsAll: keepsAll) {
                 case .piece(let piece): return piece
                 case .end: return nil
                 case .failed(let error): throw error
@@ -79,25 +82,26 @@ public struct RequestBody: Sendable, AsyncSequence {
             case wait
         }
 
-        private static func take(_ exchange: Exchange, _ loop: EventLoop) async -> Taken {
+        private static func take(_ exchange: Exchange, _ loop: EventLoop, keepsAll: Bool) async -> Taken {
             guard loop.isCurrent else {
                 // Elsewhere (workers, an actor of the user's): the loop answers.
                 return await withUnsafeContinuation { continuation in
                     loop.submit { _ in
-                        let taken = takeOnLoop(exchange)
+                        let taken = takeOnLoop(exchange, keepsAll: keepsAll)
                         guard case .wait = taken else { return continuation.resume(returning: taken) }
                         exchange.readers.append(.call { continuation.resume(returning: .wait) })
                     }
                 }
             }
-            let taken = takeOnLoop(exchange)
+            let taken = takeOnLoop(exchange, keepsAll: keepsAll)
             guard case .wait = taken else { return taken }
             await withUnsafeContinuation { exchange.readers.append(.task($0)) }
             return .wait
         }
 
-        private static func takeOnLoop(_ exchange: Exchange) -> Taken {
+        private static func takeOnLoop(_ exchange: Exchange, keepsAll: Bool) -> Taken {
             if let piece = exchange.parts.pointee.pieces.popFirst() {
+                if keepsAll { exchange.collectedBytes += piece.count }
                 exchange.noteHeld()
                 let window = exchange.owner.loop.window(exchange.owner.configuration.bodyWindowBytes)
                 if exchange.parts.pointee.pieces.byteCount <= window / 2 {
@@ -118,6 +122,7 @@ public struct RequestBody: Sendable, AsyncSequence {
                 return .end
             }
             guard let connection = exchange.connection, exchange.takesBody else { return .failed(.disconnected) }
+            if keepsAll, !exchange.hasMemoryToCollect { return .failed(.noMemory) }
             connection.sendContinue(exchange)
             return .wait
         }
@@ -161,6 +166,8 @@ public enum RequestBodyError: Error, Sendable, Equatable {
     case disconnected
     /// What came is no chunked coding: 400.
     case malformed
+    /// The body was to be collected, and there is no memory for it now (`WEIR_BUFFER_MEMORY`): 503.
+    case noMemory
     /// An asynchronous handler asked for the body without awaiting it: 500, a mistake in the handler.
     case notWhole
 
@@ -169,6 +176,7 @@ public enum RequestBodyError: Error, Sendable, Equatable {
         case .tooLarge: .contentTooLarge
         case .timedOut: .requestTimeout
         case .disconnected, .malformed: .badRequest
+        case .noMemory: .serviceUnavailable
         case .notWhole: .internalServerError
         }
     }
@@ -179,6 +187,7 @@ public enum RequestBodyError: Error, Sendable, Equatable {
         case .timedOut: "the request's body took too long"
         case .disconnected: "the request's body was broken off"
         case .malformed: "the request's body is malformed"
+        case .noMemory: "there is no memory for the request's body now"
         case .notWhole: "the request's body could not be read"
         }
     }
