@@ -17,7 +17,7 @@ from websockets.asyncio.server import serve as serve_websocket
 from certificates import Authority, openssl
 from polling import PATIENCE_SECONDS, eventually
 from server import Server, run_to_failure
-from wire import request
+from wire import Wire, request
 
 FAILURES = "weir_tls_handshake_failures_total"
 
@@ -210,6 +210,33 @@ def test_endpoints_and_the_access_log_are_told_the_scheme(upstream, gateway, aut
     (seen,) = endpoint.requests
     assert seen.values("x-forwarded-proto") == ["https"]
     assert seen.values("forwarded")[0].startswith("for=127.0.0.1;proto=https;host=")
+
+
+@pytest.mark.parametrize(
+    ("target", "host", "location"),
+    [
+        ("/hello?a=1&b=%20", "shop.test", "https://shop.test:8443/hello?a=1&b=%20"),
+        ("/hello", "shop.test:8080", "https://shop.test:8443/hello"),
+        ("/hello", "[::1]:8080", "https://[::1]:8443/hello"),
+        ("/hello", "[::1]", "https://[::1]:8443/hello"),
+        ("http://other.test/hello", "other.test", "https://other.test:8443/hello"),
+    ],
+)
+def test_plain_requests_are_redirected_if_so_set(serve, target, host, location):
+    server = serve(WEIR_TLS_REDIRECT=8443, WEIR_TRUSTED_PROXIES="10.0.0.0/8")
+    with server.connect() as wire:
+        for _ in range(2):
+            reply = wire.get(target, host=host, headers=["X-Forwarded-Proto: https"])
+            assert (reply.status, reply.values("location")) == (308, [location])
+
+
+def test_what_came_by_https_is_not_redirected(serve, authority):
+    server = serve(**settings_of(authority.one, WEIR_TLS_REDIRECT=443, WEIR_TRUSTED_PROXIES="loopback"))
+    assert curl(server, authority, "/hello", "-w", "|%{http_code}").stdout.endswith(b"|200")
+    with Wire(("127.0.0.1", Server.port_of(server.listen[1]))) as wire:
+        assert wire.get(headers=["X-Forwarded-Proto: https"]).status == 200
+        assert wire.get(headers=["X-Forwarded-Proto: http"]).values("location") == ["https://test/hello"]
+    assert server.ask_admin("/readyz")[0] == 200
 
 
 def test_the_access_log_says_https(weir, authority, tmp_path):

@@ -287,6 +287,7 @@ final class AppEngine: Service {
         var admin = settings
         admin.limits = Settings.Limits()
         admin.timeouts = Settings.Timeouts()
+        admin.tls.redirectPort = 0
         // Who may drain is decided by the peer that is really there.
         admin.trustedProxies = []
         // Probes come from the node, and from no proxy.

@@ -133,6 +133,7 @@ extension HTTP1Connection {
         exchange.peer = peer
         if peer.isSecure { exchange.clientCertificate = clientCertificate }
         if isPeerTrusted { resolveClient(exchange) }
+        if configuration.redirectPort != 0, !peer.isSecure, redirectsToTLS(exchange, head) { return }
         route.tagsReference?._withUnsafeGuaranteedRef { exchange.tag = $0.place(for: exchange) }
         exchange.beginDeadline(of: route)
         if let watch = route.watchReference,

@@ -20,6 +20,8 @@ struct ServerConfiguration: Sendable {
     let writeTimeout: Nanoseconds
     let handshakeTimeout: Nanoseconds
     let handshakesPerTurn: Int
+    /// Where requests without TLS are sent; 0 for nowhere.
+    let redirectPort: Int
     /// Bytes that must move within one timeout of a body or of a response that is being taken.
     let bodyBytesPerTimeoutMin: UInt64
     let writeBytesPerTimeoutMin: UInt64
@@ -48,6 +50,7 @@ struct ServerConfiguration: Sendable {
         writeTimeout = settings.timeouts.write.nanosecondsClamped
         handshakeTimeout = settings.tls.handshakeTimeout.nanosecondsClamped
         handshakesPerTurn = settings.tls.handshakesPerTurn
+        redirectPort = settings.tls.redirectPort
         let rate = Double(settings.timeouts.bodyRateMin)
         bodyBytesPerTimeoutMin = UInt64(rate * Double(bodyTimeout) / 1e9)
         writeBytesPerTimeoutMin = UInt64(rate * Double(writeTimeout) / 1e9)

@@ -50,6 +50,10 @@ extension Settings {
         /// sent; the others wait for the next. `WEIR_TLS_HANDSHAKES`, default 8, 1 to 1000.
         public var handshakesPerTurn = 8
 
+        /// The port to which requests without TLS are sent, by 308 and the host that they name; 0 serves them.
+        /// `WEIR_TLS_REDIRECT`, default 0, 0 to 65535. Not on the admin port.
+        public var redirectPort = 0
+
         /// The most certificates of one server.
         public static let pairsMax = 64
 

@@ -91,6 +91,13 @@ extension Settings {
             seenIn: #"`weir_timeouts_total{kind="handshake"}`"#
         ),
         Setting(
+            "WEIR_TLS_REDIRECT",
+            \.tls.redirectPort,
+            .number(0...65_535),
+            "The port of https to which requests without TLS are sent by 308; 0 serves them",
+            seenIn: #"`http_server_request_duration_seconds{status="308"}`"#
+        ),
+        Setting(
             "WEIR_TLS_HANDSHAKES",
             \.tls.handshakesPerTurn,
             .number(1...1000),

@@ -41,6 +41,7 @@ struct Bounds: Sendable, CustomTestStringConvertible {
         Bounds("WEIR_TLS_CLIENT", ["off", "optional", "required"], ["on", "none"]),
         Bounds("WEIR_TLS_CLIENT_CA", ["/ca.crt"], ["a\u{0}b", String(repeating: "a", count: 4096)]),
         Bounds("WEIR_TLS_HANDSHAKE_TIMEOUT", ["10ms", "1h"], ["9ms", "3601s"]),
+        Bounds("WEIR_TLS_REDIRECT", ["0", "65535"], ["65536", "off", "-1"]),
         Bounds("WEIR_TLS_HANDSHAKES", ["1", "1000"], ["0", "1001", "auto"]),
         Bounds(
             "WEIR_UPSTREAM",
