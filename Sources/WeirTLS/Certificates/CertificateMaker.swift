@@ -61,12 +61,13 @@ import COpenSSL
         // Random, so that no two of one issuer have the same (RFC 5280 section 4.1.2.2).
         let serial = Int64(UInt64.random(in: 1...(1 << 62)))
         let name = unsafe X509_get_subject_name(pointer)
+        let text = Array(plan.name.utf8)
         return unsafe X509_set_version(pointer, 2) == 1
             && ASN1_INTEGER_set_int64(X509_get_serialNumber(pointer), serial) == 1
             && X509_gmtime_adj(X509_getm_notBefore(pointer), plan.begins) != nil
             && X509_gmtime_adj(X509_getm_notAfter(pointer), plan.ends) != nil
             && X509_set_pubkey(pointer, key.pointer) == 1
-            && X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, Array(plan.name.utf8), -1, -1, 0) == 1
+            && X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, text, Int32(text.count), -1, 0) == 1
     }
 
     private static func sign(
