@@ -21,12 +21,22 @@ extension ServerLoop {
         }
         releasePooled()
         loop.releaseUnusedBuffers()
+        isEmptying = true
+    }
+
+    /// At the end of a turn of a loop that leaves: with its last connection goes what was kept for reuse since.
+    func noteEmpty() {
+        guard loop.openChannelCount == 0, loop.outboundChannelCount == 0 else { return }
+        isEmptying = false
+        releasePooled()
+        loop.releaseUnusedBuffers()
     }
 
     /// The loop takes connections again. Those that it still has end as was said.
     func endLeaving() {
         guard isLeaving else { return }
         isLeaving = false
+        isEmptying = false
         for pool in pools { pool.reopen() }
         clientPools.reopen()
         mirrorPools.reopen()

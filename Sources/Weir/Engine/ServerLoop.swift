@@ -65,6 +65,10 @@ final class ServerLoop: @unchecked Sendable {
         get { state.pointee.isLeaving }
         set { state.pointee.isLeaving = newValue }
     }
+    var isEmptying: Bool {
+        get { state.pointee.isEmptying }
+        set { state.pointee.isEmptying = newValue }
+    }
     /// Behind a pointer: a field of a class that is passed inout pays a run-time exclusivity check at each access.
     private let state: UnsafeMutablePointer<State>
 
@@ -88,6 +92,8 @@ final class ServerLoop: @unchecked Sendable {
         /// From when on a refusal may end its connection again.
         var nextEndOfRefused: Nanoseconds = 0
         var isLeaving = false
+        /// It leaves, and has not been empty since.
+        var isEmptying = false
         var sequence: UInt64
         var random: UInt64
     }
@@ -217,7 +223,8 @@ final class ServerLoop: @unchecked Sendable {
 
     /// Takes an exchange out of use that its lease alone should hold; if a handler kept it, it is not pooled.
     func recycle(_ lease: Unmanaged<Exchange>) {
-        guard Self.isAlone(lease) else { return retire(lease) }
+        // One that leaves keeps nothing for reuse, which `retire` sees to.
+        guard !isLeaving, Self.isAlone(lease) else { return retire(lease) }
         lease._withUnsafeGuaranteedRef { $0.reset() }
         if state.pointee.spare == nil {
             state.pointee.spare = lease
@@ -283,6 +290,7 @@ final class ServerLoop: @unchecked Sendable {
     private func endTurn() {
         if !state.pointee.retired.isEmpty { recycle() }
         if snapshots.publishedVersion != snapshotVersion { takeOverSnapshot() }
+        if state.pointee.isEmptying { noteEmpty() }
     }
 
     private func takeOverSnapshot() {
