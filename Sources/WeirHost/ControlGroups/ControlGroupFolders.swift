@@ -6,12 +6,21 @@
 struct ControlGroupFolders: Sendable {
     struct Folder: Sendable, Equatable {
         let path: String
+        /// Which group of the hierarchy it is, whatever mount shows it.
+        let group: String
         /// Whether its files are those of cgroup v2.
         let isUnified: Bool
     }
 
     /// The process's own group first.
     let folders: [Folder]
+
+    /// Each group once, where it was found first.
+    var groups: [Folder] {
+        folders.enumerated().filter { index, folder in
+            !folders[..<index].contains { $0.group == folder.group }
+        }.map(\.element)
+    }
 
     /// What /proc/self/cgroup said of it, and /proc/self/mountinfo where that did not help.
     let sources: [BudgetSource]
@@ -39,11 +48,15 @@ struct ControlGroupFolders: Sendable {
         // namespace, the mount points themselves: a container's own limit is there.
         let shown = showing.compactMap { $0.directories(of: group.path) }
         let isHidden = shown.isEmpty && !showing.isEmpty
-        var paths: [String] = []
-        for path in isHidden ? showing.map(\.mountPoint) : shown.flatMap(\.self) where !paths.contains(path) {
-            paths.append(path)
+        let places =
+            isHidden
+            ? showing.map { (path: $0.mountPoint, group: $0.root) }
+            : shown.flatMap { zip($0, group.ancestry).map { (path: $0, group: $1) } }
+        var found: [Folder] = []
+        for (path, name) in places where !found.contains(where: { $0.path == path }) {
+            found.append(Folder(path: path, group: name, isUnified: group.isUnified))
         }
-        folders = paths.map { Folder(path: $0, isUnified: group.isUnified) }
+        folders = found
         let place = BudgetSource(
             groups.source.name,
             .information,
@@ -51,6 +64,14 @@ struct ControlGroupFolders: Sendable {
             isHidden ? .hiddenGroup : .group
         )
         sources = showing.isEmpty ? [place, mounts.source] : [place]
+    }
+}
+
+extension ControlGroupMembership {
+    /// The group's path and those of the groups above it, up to the root of the hierarchy.
+    fileprivate var ancestry: [String] {
+        let names = path.split(separator: "/")
+        return (0...names.count).map { "/" + names.dropLast($0).joined(separator: "/") }
     }
 }
 

@@ -58,6 +58,20 @@ import WeirHost
         #expect(reading.throttlingAbove == CPUThrottling(periods: 110, throttledPeriods: 2, throttledSeconds: 2))
     }
 
+    @Test func `a hierarchy that is mounted twice is counted once`() {
+        func statistics(_ count: Int) -> String { "nr_periods \(count)\nnr_throttled 0\nthrottled_usec 0\n" }
+        // The second mount shows the pod's group alone, at its mount point.
+        let second = "40 23 0:28 /pod /mnt/pod rw - cgroup2 cgroup2 rw\n"
+        var files: [String: String] = [:]
+        for top in ["\(Self.v2)/pod", "/mnt/pod"] {
+            files["\(top)/container/cpu.stat"] = statistics(5)
+            files["\(top)/cpu.stat"] = statistics(10)
+        }
+        let reading = Self.read(Machine.unified("/pod/container", mount: Machine.unifiedMount + second, files))
+        #expect(reading.throttlingOwn?.periods == 5)
+        #expect(reading.throttlingAbove?.periods == 10)
+    }
+
     @Test func `a group without the controller does not lend the parent's figures to the own`() {
         let reading = Self.read(
             Machine.unified(
