@@ -33,6 +33,7 @@ import Weir
         do {
             var command = try parseAsRoot()
             if var command = command as? any AsyncParsableCommand {
+                try checkThreads(of: command)
                 try await command.run()
             } else {
                 try command.run()
@@ -42,6 +43,13 @@ import Weir
         } catch {
             end(error)
         }
+    }
+
+    /// Before the first task that leaves this thread. Where no route is configured the demo has an engine, too.
+    private static func checkThreads(of command: any AsyncParsableCommand) throws(AppError) {
+        let configuration = ProcessStart.configuration()
+        let engines = command is ServeCommand && configuration.routes.isEmpty ? 2 : 1
+        try StartThreads.checkFirst(configuration.settings, engines: engines)
     }
 
     /// Ends the process for what is no error of the service: help and version that were asked for, a wrong command

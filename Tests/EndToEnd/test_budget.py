@@ -13,7 +13,7 @@ import pytest
 from cgroups import entering, group  # noqa: F401: a fixture
 from load import load
 from polling import PATIENCE_SECONDS, eventually
-from server import GATEWAY, Server, environment
+from server import BINARY, GATEWAY, Server, environment, run_to_failure
 
 MIB = 1 << 20
 
@@ -403,3 +403,27 @@ def test_a_wrong_request_is_one_line():
     )
     assert (result.returncode, result.stdout) == (78, b"")
     assert result.stderr.decode().startswith('weir: WEIR_CPU_REQUEST="lots": expected CPUs such as 500m')
+
+
+# Too few processes and threads
+
+
+@pytest.mark.parametrize("most", [1, 2, 4, 5, 8])
+@pytest.mark.parametrize("binary", [BINARY, GATEWAY], ids=["service", "gateway"])
+def test_a_start_whose_threads_do_not_fit_is_one_line_and_69(group, binary, most):
+    pids = group("pids")
+    pids.write("pids.max", most)
+    code, lines = run_to_failure({}, binary=binary, group=pids)
+    assert (code, len(lines)) == (69, 1), lines
+    said = re.fullmatch(
+        rf"weir: (\S+/pids\.max) is {most} with 1 in use: a start makes (\d+) threads; let it be at least (\d+)", lines[0]
+    )
+    assert said and said[1] == f"{pids.folder}/pids.max", lines
+    assert int(said[3]) == int(said[2]) + 1 > most
+    # What would be right is right.
+    pids.write("pids.max", said[3])
+    server = Server(binary=binary, group=pids)
+    try:
+        assert is_served(server)
+    finally:
+        server.stop()

@@ -63,6 +63,7 @@ final class AppEngine: Service {
         }
         let tls: TLSServer?
         do throws(SettingsError) { tls = try TLSServer(settings) } catch { throw .settings(error) }
+        try StartThreads.checkFirst(settings, cpus: cpus)
         self.settings = settings
         stageChanged = supervisor.stageChanged
         let descriptors = DescriptorLimit.raiseSoftLimitToHard().soft

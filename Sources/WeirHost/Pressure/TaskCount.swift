@@ -23,7 +23,7 @@ package struct TaskCount: Sendable, Equatable {
 
     private var share: Double { max.map { Double(current) / Double($0) } ?? 0 }
 
-    private init?(folder: ControlGroupFolders.Folder, root: String) {
+    init?(folder: ControlGroupFolders.Folder, root: String) {
         guard let current = Self.number(HostFile(folder.path + "/pids.current", root: root)) else { return nil }
         // `max` is no number: it is no bound either.
         let most = Self.number(HostFile(folder.path + "/pids.max", root: root))
