@@ -28,7 +28,7 @@ extension EventLoop {
 
     /// Whether a channel's output fills a window of so many bytes, which is smaller where buffers are short.
     package func isOutputFull(_ channel: Channel, _ window: Int) -> Bool {
-        let queued = channel.state.pointee.queuedBytes
+        let queued = channel.queuedByteCount
         return queued >= window || queued > 0 && core.pointee.buffers.isShort
     }
 

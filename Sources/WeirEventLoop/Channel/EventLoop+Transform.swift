@@ -113,7 +113,7 @@ extension EventLoop {
             buffer = tail
         } else {
             // As large as what is about to follow, up to four whole records.
-            let wanted = min(channel.state.pointee.queuedBytes + Self.recordOverheadMax, Self.transformedBytesMax)
+            let wanted = min(channel.state.pointee.queuedBytes + Self.recordOverheadMax, transformedBytesMax)
             buffer = core.pointee.buffers.take(max(bytes.count, wanted))
             if let tail = transform.pointee.tail { tail.pointee.next = buffer } else { transform.pointee.head = buffer }
             transform.pointee.tail = buffer
@@ -126,7 +126,9 @@ extension EventLoop {
     /// What a record may be longer than what is in it.
     private static let recordOverheadMax = 64
     /// Transformed bytes of a channel that wait for the kernel; what the protocol has queued beyond waits as it is.
-    private static let transformedBytesMax = 65536 - 32
+    private var transformedBytesMax: Int {
+        core.pointee.buffers.isShort ? Self.smallOutputBufferCount : 65536 - Buffer.headerByteCount
+    }
     /// A record that fills one segment of the network, so that its content is of use as soon as the segment is there …
     private static let smallRecordBytes = 1360
     /// … for as much as goes out before the network's first answer (RFC 6928); beyond, records are whole: cheaper.
@@ -207,7 +209,7 @@ extension EventLoop {
                 let isNew = transform.pointee.burstBytes < Self.smallRecordsBytesMax
                 let count = min(buffer.count, isNew ? Self.smallRecordBytes : Self.recordBytesMax)
                 let queued = transform.pointee.queuedBytes + count + Self.recordOverheadMax
-                if transform.pointee.queuedBytes > 0, queued > Self.transformedBytesMax { return true }
+                if transform.pointee.queuedBytes > 0, queued > transformedBytesMax { return true }
                 let start = buffer.bytes + Int(buffer.pointee.start)
                 let bytes = UnsafeRawBufferPointer(start: start, count: count)
                 guard send.pointee.send(transform.pointee.context, bytes) else { return false }

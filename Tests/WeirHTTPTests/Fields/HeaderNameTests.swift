@@ -8,7 +8,8 @@ import WeirHTTP
     /// Names of which a lookalike is told apart.
     static let guarded: [HeaderName] = [
         .contentLength, .keepAlive, .proxyAuthenticate, .proxyAuthenticationInfo, .proxyAuthorization, .proxyConnection,
-        .transferEncoding, .xForwardedFor, .xForwardedHost, .xForwardedPort, .xForwardedProto, .xRealIP, .xRequestID,
+        .transferEncoding, .xForwardedClientCert, .xForwardedFor, .xForwardedHost, .xForwardedPort, .xForwardedProto,
+        .xRealIP, .xRequestID,
     ]
 
     /// What the parser takes a field's name for.
