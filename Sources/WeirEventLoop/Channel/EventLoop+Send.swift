@@ -165,6 +165,7 @@ extension EventLoop {
     }
 
     /// All output has gone to the kernel.
+    @inline(__always)
     private func flushed(_ state: UnsafeMutablePointer<ChannelState>) {
         if state.pointee.phase == .finishing {
             beginLingering(state)
