@@ -24,12 +24,15 @@ extension ServerLoop {
         isEmptying = true
     }
 
-    /// At the end of a turn of a loop that leaves: with its last connection goes what was kept for reuse since.
-    func noteEmpty() {
-        guard loop.openChannelCount == 0, loop.outboundChannelCount == 0 else { return }
-        isEmptying = false
-        releasePooled()
-        loop.releaseUnusedBuffers()
+    /// A connection of a loop that leaves has ended: with the last one goes what was kept for reuse since. In the next
+    /// turn, when it is not counted any more, and what it held has come back.
+    func awaitEmpty() {
+        loop.submit { [unowned(unsafe) self] loop in
+            guard isEmptying, loop.openChannelCount == 0 else { return }
+            isEmptying = false
+            releasePooled()
+            loop.releaseUnusedBuffers()
+        }
     }
 
     /// The loop takes connections again. Those that it still has end as was said.

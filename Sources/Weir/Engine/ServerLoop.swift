@@ -219,12 +219,12 @@ final class ServerLoop: @unchecked Sendable {
         if state.pointee.connections.count < Self.pooledConnectionsMax, !isLeaving {
             state.pointee.connections.append(connection)
         }
+        if isEmptying { awaitEmpty() }
     }
 
     /// Takes an exchange out of use that its lease alone should hold; if a handler kept it, it is not pooled.
     func recycle(_ lease: Unmanaged<Exchange>) {
-        // One that leaves keeps nothing for reuse, which `retire` sees to.
-        guard !isLeaving, Self.isAlone(lease) else { return retire(lease) }
+        guard Self.isAlone(lease) else { return retire(lease) }
         lease._withUnsafeGuaranteedRef { $0.reset() }
         if state.pointee.spare == nil {
             state.pointee.spare = lease
@@ -290,7 +290,6 @@ final class ServerLoop: @unchecked Sendable {
     private func endTurn() {
         if !state.pointee.retired.isEmpty { recycle() }
         if snapshots.publishedVersion != snapshotVersion { takeOverSnapshot() }
-        if state.pointee.isEmptying { noteEmpty() }
     }
 
     private func takeOverSnapshot() {

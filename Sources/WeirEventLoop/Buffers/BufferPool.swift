@@ -26,22 +26,29 @@ extension UnsafeMutablePointer<BufferHeader> {
 
 /// Free lists of 4, 16 and 64 KiB buffers, confined to a loop. Larger requests go to the heap and back.
 ///
-/// At most `retainedBytesMax` lie unused in the lists, and with what is held no more than the share; what comes back
-/// beyond that is freed.
+/// At most `retainedBytesMax`, and a sixteenth of the share, lie unused in the lists; what comes back beyond that is freed.
 package struct BufferPool: ~Copyable {
     private var free: InlineArray<3, Buffer?> = .init(repeating: nil)
     private var retainedBytes = 0
-    private let retainedBytesMax: Int
+    private var retainedBytesMax: Int
     /// Bytes on loan now, and those that were noted as held elsewhere.
     package private(set) var heldBytes = 0
-    package var share = BufferShare.unbounded
+    package private(set) var share = BufferShare.unbounded
 
     /// The smallest buffer, with its head.
     static let smallestByteCount = 4096
 
-    package init(retainedBytesMax: Int = 4 << 20) {
+    package init(retainedBytesMax: Int = retainedBytesMost) {
         self.retainedBytesMax = retainedBytesMax
     }
+
+    /// Bounds what is held.
+    package mutating func setShare(_ share: BufferShare) {
+        self.share = share
+        retainedBytesMax = min(Self.retainedBytesMost, share.bytesMax / 16)
+    }
+
+    package static let retainedBytesMost = 4 << 20
 
     /// Whether all is in use that is lent to whoever comes first.
     package var isShort: Bool { heldBytes >= share.bytesLent }
@@ -102,7 +109,7 @@ package struct BufferPool: ~Copyable {
         let size = Int(buffer.pointee.capacity) + Buffer.headerByteCount
         heldBytes -= size
         let index = size == 4096 ? 0 : size == 16384 ? 1 : size == 65536 ? 2 : 3
-        guard index < 3, retainedBytes + size <= min(retainedBytesMax, share.bytesMax - heldBytes) else {
+        guard index < 3, retainedBytes + size <= retainedBytesMax else {
             buffer.deallocateBuffer()
             return
         }

@@ -158,7 +158,7 @@ package final class EventLoop: @unchecked Sendable {
 
     /// What the loop may hold for its connections. On the loop's thread, or before it runs.
     package func setShare(_ share: BufferShare) {
-        core.pointee.buffers.share = share
+        core.pointee.buffers.setShare(share)
         metrics.set(.bufferBytesMax, share.bytesMax == .max ? 0 : share.bytesMax)
     }
 
