@@ -24,10 +24,13 @@ package struct PodSizes: Sendable, Equatable {
         // A client's connection needs at most one to an endpoint at a time.
         let connectionsOfAClient = hasUpstreams ? 2 : 1
         let forConnections = Self.descriptorsForConnections(descriptors) / connectionsOfAClient
+        let bytesOfAClient =
+            Self.bytesPerConnection * connectionsOfAClient
+            + (settings.listen.contains(where: \.isTLS) ? Self.bytesPerSecureConnection : 0)
         connectionsMax = settings.connectionsMax.resolved(
             automatic: max(
                 Self.connectionsLeast,
-                min(forConnections, (memoryBytes ?? .max) / Self.bytesPerConnection / connectionsOfAClient)
+                min(forConnections, (memoryBytes ?? .max) / bytesOfAClient)
             )
         )
         buffers = BufferSizes(
@@ -69,6 +72,8 @@ package struct PodSizes: Sendable, Equatable {
     /// they get (32 KiB), what a loop keeps for each (`BufferShare.bytesPerConnection`, 12 KiB), and the objects of its
     /// request. An idle one costs the group 2.1 KB, the kernel's part among it (measured with 4000 in a group of their own).
     private static let bytesPerConnection = 64 << 10
+    /// What one of TLS needs besides: OpenSSL's object, 14 KB idle (measured with 2000), and a record as it comes.
+    private static let bytesPerSecureConnection = 32 << 10
 
     /// All loops together have this part of the memory for buffers.
     private static let bufferDivisor = 4

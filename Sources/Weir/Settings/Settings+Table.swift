@@ -565,7 +565,7 @@ extension Settings {
             \.connectionsMax,
             .count(1...10_000_000),
             "The most open connections of clients; `auto` is what descriptors allow, with upstreams half of that, and one "
-                + "for each 64 KiB of the pod's memory, with upstreams 128 KiB",
+                + "for each 64 KiB of the pod's memory, with upstreams 128 KiB, with TLS 32 KiB more",
             seenIn: "`weir_connections_open`"
         ),
         Setting(

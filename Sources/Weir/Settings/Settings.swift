@@ -93,7 +93,7 @@ public struct Settings: Sendable, Equatable {
 
     /// The most open connections of clients. `WEIR_CONNECTIONS`, 1 to 10000000, default automatic: what the limit of file
     /// descriptors allows, in an app with upstreams half of that, as each needs at most one to an endpoint at a time; and
-    /// one for each 64 KiB of the pod's memory, with upstreams 128 KiB.
+    /// one for each 64 KiB of the pod's memory, with upstreams 128 KiB, with TLS 32 KiB more.
     public var connectionsMax: Count = .automatic
 
     /// Bytes that all loops together hold for connections: buffers, and what is kept of bodies. Near it windows become

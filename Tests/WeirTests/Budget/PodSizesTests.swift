@@ -108,6 +108,12 @@ import WeirHost
         #expect(BufferSizes.unbounded.share(ofLoops: 4) == .unbounded)
     }
 
+    @Test func `connections of TLS take half as much memory again`() {
+        var settings = Settings()
+        settings.listen.append(.tls(host: nil, port: 8443))
+        #expect(Self.sizes(settings, mebibytes: 96).connectionsMax == 1024)
+    }
+
     @Test func `what is given is not worked out`() {
         var settings = Settings()
         settings.loops = .exactly(3)
