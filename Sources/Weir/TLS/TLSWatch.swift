@@ -3,7 +3,7 @@
 
 import CWeirSystem
 import Logging
-package import WeirEventLoop
+import WeirEventLoop
 import WeirTLS
 
 /// Looks at the files once a second, through whatever links lead to them: so the swap of a mounted Secret's `..data` is
@@ -89,31 +89,5 @@ final class TLSWatch: Sendable {
                 metadata: ["reason": .string(error.description)]
             )
         }
-    }
-}
-
-/// Whether files are others than they were, and have ceased to change.
-package struct FileFollower {
-    private let paths: [String]
-    /// Of the files that were read last.
-    private var read: [FileVersion?]
-    /// At the last look.
-    private var seen: [FileVersion?]
-
-    /// - Parameter start: those of the files that were read at the start.
-    package init(_ paths: [String], start: [FileVersion?]) {
-        self.paths = paths
-        read = start
-        seen = start
-    }
-
-    /// One look: true once for each change, when two looks find the same. A certificate and its key are two files, and
-    /// between the first and the second they do not fit.
-    package mutating func hasSettled() -> Bool {
-        let now = paths.map { FileVersion(path: $0) }
-        defer { seen = now }
-        guard now != read, now == seen else { return false }
-        read = now
-        return true
     }
 }

@@ -70,6 +70,9 @@ extension EventLoop {
             deliverBehindCarry(channel, UnsafeRawBufferPointer(start: plain, count: receipt.count))
         }
         switch receipt.outcome {
+        case .open where transform.pointee.queuedBytes > Self.unaskedBytesMax:
+            // It asks again and again for what it does not read (TLS: new keys).
+            close(channel, reason: .failed)
         case .open: break
         case .ended:
             // What follows it, if anything does, is not the peer's.
@@ -127,8 +130,11 @@ extension EventLoop {
     private static let recordOverheadMax = 64
     /// Transformed bytes of a channel that wait for the kernel; what the protocol has queued beyond waits as it is.
     private var transformedBytesMax: Int {
-        core.pointee.buffers.isShort ? Self.smallOutputBufferCount : 65536 - Buffer.headerByteCount
+        core.pointee.buffers.isShort ? Self.smallOutputBufferCount : Self.transformedBytesWindow
     }
+    private static let transformedBytesWindow = 65536 - Buffer.headerByteCount
+    /// The same with what the transform itself answers, of which no window of the protocol's knows.
+    private static let unaskedBytesMax = 2 * transformedBytesWindow
     /// A record that fills one segment of the network, so that its content is of use as soon as the segment is there …
     private static let smallRecordBytes = 1360
     /// … for as much as goes out before the network's first answer (RFC 6928); beyond, records are whole: cheaper.

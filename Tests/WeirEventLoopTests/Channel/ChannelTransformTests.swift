@@ -255,6 +255,18 @@ import WeirTestSupport
         #expect(bench.recorder.closeReasons == [.failed])
     }
 
+    @Test func `a peer that asks the transform on and on and does not read is closed`() throws {
+        let bench = try Bench()
+        let question = MaskTransform.record(.question, [UInt8](repeating: 7, count: 10_000))
+        bench.peer.send(question)
+        bench.test.turn()
+        #expect(MaskTransform.records(bench.peer.receive().bytes).map(\.kind) == [.question])
+        bench.test.turn(until: "it is closed") {
+            bench.peer.send(question)
+            return bench.recorder.closeReasons == [.failed]
+        }
+    }
+
     @Test func `a client that leaves in its handshake is gone`() throws {
         let bench = try Bench(isGreeted: false)
         bench.peer.close()

@@ -13,6 +13,8 @@ final class MaskTransform: @unchecked Sendable {
         case hello = 1
         case data = 2
         case end = 3
+        /// Answered by the transform itself, with as many bytes.
+        case question = 4
     }
 
     private let loop: EventLoop
@@ -82,6 +84,7 @@ final class MaskTransform: @unchecked Sendable {
                 isEstablished = true
             case .data: plain += content
             case .end: outcome = .ended
+            case .question: write(Self.record(.question, content))
             }
         }
         unfinished = Array(rest)
