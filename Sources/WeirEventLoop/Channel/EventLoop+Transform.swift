@@ -39,6 +39,7 @@ extension EventLoop {
     /// Whether a channel may be received from in this part of the turn: those whose handshake is not done wait for its
     /// end, and of them so many are worked on, in the order in which they came. So a flood of handshakes, each of which
     /// costs as much as a hundred requests, leaves the loop to those who have their connections.
+    @inline(never)
     func mayReceive(_ transform: UnsafeMutablePointer<TransformState>) -> Bool {
         guard transform.pointee.phase == .opening else { return true }
         if core.pointee.handshakesLeft > 0 {
@@ -53,6 +54,7 @@ extension EventLoop {
     }
 
     /// Delivers what the transform makes of bytes that have come.
+    @inline(never)
     func deliverTransformed(_ channel: Channel, _ bytes: UnsafeRawBufferPointer) {
         let state = channel.state
         guard let transform = state.pointee.transform, let plain = core.pointee.plainBuffer else { return }
@@ -83,6 +85,7 @@ extension EventLoop {
 
     /// The peer's side of the socket has ended without its saying so before: what a connection of ours gave may be a part
     /// only. A client's requests say themselves where they end.
+    @inline(never)
     func endsUntold(_ state: UnsafeMutablePointer<ChannelState>) -> Bool {
         guard let transform = state.pointee.transform else { return false }
         return transform.pointee.phase == .opening || state.pointee.isOutbound
@@ -145,6 +148,7 @@ extension EventLoop {
     private static let burstEndNanoseconds: Nanoseconds = 1_000_000_000
 
     /// As the loop of `flush`, for a channel with a transform: whether nothing is left to be sent.
+    @inline(never)
     func flushTransformed(
         _ state: UnsafeMutablePointer<ChannelState>,
         _ transform: UnsafeMutablePointer<TransformState>
