@@ -105,7 +105,14 @@ extension HTTPServer {
     }
 
     private func listen(_ member: ServerLoop, at places: [ListeningPlace]) throws(SystemCallError) {
-        for place in places { try member.loop.add(place.listener(of: member)) }
+        // All are bound and watched before any listens: what fails then resets no connection of another.
+        var listeners: [Listener] = []
+        for place in places {
+            let listener = try place.listener(of: member)
+            try member.loop.add(listener)
+            listeners.append(listener)
+        }
+        for (listener, place) in zip(listeners, places) { try listener.listen(options: place.options) }
     }
 
     /// A loop that is nobody's yet.
@@ -176,7 +183,7 @@ extension HTTPServer {
         do throws(SystemCallError) {
             try listen(member, at: roster.places)
         } catch {
-            // What has come by the listeners that it has goes to the others.
+            // Nobody is in its queues, unless the last step of all has failed: what has come then goes to the others.
             member.loop.acceptPending()
             member.loop.stop()
             throw error

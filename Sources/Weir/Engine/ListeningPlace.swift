@@ -17,7 +17,7 @@ struct ListeningPlace: Sendable {
     let isTLS: Bool
     /// What the first loop's listener removes when it closes.
     let socketFile: SocketFile?
-    private let options: ListenerOptions
+    let options: ListenerOptions
 
     /// Binds an address of the settings.
     init(_ address: ListenAddress, _ settings: Settings, socketBufferBytes: Int = 0) throws(SystemCallError) {
@@ -62,7 +62,7 @@ struct ListeningPlace: Sendable {
         options = ListenerOptions()
     }
 
-    /// What the loop listens by.
+    /// What the loop listens by; all but the first one's have still to begin.
     func listener(of member: ServerLoop) throws(SystemCallError) -> Listener {
         let index = member.loop.index
         let own: Int32
@@ -71,7 +71,7 @@ struct ListeningPlace: Sendable {
         } else if isShared {
             own = try Listener.duplicate(descriptor, of: address)
         } else {
-            own = try Listener.bind(address, options: options, reusesPort: true).descriptor
+            own = try Listener.bind(address, options: options, reusesPort: true, listens: false).descriptor
         }
         return Listener(
             descriptor: own,

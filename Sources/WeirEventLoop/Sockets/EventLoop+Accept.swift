@@ -70,6 +70,8 @@ extension EventLoop {
             switch errno {
             case EINTR: continue
             case EAGAIN: return
+            // It does not listen yet.
+            case EINVAL: return
             case ECONNABORTED, EPERM, EPROTO:
                 // Only this connection failed.
                 metrics.increment(.acceptFailures)

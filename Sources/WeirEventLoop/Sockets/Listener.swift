@@ -60,12 +60,13 @@ package struct Listener: Sendable {
         self.open = open
     }
 
-    /// Binds and listens.
+    /// Binds, and listens unless that is left to ``listen(options:)``: from then on the kernel gives the socket connections.
     /// - Throws: `SystemCallError` that names the call and the address.
     package static func bind(
         _ address: SocketAddress,
         options: ListenerOptions,
-        reusesPort: Bool
+        reusesPort: Bool,
+        listens: Bool = true
     ) throws(SystemCallError) -> (descriptor: Int32, address: SocketAddress) {
         let subject = address.description
         let descriptor = weir_socket(address.family)
@@ -93,15 +94,28 @@ package struct Listener: Sendable {
                 throw SystemCallError("bind", errno: errno, subject: subject)
             }
             if case .unix(let path) = address, let mode = options.unixMode { chmod(path, mode_t(mode)) }
-            guard listen(descriptor, options.backlog) == 0 else {
-                throw SystemCallError("listen", errno: errno, subject: subject)
-            }
+            if listens { try listen(descriptor, options, subject) }
         } catch {
             _ = Glibc.close(descriptor)
             throw error
         }
         guard case .unix = address else { return (descriptor, SocketAddress(of: descriptor) ?? address) }
         return (descriptor, address)
+    }
+
+    /// Begins to listen; does nothing where the socket does already.
+    package func listen(options: ListenerOptions) throws(SystemCallError) {
+        if !isShared { try Self.listen(descriptor, options, address.description) }
+    }
+
+    private static func listen(
+        _ descriptor: Int32,
+        _ options: ListenerOptions,
+        _ subject: String
+    ) throws(SystemCallError) {
+        guard Glibc.listen(descriptor, options.backlog) == 0 else {
+            throw SystemCallError("listen", errno: errno, subject: subject)
+        }
     }
 
     /// Takes over a socket that another process bound and listens on: sets what the loops need, and says its address.
@@ -141,7 +155,7 @@ package struct Listener: Sendable {
         return copy
     }
 
-    func close() {
+    package func close() {
         // The file goes first: while the descriptor is open, nobody else can have bound a socket there.
         socketFile?.remove()
         _ = Glibc.close(descriptor)

@@ -4,6 +4,7 @@ import CWeirSystem
 import Glibc
 import Testing
 import WeirEventLoop
+import WeirMetrics
 import WeirTestSupport
 
 @Suite struct ListenerTests {
@@ -107,6 +108,23 @@ import WeirTestSupport
         } else {
             #expect(throws: SystemCallError.self) { _ = try Peer.connected(to: target) }
         }
+    }
+
+    @Test func `a listener that is watched before it listens takes connections from then on`() throws {
+        let options = ListenerOptions()
+        let (descriptor, bound) = try Listener.bind(Self.loopback, options: options, reusesPort: true, listens: false)
+        let test = try HandTurnedLoop()
+        let recorder = Recorder()
+        let listener = Listener(descriptor: descriptor, address: bound, isShared: false, open: recorder.opener)
+        try test.loop.add(listener)
+        test.turn()
+        test.loop.acceptPending()
+        #expect(throws: SystemCallError.self) { _ = try Peer.connected(to: bound) }
+        try listener.listen(options: options)
+        let peer = try Peer.connected(to: bound)
+        test.turn(until: "it is accepted") { recorder.address != nil }
+        #expect(test.metrics.value(.acceptFailures) == 0 && test.metrics.value(.acceptPauses) == 0)
+        withExtendedLifetime(peer) {}
     }
 
     @Test func `TCP Fast Open can be asked for`() throws {
