@@ -86,7 +86,7 @@ def test_a_name_that_is_gone_and_a_server_that_is_dead_take_nothing_away(gateway
     dns.start()
     dns.set("orders.test", "A 127.0.0.2")
     wait_for_urls(server, second, seconds=40)
-    assert page(server)["source"]["problem"] is None
+    eventually(lambda: page(server)["source"]["problem"] is None, "nothing is wrong any more")
     assert bodies(server) == {"second"}
 
 
@@ -157,7 +157,7 @@ def test_a_file_that_is_wrong_takes_nothing_away(gateway, upstream, tmp_path):
     assert urls(server) == [one.url] and bodies(server) == {"one"}
     file.write_text(f"{one.url}\n{two.url}\n")
     wait_for_urls(server, one.url, two.url)
-    assert page(server)["source"]["problem"] is None
+    eventually(lambda: page(server)["source"]["problem"] is None, "nothing is wrong any more")
 
 
 def test_a_source_that_lists_nothing_at_the_start_is_waited_for(gateway, upstream, tmp_path):

@@ -57,13 +57,13 @@ def test_a_head_that_stops_is_answered_408(serve):
 
 
 def test_a_head_timeout_begins_with_the_first_byte_of_each_request(serve):
-    server = serve(WEIR_HEAD_TIMEOUT="400ms")
+    server = serve(WEIR_HEAD_TIMEOUT="1s")
     with server.connect() as wire:
         # Three requests, each in two parts, take longer together than one may.
         for _ in range(3):
             text = request()
             wire.send(text[:10])
-            time.sleep(0.2)
+            time.sleep(0.4)
             wire.send(text[10:])
             assert wire.reply().status == 200
     assert timeouts(server, "head") == 0
