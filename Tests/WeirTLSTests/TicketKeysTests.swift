@@ -39,6 +39,22 @@ import WeirTLS
         #expect(try resumes(ticket(keys, .init(serverName: "two.test")), keys, name: "two.test"))
     }
 
+    @Test("Whoever resumes by TLS 1.3 gets another ticket, to be used the next time")
+    func chain() throws {
+        let keys = TicketKeys([try key(1)])
+        var ticket = try ticket(keys)
+        for _ in 0..<3 {
+            let server = TestServer(try context(keys))
+            let client = TestClient(.init(), resuming: ticket)
+            server.exchange(with: client)
+            #expect(server.isResumed)
+            client.end()
+            let next = try #require(client.ticket)
+            #expect(next.bytes != ticket.bytes)
+            ticket = next
+        }
+    }
+
     @Test("Another replica takes it that has the same key, and none that has not")
     func shared() throws {
         let ticket = try ticket(TicketKeys([key(1)]))

@@ -9,7 +9,7 @@ extension HeaderName {
         case .contentLength, .transferEncoding, .host, .connection, .keepAlive, .proxyConnection, .te, .trailer,
             .upgrade, .expect, .authorization, .proxyAuthenticate, .proxyAuthenticationInfo, .proxyAuthorization,
             .cookie, .contentType, .contentEncoding, .contentRange, .range, .forwarded, .xForwardedFor,
-            .xForwardedHost, .xForwardedPort, .xForwardedProto, .xRealIP:
+            .xForwardedClientCert, .xForwardedHost, .xForwardedPort, .xForwardedProto, .xRealIP, .lookalike:
             true
         default:
             false

@@ -16,6 +16,9 @@ enum TLSParameters {
     /// Tickets for a client that has proved itself: one suffices for clients that keep connections.
     private static let ticketCount = 1
 
+    /// A client's certificates together; OpenSSL would keep 100 KB before it knows who that is.
+    private static let clientCertificateBytesMax = 32 << 10
+
     static func apply(to context: OpaquePointer, _ lowest: TLSVersion) throws(TLSError) {
         guard unsafe weir_ssl_ctx_set_versions(context, lowest.number, TLS1_3_VERSION) == 1,
             unsafe SSL_CTX_set_ciphersuites(context, suites13) == 1,
@@ -35,5 +38,6 @@ enum TLSParameters {
         )
         // Tickets are all that is resumed by: nothing is kept for a client that has gone.
         unsafe weir_ssl_ctx_disable_cache(context)
+        unsafe weir_ssl_ctx_set_max_cert_list(context, clientCertificateBytesMax)
     }
 }

@@ -93,7 +93,10 @@ private let sealOrOpen:
         } else {
             guard let found = unsafe keys.opening(UnsafeBufferPointer(start: name, count: 16)) else { return 0 }
             key = found.key
-            if !found.isNewest { result = 2 }
+            // TLS 1.3's are used once (RFC 8446 appendix C.4). Where clients have certificates none is given in return: the
+            // certificate is not looked at again, and a session may not outlive its first ticket's key.
+            let asksClients = unsafe SSL_get_verify_mode(session) != SSL_VERIFY_NONE
+            if !asksClients, unsafe !found.isNewest || SSL_version(session) == TLS1_3_VERSION { result = 2 }
             guard unsafe EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), nil, key.encryption, vector) == 1 else {
                 return -1
             }

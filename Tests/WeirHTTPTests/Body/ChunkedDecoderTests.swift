@@ -95,6 +95,8 @@ struct CodedCase: CustomTestStringConvertible, Sendable {
         FaultCase(.trailerForbidden, "0\r\nA: b\r\n^transfer-encoding: chunked\r\n\r\n"),
         FaultCase(.trailerForbidden, "0\r\n^Host: h\r\n\r\n"),
         FaultCase(.trailerForbidden, "0\r\n^Authorization: x\r\n\r\n"),
+        FaultCase(.trailerForbidden, "0\r\n^X-Forwarded-Client-Cert: Hash=0\r\n\r\n"),
+        FaultCase(.trailerForbidden, "0\r\n^x_real_ip: 10.0.0.1\r\n\r\n"),
     ]
 
     /// Found at the byte itself, not at the end of its line.

@@ -30,6 +30,14 @@ final class TestClient {
         }
 
         deinit { SSL_SESSION_free(session) }
+
+        /// The ticket itself, as the server sealed it.
+        var bytes: [UInt8] {
+            var start: UnsafePointer<UInt8>?
+            var count = 0
+            SSL_SESSION_get0_ticket(session, &start, &count)
+            return Array(UnsafeBufferPointer(start: start, count: count))
+        }
     }
 
     /// The ticket that the server gave last; nil for none.
