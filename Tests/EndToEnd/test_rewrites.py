@@ -195,12 +195,15 @@ def test_the_host_is_another_and_the_client_s_is_still_said(routed, upstream, ta
 
 
 def test_a_retry_gets_the_same_path(routed, upstream):
+    failed = []
+
+    # Of all requests, not of a connection: the gateway may have made one before that another loop has.
     def first_fails(peer):
-        if peer.number:
-            peer.request()
-            peer.send(answer())
-        else:
-            peer.head()
+        peer.request()
+        if not failed:
+            failed.append(peer.number)
+            return
+        peer.send(answer())
 
     endpoint = upstream(first_fails)
     routes = ["  - {match: {path: '/v1/*rest'}, upstream: a, rewrite: {prefix: /}, headers: {request: {set: {x-a: b}}}}"]
