@@ -353,12 +353,14 @@ final class Exchange: @unchecked Sendable {
         heldBytes = held
     }
 
-    /// Whether more of the body may be kept until it is whole. What was begun has the rest of the share for that.
+    /// Whether more of the body may be kept until it is whole: all that is said to come before it begins, and then as long
+    /// as the loop holds anything more.
     var hasMemoryToCollect: Bool {
-        let loop = owner.loop
-        guard loop.isShortOfBuffers, connectionReference != nil else { return true }
-        if collectedBytes == 0 { return !hasLongBodyLeft }
-        return collectedBytes <= BufferShare.headBytesMin || !loop.isOutOfBuffers
+        guard connectionReference != nil else { return true }
+        if collectedBytes == 0, case .length(let remaining) = input {
+            return !hasLongBodyLeft || owner.loop.hasRoom(toHold: Int(clamping: remaining))
+        }
+        return collectedBytes <= BufferShare.headBytesMin || !owner.loop.isOutOfBuffers
     }
 
     private func resetBodies() {

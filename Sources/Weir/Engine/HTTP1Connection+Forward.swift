@@ -213,7 +213,7 @@ extension HTTP1Connection {
 }
 
 extension Exchange {
-    /// Whether more of the request's body is to come than each connection has room for, or nobody knows how much.
+    /// Whether more of the request's body is known to come than each connection has room for.
     var hasLongBodyLeft: Bool {
         switch input {
         case .length(let remaining): remaining > UInt64(BufferShare.headBytesMin)

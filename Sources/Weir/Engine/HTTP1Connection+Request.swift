@@ -149,11 +149,11 @@ extension HTTP1Connection {
     /// Goes on with a request that its limits let pass: has its body collected, or asks for its place.
     func proceed(_ exchange: Exchange, _ route: Route) {
         guard route.collectsBody, !exchange.input.isDone else { return admit(exchange, route) }
-        if case .length(let count) = exchange.input, count > UInt64(route.bodyBytesMax) {
-            return refuseBody(exchange)
+        if case .length(let count) = exchange.input {
+            // What the loop can never hold is too large, whatever the route says.
+            if count > UInt64(min(route.bodyBytesMax, loop.heldBytesMax)) { return refuseBody(exchange) }
+            if exchange.hasLongBodyLeft, !loop.hasRoom(toHold: Int(count)) { return refuseForMemory(exchange) }
         }
-        // What is begun has the rest of the share to become whole in.
-        if loop.isShortOfBuffers, exchange.hasLongBodyLeft { return refuseForMemory(exchange) }
         exchange.sink = .collect(bytesMax: route.bodyBytesMax)
         // While the body comes, its own timeout rules; the handler has the whole of the route's limit. What the client
         // said goes on: it may be gone before its body is whole.
@@ -303,7 +303,7 @@ extension HTTP1Connection {
             exchange.parts.pointee.collected.append(contentsOf: bytes)
             exchange.noteHeld()
         case .stream:
-            exchange.parts.pointee.pieces.append([UInt8](bytes))
+            exchange.parts.pointee.pieces.append(bytes)
             exchange.noteHeld()
             if exchange.parts.pointee.pieces.byteCount >= loop.window(configuration.bodyWindowBytes) {
                 // The reader holds the sender back; while it does, the body is not late.

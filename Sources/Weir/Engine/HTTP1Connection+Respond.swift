@@ -152,6 +152,7 @@ extension HTTP1Connection {
         if exchange.hasMuchBodyLeft { isLast = true }
         // The client waits for a 100 that it will not get; whether it sends the body now is unknown.
         if exchange.owesContinue { isLast = true }
+        if case .collect = exchange.sink { exchange.parts.pointee.collected = [] }
         exchange.sink = .discard(byteCount: 0)
         exchange.parts.pointee.pieces.removeAll()
         exchange.noteHeld()

@@ -201,9 +201,9 @@ extension HTTPServer {
             member.loop.submit { _ in member.endLeaving() }
         }
         policy.setTaking(taking)
-        // Those that leave keep one until they are empty.
+        // Those that leave keep the one that they had.
         let share = loopPlan.buffers.share(ofLoops: taking)
-        for member in members { member.loop.submit { $0.setShare(share) } }
+        for member in members[..<taking] { member.loop.submit { $0.setShare(share) } }
         for index in taking..<max(taking, former) {
             let member = members[index]
             member.loop.submit { _ in member.beginLeaving() }

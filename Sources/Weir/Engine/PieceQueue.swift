@@ -2,19 +2,30 @@
 // What has come of a streamed request body and has not been read.
 
 /// Pieces of a streamed body that wait for their reader.
-struct PieceQueue {
+package struct PieceQueue {
     private var pieces: [[UInt8]] = []
     private var first = 0
-    private(set) var byteCount = 0
+    package private(set) var byteCount = 0
 
-    var isEmpty: Bool { first == pieces.count }
+    package init() {}
 
-    mutating func append(_ piece: [UInt8]) {
-        pieces.append(piece)
-        byteCount += piece.count
+    package var isEmpty: Bool { first == pieces.count }
+
+    /// Small ones join the one before them: an array for each chunk of a few bytes would take many times as much memory
+    /// as they do.
+    package mutating func append(_ bytes: UnsafeRawBufferPointer) {
+        byteCount += bytes.count
+        let last = pieces.count - 1
+        if !isEmpty, pieces[last].count + bytes.count <= Self.joinedBytesMax {
+            pieces[last].append(contentsOf: bytes)
+        } else {
+            pieces.append([UInt8](bytes))
+        }
     }
 
-    mutating func popFirst() -> [UInt8]? {
+    private static let joinedBytesMax = 4096
+
+    package mutating func popFirst() -> [UInt8]? {
         guard first < pieces.count else { return nil }
         let piece = pieces[first]
         pieces[first] = []

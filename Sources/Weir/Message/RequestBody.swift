@@ -122,7 +122,11 @@ public struct RequestBody: Sendable, AsyncSequence {
                 return .end
             }
             guard let connection = exchange.connection, exchange.takesBody else { return .failed(.disconnected) }
-            if keepsAll, !exchange.hasMemoryToCollect { return .failed(.noMemory) }
+            if keepsAll, !exchange.hasMemoryToCollect {
+                exchange.collectedBytes = 0
+                exchange.noteHeld()
+                return .failed(.noMemory)
+            }
             connection.sendContinue(exchange)
             return .wait
         }

@@ -46,7 +46,7 @@ extension EventLoop {
         if let transform {
             guard mayReceive(transform) else { return false }
             memory = core.pointee.receiveBuffer
-            capacity = Self.receiveBufferCount
+            capacity = core.pointee.buffers.isShort ? Self.smallReceiveCount : Self.receiveBufferCount
         } else if state.pointee.carry != nil {
             let carry = makeRoom(for: Self.receivedBytesMin, in: state)
             memory = carry.bytes + Int(carry.pointee.end)

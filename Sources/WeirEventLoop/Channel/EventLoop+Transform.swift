@@ -143,7 +143,9 @@ extension EventLoop {
     /// … for as much as goes out before the network's first answer (RFC 6928); beyond, records are whole: cheaper.
     private static let smallRecordsBytesMax = 10 * smallRecordBytes
     /// The largest record's content (RFC 8446 section 5.1).
-    private static let recordBytesMax = 16384
+    private var recordBytesMax: Int {
+        core.pointee.buffers.isShort ? Self.smallOutputBufferCount - Self.recordOverheadMax : 16384
+    }
     /// After so long the network is as new again (RFC 9293 section 3.8.3 has it begin anew after a timeout's length).
     private static let burstEndNanoseconds: Nanoseconds = 1_000_000_000
 
@@ -217,7 +219,7 @@ extension EventLoop {
         while let buffer = state.pointee.outputHead {
             while buffer.count > 0 {
                 let isNew = transform.pointee.burstBytes < Self.smallRecordsBytesMax
-                let count = min(buffer.count, isNew ? Self.smallRecordBytes : Self.recordBytesMax)
+                let count = min(buffer.count, isNew ? Self.smallRecordBytes : recordBytesMax)
                 let queued = transform.pointee.queuedBytes + count + Self.recordOverheadMax
                 if transform.pointee.queuedBytes > 0, queued > transformedBytesMax { return true }
                 let start = buffer.bytes + Int(buffer.pointee.start)

@@ -168,6 +168,16 @@ package final class EventLoop: @unchecked Sendable {
     /// Whether the loop holds all that it may.
     package var isOutOfBuffers: Bool { core.pointee.buffers.isOut }
 
+    /// The most that the loop holds for its connections together.
+    package var heldBytesMax: Int { core.pointee.buffers.share.bytesMax }
+
+    /// Whether so many bytes may be held besides, with what is kept back for each connection that there is.
+    package func hasRoom(toHold bytes: Int) -> Bool {
+        guard heldBytesMax != .max else { return true }
+        let kept = (openChannelCount + outboundChannelCount) * BufferShare.bytesPerConnection
+        return bytes <= heldBytesMax - core.pointee.buffers.heldBytes - kept
+    }
+
     /// A window of `full` bytes as large as it is now: any byte fills it where buffers are short.
     package func window(_ full: Int) -> Int { core.pointee.buffers.isShort ? 1 : full }
 

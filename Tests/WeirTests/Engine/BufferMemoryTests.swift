@@ -56,7 +56,8 @@ import WeirTestSupport
     /// A client whose body, of which some is missing, is all that the server may hold.
     private static func fill(_ served: Served) throws -> RawClient {
         let client = try RawClient(served.address)
-        client.send("POST /collect HTTP/1.1\r\nHost: h\r\nContent-Length: \(bytesMax + 1)\r\n\r\n")
+        let head = "POST /collect HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+        client.send("\(head)\(String(bytesMax + 1, radix: 16))\r\n")
         client.send(bytes(bytesMax))
         client.waitUntilTaken()
         return client
@@ -107,9 +108,61 @@ import WeirTestSupport
     @Test(arguments: ["/collect", "/gather"])
     func `a body that outgrows the memory is 503, and gives back what it held`(target: String) async throws {
         let served = try await Self.serve()
-        let refused = try #require(try await served.post(target, Self.bytesMax + 100_000))
-        #expect(refused.status == 503)
-        #expect(try await served.post(target, 10_000)?.text == "10000")
+        let client = try RawClient(served.address)
+        client.send("POST \(target) HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
+        let chunk = Self.bytes(16 << 10)
+        for _ in 0..<(Self.bytesMax / chunk.count + 1) {
+            client.send("4000\r\n")
+            client.send(chunk)
+            client.send("\r\n")
+        }
+        // Its connection is there still, and its body not at its end.
+        client.waitUntilTaken()
+        var statuses: [Int?] = []
+        while statuses.count < 1000, statuses.last != 200 {
+            statuses.append(try await served.post(target, 100_000)?.status)
+        }
+        #expect(statuses.last == 200)
+        client.send("0\r\n\r\nGET /hello HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        #expect(try WireResponse.all(in: await client.receiveToEnd()).map(\.status).first == 503)
         try await served.running.stop()
+    }
+
+    @Test func `a body that the loop can never hold is 413 at once`() async throws {
+        let served = try await Self.serve()
+        let head = "POST /collect HTTP/1.1\r\nContent-Length: \(Self.bytesMax + 1)\r\n"
+        #expect(try await served.ask(head)?.status == 413)
+        try await served.running.stop()
+    }
+
+    @Test(arguments: ["/collect", "/gather"])
+    func `a body that fits is collected where windows are small already`(target: String) async throws {
+        let served = try await Self.serve()
+        let holder = try RawClient(served.address)
+        // More than what is lent, a quarter.
+        holder.send("POST /collect HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n")
+        holder.send(Self.bytes(99_999))
+        holder.waitUntilTaken()
+        #expect(try await served.post(target, 50_000)?.text == "50000")
+        #expect(try await served.post(target, 200_000)?.status == 503)
+        holder.close()
+        try await served.running.stop()
+    }
+
+    @Test func `chunks of a byte that nobody reads are kept in few pieces`() {
+        var pieces = PieceQueue()
+        for byte in UInt8.min...UInt8.max {
+            for _ in 0..<32 { withUnsafeBytes(of: byte) { pieces.append($0) } }
+        }
+        #expect(pieces.byteCount == 8192)
+        var counts: [Int] = []
+        var whole: [UInt8] = []
+        while let piece = pieces.popFirst() {
+            counts.append(piece.count)
+            whole += piece
+        }
+        #expect(counts == [4096, 4096])
+        #expect(isEqual(whole, (0..<8192).map { UInt8($0 / 32) }))
+        #expect(pieces.byteCount == 0 && pieces.isEmpty)
     }
 }
