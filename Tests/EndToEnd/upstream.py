@@ -348,10 +348,8 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def answer(self, body):
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        # In one piece: whoever is stopped has sent all of it or nothing.
+        self.wfile.write(answer(body))
 
     def do_GET(self):
         target = urllib.parse.urlsplit(self.path)
