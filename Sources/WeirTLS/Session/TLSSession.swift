@@ -25,8 +25,6 @@ package struct TLSReceived {
     /// How many plain bytes a call of `receive` may give beyond the count of its input: those of a record whose
     /// beginning came before.
     package static let recordRoom = 17 << 10
-    /// What a record may be longer than what is in it.
-    package static let recordOverheadMax = 64
 
     private let session: OpaquePointer
     private let io: UnsafeMutablePointer<SessionIO>
@@ -78,9 +76,6 @@ package struct TLSReceived {
         defer { unsafe X509_free(certificate) }
         return unsafe PeerCertificate(certificate)
     }
-
-    /// `TLSv1.3`.
-    package var version: String { unsafe String(cString: SSL_get_version(session)) }
 
     /// Takes all of `input`, and writes what it says to `target`, which has room for `input.count + recordRoom` bytes.
     package func receive(
