@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+# The documents about clusters: their links lead somewhere, their commands and snippets are of what there is.
+
+import re
+
+import pytest
+import yaml
+
+from rendering import CHART, REPOSITORY, helm, of_kind
+
+DOCUMENTS = [REPOSITORY / "README.md", CHART / "README.md", REPOSITORY / "manifests/monitoring/README.md",
+             REPOSITORY / "manifests/README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]  # fmt: skip
+OURS = ["kubernetes", "autoscaling", "troubleshooting", "runbooks"]
+
+
+def anchors(text):
+    """What the headings of a document are called in links, as GitHub does it."""
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", text, flags=re.S), re.M)
+    names = [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+    return {
+        name if names[:index].count(name) == 0 else f"{name}-{names[:index].count(name)}"
+        for index, name in enumerate(names)
+    }
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: str(file.relative_to(REPOSITORY)))
+def test_every_link_leads_somewhere(document):
+    text = re.sub(r"```.*?```", "", document.read_text(), flags=re.S)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+://", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (document.parent / path).resolve() if path else document
+        assert target.exists(), link
+        if anchor and target.suffix == ".md":
+            assert anchor in anchors(target.read_text()), link
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_setting_metric_and_value_that_is_named_is_one(name):
+    text = (REPOSITORY / f"docs/{name}.md").read_text()
+    settings = (REPOSITORY / "docs/configuration.md").read_text()
+    for setting in set(re.findall(r"\bWEIR_[A-Z_]+\b", text)):
+        assert f"| `{setting}` |" in settings, setting
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    for path in set(re.findall(r"--set(?:-json|-file)? '?([a-zA-Z.]+)=", text)):
+        found = values
+        for key in path.split("."):
+            if found == {}:
+                break
+            assert key in found, path
+            found = found[key]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_folder_that_is_applied_is_there(name):
+    text = (REPOSITORY / f"docs/{name}.md").read_text() + (REPOSITORY / "README.md").read_text()
+    for path in set(re.findall(r"(?:apply|delete|diff) -[fk] ([\w./-]+)", text)):
+        assert (REPOSITORY / path).exists(), path
+
+
+def test_every_file_of_values_in_the_documents_renders():
+    count = 0
+    for name in OURS:
+        text = (REPOSITORY / f"docs/{name}.md").read_text()
+        for block in re.findall(r"```yaml\n# values\.yaml\n(.*?)```", text, re.S):
+            assert of_kind(helm(yaml.safe_load(block)), "Deployment", "weir")
+            count += 1
+    assert count >= 3
