@@ -22,6 +22,8 @@ struct HostFile {
 
     /// Mount tables of busy nodes are the longest that mean something.
     static let bytesMax = 1 << 20
+    /// More than nearly all of them have.
+    private static let chunkBytes = 16 << 10
 
     /// The path as the machine knows it: `/proc/self/cgroup`.
     let path: String
@@ -39,13 +41,16 @@ struct HostFile {
         guard file >= 0 else { return Self.fault(errno) }
         defer { close(file) }
         var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 16 << 10)
         while bytes.count < Self.bytesMax {
-            let count = Glibc.read(file, &chunk, chunk.count)
-            if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else { return Self.fault(errno) }
-            if count == 0 { break }
-            bytes += chunk[..<count]
+            var result = 0
+            let chunk = [UInt8](unsafeUninitializedCapacity: Self.chunkBytes) { buffer, count in
+                result = Glibc.read(file, buffer.baseAddress, buffer.count)
+                count = max(0, result)
+            }
+            if result < 0 && errno == EINTR { continue }
+            guard result >= 0 else { return Self.fault(errno) }
+            if result == 0 { break }
+            if bytes.isEmpty { bytes = chunk } else { bytes += chunk }
         }
         return .text(String(decoding: bytes, as: UTF8.self))
     }

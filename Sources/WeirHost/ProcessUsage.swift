@@ -41,6 +41,9 @@ package struct ProcessUsage: Sendable, Equatable {
         )
     }
 
+    /// How many threads it has now.
+    package static func threadCount(root: String = "/") -> Int? { number(statFields(root: root), 20) }
+
     /// Since Linux 6.2 the directory's size says it at once; to count a hundred thousand entries takes longer than a scrape
     /// may.
     private static func openDescriptors(root: String) -> Int? {
@@ -58,7 +61,7 @@ package struct ProcessUsage: Sendable, Equatable {
         guard case .text(let text) = HostFile("/proc/self/stat", root: root).read(),
             let nameEnd = text.lastIndex(of: ")")
         else { return [] }
-        return text[text.index(after: nameEnd)...].split(whereSeparator: \.isWhitespace)
+        return text[text.index(after: nameEnd)...].words
     }
 
     /// A field by its number in the manual, which counts from 1.
@@ -71,7 +74,7 @@ package struct ProcessUsage: Sendable, Equatable {
 
     private static func bootTimeSeconds(root: String) -> Double? {
         guard case .text(let text) = HostFile("/proc/stat", root: root).read(),
-            let line = text.split(separator: "\n").first(where: { $0.hasPrefix("btime ") })
+            let line = text.lines.first(where: { $0.begins(with: "btime ") })
         else { return nil }
         return Double(line.dropFirst(6))
     }

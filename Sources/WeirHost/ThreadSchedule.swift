@@ -17,7 +17,7 @@ package struct ThreadSchedule: Equatable, Sendable {
         guard case .text(let text) = HostFile("/proc/self/task/\(thread)/schedstat", root: root).read() else {
             return nil
         }
-        let numbers = text.split(whereSeparator: { $0 == " " || $0 == "\n" }).compactMap { UInt64($0) }
+        let numbers = text.words.compactMap { UInt64($0) }
         guard numbers.count >= 2 else { return nil }
         return ThreadSchedule(running: numbers[0], waiting: numbers[1])
     }

@@ -19,6 +19,7 @@ import WeirHost
         #expect((usage.residentBytes ?? 0) % 77 == 0)
         #expect((usage.residentBytes ?? 0) >= 77 * 4096)
         #expect(usage.openDescriptors == 3)
+        #expect(ProcessUsage.threadCount(root: root.path) == 5)
     }
 
     @Test(arguments: ["", "42", "42 (name", "42 (name) S 1", "42 (n) S x x x x x x x x x x x x x x x x x x x x x x x"])
@@ -29,6 +30,7 @@ import WeirHost
         #expect(usage.residentBytes == nil)
         #expect(usage.openDescriptors == nil)
         #expect(usage.startTimeSeconds == nil)
+        #expect(ProcessUsage.threadCount(root: root.path) == nil)
     }
 
     @Test func `this process uses something`() throws {

@@ -19,13 +19,27 @@ package struct BudgetSource: Sendable, Equatable {
     package init(_ name: String, _ role: Role, text: String = "", _ reading: Reading) {
         self.name = name
         self.role = role
+        self.reading = reading
+        if let word = Self.word(text) {
+            self.text = word
+            return
+        }
         let visible = text.unicodeScalars.prefix(4 * Self.textLengthMax).map { scalar -> Unicode.Scalar in
             if scalar.properties.isWhitespace { return " " }
             return scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar
         }
         let words = String(String.UnicodeScalarView(visible)).split(separator: " ")
         self.text = String(words.joined(separator: " ").prefix(Self.textLengthMax))
-        self.reading = reading
+    }
+
+    /// What most files hold, which is shown as it is: one word, and the end of its line.
+    private static func word(_ text: String) -> String? {
+        let word = text.utf8.last == UInt8(ascii: "\n") ? text.utf8.dropLast() : text.utf8[...]
+        guard word.count <= textLengthMax, word.allSatisfy({ (UInt8(ascii: "!")...UInt8(ascii: "~")).contains($0) })
+        else {
+            return nil
+        }
+        return String(Substring(word))
     }
 
     /// The amount that it said, if it said one.

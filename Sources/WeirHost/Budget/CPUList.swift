@@ -4,7 +4,7 @@
 enum CPUList {
     /// How many CPUs a list has; nil if it is none.
     static func count(_ text: String) -> Double? {
-        let words = text.split(whereSeparator: \.isWhitespace)
+        let words = text.words
         guard words.count == 1 else { return nil }
         var count = 0.0
         for item in words[0].split(separator: ",", omittingEmptySubsequences: false) {

@@ -11,7 +11,7 @@ enum CPUQuota {
     /// `max 100000`.
     private static func unified(_ directory: String, _ root: String) -> BudgetSource {
         BudgetSource(HostFile(directory + "/cpu.max", root: root), .limit) { text in
-            let fields = text.split(whereSeparator: \.isWhitespace)
+            let fields = text.words
             guard fields.count == 2, let period = Int(fields[1]) else { return nil }
             return fields[0] == "max" ? .unlimited : reading(quota: Int(fields[0]), period: period)
         }
@@ -33,7 +33,7 @@ enum CPUQuota {
     }
 
     private static func number(_ text: String) -> Int? {
-        let fields = text.split(whereSeparator: \.isWhitespace)
+        let fields = text.words
         return fields.count == 1 ? Int(fields[0]) : nil
     }
 

@@ -40,9 +40,9 @@ package struct MemoryBudget: Sendable {
         let name = "MemTotal:"
         var said = ""
         let source = BudgetSource(file, .capacity) { text in
-            guard let line = text.split(separator: "\n").first(where: { $0.hasPrefix(name) }) else { return .nothing }
+            guard let line = text.lines.first(where: { $0.begins(with: name) }) else { return .nothing }
             said = String(line)
-            let fields = line.split(separator: " ")
+            let fields = line.words
             guard fields.count == 3, fields[2] == "kB", let kibibytes = Int(fields[1]), 1..<1 << 50 ~= kibibytes
             else { return nil }
             return .amount(Double(kibibytes) * 1024)

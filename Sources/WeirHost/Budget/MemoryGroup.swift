@@ -41,7 +41,7 @@ struct MemoryGroup {
 
     private static func limit(_ file: HostFile, _ role: BudgetSource.Role = .limit) -> BudgetSource {
         BudgetSource(file, role) { text in
-            let fields = text.split(whereSeparator: \.isWhitespace)
+            let fields = text.words
             if fields == ["max"] { return .unlimited }
             return fields.count == 1 ? reading(fields[0]) : nil
         }
@@ -49,7 +49,7 @@ struct MemoryGroup {
 
     private static func bytes(_ content: HostFile.Content) -> Int? {
         guard case .text(let text) = content else { return nil }
-        let fields = text.split(whereSeparator: \.isWhitespace)
+        let fields = text.words
         return fields.count == 1 ? Int(fields[0]).flatMap { $0 >= 0 ? $0 : nil } : nil
     }
 
@@ -89,8 +89,8 @@ private struct MemoryStatistics {
 
     private func value(_ name: String) -> Substring? {
         guard case .text(let text) = content else { return nil }
-        for line in text.split(separator: "\n") {
-            let fields = line.split(separator: " ")
+        for line in text.lines where line.begins(with: name) {
+            let fields = line.words
             if fields.count == 2, fields[0] == name { return fields[1] }
         }
         return nil

@@ -11,7 +11,7 @@ package enum TaskBudget {
             sources: groups.sources
                 + groups.folders.map { folder in
                     BudgetSource(HostFile(folder.path + "/pids.max", root: root), .limit) { text in
-                        let fields = text.split(whereSeparator: \.isWhitespace)
+                        let fields = text.words
                         if fields == ["max"] { return .unlimited }
                         guard fields.count == 1, let count = Int(fields[0]), count > 0 else { return nil }
                         return .amount(Double(count))

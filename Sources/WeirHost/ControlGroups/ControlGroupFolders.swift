@@ -89,7 +89,7 @@ extension HostFile {
     fileprivate func lines<Line>(as parse: (Substring) -> Line?) -> (found: [Line], source: BudgetSource) {
         var found: [Line] = []
         let source = BudgetSource(self, .information) { text in
-            found = text.split(separator: "\n").compactMap(parse)
+            found = text.lines.compactMap(parse)
             return .nothing
         }
         return (found, source)

@@ -17,10 +17,11 @@ struct ControlGroupMembership: Equatable {
 
     init?(line: Substring) {
         // The path comes last and may hold colons.
-        let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
-        guard fields.count == 3, Int(fields[0]) != nil, fields[2].hasPrefix("/") else { return nil }
+        let fields = line.utf8
+            .split(separator: UInt8(ascii: ":"), maxSplits: 2, omittingEmptySubsequences: false).map { Substring($0) }
+        guard fields.count == 3, Int(fields[0]) != nil, fields[2].begins(with: "/") else { return nil }
         self.line = String(line)
-        controllers = fields[1].split(separator: ",").map(String.init)
+        controllers = fields[1].items.map(String.init)
         path = String(fields[2])
         isUnified = fields[0] == "0" && controllers.isEmpty
     }

@@ -19,7 +19,7 @@ struct ControlGroupMount: Equatable {
     init?(line: Substring) {
         // `36 35 0:32 /root /mount/point rw,relatime shared:1 - cgroup2 cgroup2 rw`: the number of optional fields
         // before the dash varies.
-        let fields = line.split(separator: " ")
+        let fields = line.fields
         guard let dash = fields.firstIndex(of: "-"), dash >= 6, fields.count > dash + 3 else { return nil }
         switch fields[dash + 1] {
         case "cgroup2":
@@ -27,7 +27,7 @@ struct ControlGroupMount: Equatable {
             controllers = []
         case "cgroup":
             isUnified = false
-            controllers = fields[dash + 3].split(separator: ",").map(String.init)
+            controllers = fields[dash + 3].items.map(String.init)
         default:
             return nil
         }

@@ -10,8 +10,8 @@ struct KernelStatistics {
             values = [:]
             return
         }
-        let lines = text.split(separator: "\n").compactMap { line -> (Substring, UInt64)? in
-            let fields = line.split(separator: " ")
+        let lines = text.lines.compactMap { line -> (Substring, UInt64)? in
+            let fields = line.words
             // What does not fit is left out, too: a number of the kernel's does.
             return fields.count == 2 ? UInt64(fields[1]).map { (fields[0], $0) } : nil
         }

@@ -49,14 +49,14 @@ package struct PressureStall: Sendable, Equatable {
 
     private static func read(_ resource: Resource, _ scope: Scope, _ file: HostFile) -> [PressureStall] {
         guard case .text(let text) = file.read() else { return [] }
-        let stalls = text.split(separator: "\n").compactMap { PressureStall(resource, scope, line: $0) }
+        let stalls = text.lines.compactMap { PressureStall(resource, scope, line: $0) }
         // Of a machine the kernel writes `full` for the CPU, for compatibility: it is 0 and means nothing.
         return stalls.filter { !(resource == .cpu && $0.kind == .full && scope == .node) }
     }
 
     /// `some avg10=0.00 avg60=0.00 avg300=0.00 total=12345`, in microseconds; nil for anything else.
     private init?(_ resource: Resource, _ scope: Scope, line: Substring) {
-        let fields = line.split(separator: " ")
+        let fields = line.words
         guard let kind = fields.first.flatMap({ Kind(rawValue: String($0)) }),
             let total = fields.last, total.hasPrefix("total="), let microseconds = UInt64(total.dropFirst(6))
         else { return nil }

@@ -10,7 +10,7 @@ enum StolenTime {
             let line = text.split(separator: "\n", maxSplits: 1).first
         else { return nil }
         // `cpu user nice system idle iowait irq softirq steal …` (proc_stat(5)).
-        let fields = line.split(separator: " ")
+        let fields = line.words
         guard fields.count > 8, fields[0] == "cpu", let ticks = UInt64(fields[8]) else { return nil }
         return Double(ticks) / Double(sysconf(Int32(_SC_CLK_TCK)))
     }

@@ -32,7 +32,7 @@ package struct TaskCount: Sendable, Equatable {
 
     private static func number(_ file: HostFile) -> Int? {
         guard case .text(let text) = file.read() else { return nil }
-        let fields = text.split(whereSeparator: \.isWhitespace)
+        let fields = text.words
         return fields.count == 1 ? Int(fields[0]).flatMap { $0 >= 0 ? $0 : nil } : nil
     }
 }
