@@ -14,7 +14,7 @@ RUN test "$(dpkg --print-architecture)" = "$TARGETARCH"
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-        libc-ares-dev libc6 libgcc-s1 libhiredis-dev libssl-dev libstdc++6 libsystemd-dev libyaml-dev pkg-config \
+        ca-certificates libc-ares-dev libc6 libgcc-s1 libhiredis-dev libssl-dev libstdc++6 libsystemd-dev libyaml-dev pkg-config \
     && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /weir

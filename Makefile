@@ -11,8 +11,8 @@ IMAGE_ARGUMENTS = --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION
 export SWIFT_BACKTRACE := enable=no
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-image run build image test test-unit test-release test-e2e test-image sanitize bench \
-	drill signals lint lint-image format docs fuzz clean
+.PHONY: help setup setup-test setup-image run build image test test-unit test-release test-e2e test-image test-charts \
+	test-tls chart sanitize bench drill signals lint lint-image format docs fuzz clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -61,6 +61,17 @@ test-e2e: setup-test build
 test-image: SOURCE = https://git.example.com/weir
 test-image: setup-image ## builds the image from a base made here, and runs it under limits; as root
 	scripts/test-image $(IMAGE_ARGUMENTS)
+
+chart: setup-test ## writes into the chart what follows from values.yaml and docs/configuration.md
+	.venv/bin/python scripts/chart
+
+test-charts: setup-test build ## the chart, the manifests and the monitoring, with real helm, kubectl, promtool and Prometheus
+	scripts/chart-tools
+	WEIR_GATEWAY=.build-static/release/weir .venv/bin/python -m pytest -q -c Tests/Charts/pytest.ini --rootdir Tests/Charts \
+		Tests/Charts
+
+test-tls: setup-test build ## what testssl.sh finds of TLS: nothing of medium or above
+	scripts/test-tls
 
 sanitize: setup ## the tests that touch memory and threads, under the address and the thread sanitizer
 	scripts/sanitize

@@ -50,7 +50,7 @@ let package = Package(
         ),
         .target(
             name: "WeirUpstream",
-            dependencies: ["WeirEventLoop", "WeirMetrics", "WeirHTTP"],
+            dependencies: ["WeirEventLoop", "WeirMetrics", "WeirHTTP", "WeirTLS"],
             swiftSettings: strictSettings
         ),
         .target(
@@ -169,7 +169,7 @@ let package = Package(
         .testTarget(
             name: "WeirUpstreamTests",
             dependencies: [
-                "WeirUpstream", "WeirEventLoop", "WeirHTTP", "WeirMetrics", "CWeirSystem", "WeirTestSupport",
+                "WeirUpstream", "WeirEventLoop", "WeirHTTP", "WeirMetrics", "WeirTLS", "CWeirSystem", "WeirTestSupport",
             ],
             swiftSettings: strictSettings
         ),

@@ -22,17 +22,22 @@ ROUNDS_FEW = 1_000
 ROUNDS_MANY = 101_000
 # Once to warm up, and once more to count: of one request on each connection.
 ROUNDS_OF_KEPT = 1_600
+# The threads that requests run on. Others look after the pod at an interval, whether there are requests or not.
+LOOPS = "weir-loop"
 
 
 class Counter:
     """The counting library, and the file in which it counts one process's allocations."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, thread: str | None = None) -> None:
+        """`thread` is the name of the threads that are counted; all of them are without it."""
         self._file = folder / "allocations"
         self._file.unlink(missing_ok=True)
         library = folder / "count_allocations.so"
         run("cc", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", library, SOURCE)
         self.environment = {"LD_PRELOAD": str(library), "COUNT_ALLOCATIONS_FILE": str(self._file)}
+        if thread is not None:
+            self.environment["COUNT_ALLOCATIONS_THREAD"] = thread
 
     def read(self) -> int:
         return int.from_bytes(self._file.read_bytes(), "little")
@@ -58,7 +63,7 @@ def allocations_of_replay(route: str, rounds: int, products: Products, options: 
 
 
 def in_service(route: str, products: Products, plan: Plan) -> Row:
-    counter = Counter(products.folder)
+    counter = Counter(products.folder, LOOPS)
     with servers.weir(products, counter.environment, plan.server_core) as server:
         return under_wrk(route, server, route, counter, plan)
 
@@ -82,7 +87,7 @@ def in_gateway(products: Products, plan: Plan) -> list[Row]:
 
 def on_kept_connections(products: Products, plan: Plan) -> Row:
     """No connection is opened meanwhile, on either side: here the target is exactly 0."""
-    counter = Counter(products.folder)
+    counter = Counter(products.folder, LOOPS)
     settings = {**counter.environment, "WEIR_KEEPALIVE_REQUESTS": str(ROUNDS_OF_KEPT * 3)}
     with (
         proxies.endpoint(products, plan.load_core) as endpoint,
@@ -114,7 +119,7 @@ def request_on_all(connections: list[socket.socket], rounds: int) -> None:
 
 
 def in_gateway_under_wrk(products: Products, plan: Plan) -> Row:
-    counter = Counter(products.folder)
+    counter = Counter(products.folder, LOOPS)
     with (
         proxies.endpoint(products, plan.load_core) as endpoint,
         proxies.gateway(products, endpoint, counter.environment, plan.server_core) as server,

@@ -23,6 +23,7 @@ import bodies
 import comparison
 import flow
 import footprint
+import handshakes
 import instructions
 import proxy
 import report
@@ -64,6 +65,7 @@ MEASURES: dict[str, Measure] = {
     "flow": Measure(lambda products, plan: [flow.compare(products, plan)], ("hello",)),
     "refused": Measure(flow.compare_refused, ("hello",)),
     "access-log": Measure(lambda products, plan: [access_log.of_service(products, plan)], ("hello",)),
+    "handshakes": Measure(handshakes.compare, ("hello",)),
     "proxy": Measure(proxy.compare, ("weir",)),
     "proxy-guarded": Measure(proxy.compare_guarded, ("weir",)),
     "proxy-access-log": Measure(lambda products, plan: [access_log.of_gateway(products, plan)], ("weir",)),

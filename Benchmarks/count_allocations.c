@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Counts heap allocations of the process that it is preloaded into (LD_PRELOAD). The count lives in the file that
-// COUNT_ALLOCATIONS_FILE names, as one 64-bit number, so it can be read while the process runs and after its end.
+// Counts heap allocations of the process that it is preloaded into (LD_PRELOAD): all of them, or those of the threads
+// that have the name in COUNT_ALLOCATIONS_THREAD. The count lives in the file that COUNT_ALLOCATIONS_FILE names, as one
+// 64-bit number, so it can be read while the process runs and after its end.
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 // The C library's own entries: calling them needs no symbol look-up, which would itself allocate.
@@ -17,6 +20,8 @@ void *__libc_memalign(size_t, size_t);
 
 static uint64_t before_start;
 static uint64_t *count = &before_start;
+// NULL for every thread.
+static const char *thread_name;
 
 __attribute__((constructor)) static void share_count(void) {
     const char *path = getenv("COUNT_ALLOCATIONS_FILE");
@@ -26,9 +31,21 @@ __attribute__((constructor)) static void share_count(void) {
     if (shared == MAP_FAILED) abort();
     close(file);
     count = shared;
+    thread_name = getenv("COUNT_ALLOCATIONS_THREAD");
 }
 
-static void add_one(void) { __atomic_fetch_add(count, 1, __ATOMIC_RELAXED); }
+// A thread has its name some time after its start, and a thread that is counted once is counted from then on.
+static int is_counted(void) {
+    static __thread int is_known;
+    if (thread_name == NULL || is_known) return 1;
+    char name[16];
+    if (prctl(PR_GET_NAME, name) == 0) is_known = strcmp(name, thread_name) == 0;
+    return is_known;
+}
+
+static void add_one(void) {
+    if (is_counted()) __atomic_fetch_add(count, 1, __ATOMIC_RELAXED);
+}
 
 void *malloc(size_t size) {
     add_one();

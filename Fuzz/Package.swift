@@ -35,9 +35,11 @@ let package = Package(
         .target(name: "WeirHTTP", swiftSettings: settings),
         .target(name: "WeirRouting", swiftSettings: settings),
         .target(name: "WeirFlow", swiftSettings: settings),
+        .systemLibrary(name: "COpenSSL"),
+        .target(name: "WeirTLS", dependencies: ["COpenSSL"], swiftSettings: settings),
         .target(
             name: "WeirUpstream",
-            dependencies: ["WeirEventLoop", "WeirMetrics", "WeirHTTP"],
+            dependencies: ["WeirEventLoop", "WeirMetrics", "WeirHTTP", "WeirTLS"],
             swiftSettings: strictSettings
         ),
         .systemLibrary(name: "CCares", providers: [.apt(["libc-ares-dev"])]),
@@ -51,6 +53,8 @@ let package = Package(
         .target(name: "WeirDocument", swiftSettings: settings),
         .systemLibrary(name: "CYAML"),
         .target(name: "WeirYAML", dependencies: ["CYAML", "WeirDocument"], swiftSettings: settings),
+        .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
+        .target(name: "WeirTLS", dependencies: ["COpenSSL"], swiftSettings: settings),
         .target(name: "FuzzSupport", swiftSettings: settings),
         fuzzer("RequestParserFuzz", "WeirHTTP"),
         fuzzer("ResponseParserFuzz", "WeirHTTP"),
@@ -60,7 +64,9 @@ let package = Package(
         fuzzer("ProxyProtocolFuzz", "WeirEventLoop"),
         fuzzer("DeadlineFuzz", "WeirFlow"),
         fuzzer("EndpointFileFuzz", "WeirUpstream"),
+        fuzzer("EndpointSliceFuzz", "WeirUpstream"),
         fuzzer("ServiceAnswerFuzz", "WeirDNS", "WeirEventLoop"),
+        fuzzer("ClientHelloFuzz", "WeirTLS"),
         fuzzer("YAMLFuzz", "WeirYAML", "WeirDocument"),
     ]
 )

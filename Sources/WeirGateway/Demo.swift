@@ -58,7 +58,7 @@ package struct Demo: Sendable {
 
     /// What the demo shares with the gateway is how it logs, and of that only what went wrong. The gateway's limits are
     /// in front of it.
-    private static func settings(behind gateway: Settings) -> Settings {
+    static func settings(behind gateway: Settings) -> Settings {
         var settings = Settings()
         settings.listen = [.tcp(host: "127.0.0.1", port: 0)]
         settings.adminListen = []

@@ -40,7 +40,7 @@ struct DevCertCommand: ParsableCommand {
         do throws(TLSError) {
             let authority = try MadeCertificate(.init(name: "weir dev-cert", ends: seconds))
             let made = try MadeCertificate(
-                .init(name: hosts.first ?? "localhost", alternativeNames: names.joined(separator: ","), ends: seconds),
+                .init(name: Self.commonName(hosts), alternativeNames: names.joined(separator: ","), ends: seconds),
                 issuer: authority
             )
             write(authority.certificate, "ca.crt", mode: 0o644)
@@ -51,6 +51,13 @@ struct DevCertCommand: ParsableCommand {
         }
         print("WEIR_LISTEN=tls://:8443 WEIR_TLS_CERT=\(folder)/tls.crt WEIR_TLS_KEY=\(folder)/tls.key weir")
         print("curl --cacert \(folder)/ca.crt https://localhost:8443/")
+    }
+
+    /// The first host, if it fits: a common name has at most 64 characters (RFC 5280 appendix A.1), and nobody looks at it
+    /// where there are alternative names.
+    private static func commonName(_ hosts: [String]) -> String {
+        guard let first = hosts.first, first.utf8.count <= 64 else { return "localhost" }
+        return first
     }
 
     /// As OpenSSL has it: `DNS:shop.example`, `IP:10.0.0.1`; nil for what is neither.

@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import Weir
+import WeirSystemd
 
 @main struct WeirCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -48,8 +49,11 @@ import Weir
     /// Before the first task that leaves this thread. Where no route is configured the demo has an engine, too.
     private static func checkThreads(of command: any AsyncParsableCommand) throws(AppError) {
         let configuration = ProcessStart.configuration()
-        let engines = command is ServeCommand && configuration.routes.isEmpty ? 2 : 1
-        try StartThreads.checkFirst(configuration.settings, engines: engines)
+        var engines = [configuration.settings]
+        if command is ServeCommand, configuration.routes.isEmpty {
+            engines.append(Demo.settings(behind: configuration.settings))
+        }
+        try StartThreads.checkFirst(engines, isSupervised: ServiceNotifier.isAwaited)
     }
 
     /// Ends the process for what is no error of the service: help and version that were asked for, a wrong command

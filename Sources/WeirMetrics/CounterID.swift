@@ -41,6 +41,8 @@ package enum CounterID: UInt8, CaseIterable, Sendable {
     case handshakeFailuresCertificate
     case handshakeFailuresMalformed
     case handshakeFailuresClosed
+    case secureFloods
+    case earlyRequests
     case streamsCut
     case upstreamRetries
     case redisChecks

@@ -6,7 +6,6 @@
 package enum GaugeID: UInt8, CaseIterable, Sendable {
     case connectionsOpen
     case bufferBytes
-    case bufferBytesMax
     case tunnelsActive
     case redisConnected
 }

@@ -27,8 +27,6 @@ extension GaugeID {
             MetricDescriptor("weir_connections_open", "Open client connections.")
         case .bufferBytes:
             MetricDescriptor("weir_buffer_bytes", "Memory held for connections: buffers, and what is kept of bodies.")
-        case .bufferBytesMax:
-            MetricDescriptor("weir_buffer_limit_bytes", "Memory that may be held for connections; 0 for no limit.")
         case .tunnelsActive:
             MetricDescriptor("weir_tunnels_active", "Tunnels: connections that a request has upgraded.")
         case .redisConnected:
@@ -100,6 +98,13 @@ extension CounterID {
         case .handshakeFailuresCertificate: handshakeFailure("certificate")
         case .handshakeFailuresMalformed: handshakeFailure("malformed")
         case .handshakeFailuresClosed: handshakeFailure("closed")
+        case .secureFloods:
+            MetricDescriptor(
+                "weir_tls_floods_total",
+                "Connections ended because clients sent messages of TLS itself again and again, and nothing else."
+            )
+        case .earlyRequests:
+            MetricDescriptor("weir_tls_early_requests_total", "Requests that came before their TLS handshake was done.")
         case .streamsCut:
             MetricDescriptor(
                 "weir_streams_cut_total",

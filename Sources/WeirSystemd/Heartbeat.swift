@@ -6,12 +6,13 @@ package import WeirEventLoop
 
 /// A thread that calls a function at once and then in fixed steps until it is stopped.
 package final class Heartbeat: Sendable {
-    private let monitor = Monitor(false)
+    private let thread: PeriodicThread
 
     /// - Throws: `SystemCallError` when the kernel gives no thread.
     package init(every period: Duration, _ beat: @escaping @Sendable () -> Void) throws(SystemCallError) {
-        _ = try SystemThread.start { [monitor] in
-            repeat { beat() } while monitor.wait(timeout: period, for: { $0 ? true : nil }) == nil
+        thread = PeriodicThread("weir-heartbeat", every: period)
+        try thread.start { [thread] in
+            repeat { beat() } while thread.awaitStep()
         }
     }
 
@@ -19,9 +20,6 @@ package final class Heartbeat: Sendable {
 
     /// No beat begins after this; one that has begun ends on its own.
     package func stop() {
-        monitor.change { isStopped in
-            isStopped = true
-            return true
-        }
+        thread.end(grace: .zero)
     }
 }

@@ -29,8 +29,13 @@ package final class ServiceNotifier: Sendable {
     ///
     /// - Parameter environment: the process's own; libsystemd reads the socket's address there, too. It is not changed.
     package init?(environment: (String) -> String? = ProcessEnvironment.value) {
-        guard environment("NOTIFY_SOCKET") != nil else { return nil }
+        guard Self.isAwaited(environment) else { return nil }
     }
+
+    /// Whether somebody listens.
+    package static var isAwaited: Bool { isAwaited(ProcessEnvironment.value) }
+
+    private static func isAwaited(_ environment: (String) -> String?) -> Bool { environment("NOTIFY_SOCKET") != nil }
 
     /// The service serves, at first or after a reload.
     @discardableResult

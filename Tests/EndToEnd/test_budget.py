@@ -10,6 +10,7 @@ import urllib.request
 
 import pytest
 
+from certificates import Authority
 from cgroups import entering, group  # noqa: F401: a fixture
 from load import load
 from polling import PATIENCE_SECONDS, eventually
@@ -411,9 +412,23 @@ def test_a_wrong_request_is_one_line():
 @pytest.mark.parametrize("most", [1, 2, 4, 5, 8])
 @pytest.mark.parametrize("binary", [BINARY, GATEWAY], ids=["service", "gateway"])
 def test_a_start_whose_threads_do_not_fit_is_one_line_and_69(group, binary, most):
+    starts_in_what_it_asks_for(group, binary, most, {})
+
+
+@pytest.mark.parametrize("binary", [BINARY, GATEWAY], ids=["service", "gateway"])
+def test_what_a_start_asks_for_is_enough_for_all_of_its_threads(group, binary, tmp_path):
+    certificate, key = Authority(tmp_path).pair("server", "localhost")
+    starts_in_what_it_asks_for(group, binary, 5, {
+        "WEIR_LISTEN": "127.0.0.1:0,tls://127.0.0.1:0", "WEIR_TLS_CERT": certificate, "WEIR_TLS_KEY": key,
+        "WEIR_ACCESS_LOG": tmp_path / "access.log",
+        "WEIR_LOOPS": 3, "WEIR_WORKERS_MIN": 4,
+    })
+
+
+def starts_in_what_it_asks_for(group, binary, most, settings):
     pids = group("pids")
     pids.write("pids.max", most)
-    code, lines = run_to_failure({}, binary=binary, group=pids)
+    code, lines = run_to_failure(settings, binary=binary, group=pids)
     assert (code, len(lines)) == (69, 1), lines
     said = re.fullmatch(
         rf"weir: (\S+/pids\.max) is {most} with 1 in use: a start makes (\d+) threads; let it be at least (\d+)", lines[0]
@@ -422,7 +437,7 @@ def test_a_start_whose_threads_do_not_fit_is_one_line_and_69(group, binary, most
     assert int(said[3]) == int(said[2]) + 1 > most
     # What would be right is right.
     pids.write("pids.max", said[3])
-    server = Server(binary=binary, group=pids)
+    server = Server(settings, binary=binary, group=pids)
     try:
         assert is_served(server)
     finally:

@@ -16,6 +16,7 @@ SECTIONS = {name: part for name, part in SCHEMA["$defs"].items() if not name.sta
 SETTINGS = [name.removeprefix("setting-") for name in SCHEMA["$defs"] if name.startswith("setting-")]
 
 UPSTREAM = "upstreams:\n  a: {endpoints: [http://127.0.0.1:9], %s}\n"
+SECURE_UPSTREAM = UPSTREAM.replace("http:", "https:")
 ROUTE = "upstreams:\n  a: {endpoints: [http://127.0.0.1:9]}\nroutes:\n  - {upstream: a, %s}\n"
 
 # Of each section: a file with the field in place of %s, and the section's path.
@@ -28,6 +29,7 @@ PLACES = {
     "ejection": (UPSTREAM % "ejection: {%s}", "upstreams.a.ejection"),
     "breaker": (UPSTREAM % "breaker: {%s}", "upstreams.a.breaker"),
     "timeouts": (UPSTREAM % "timeouts: {%s}", "upstreams.a.timeouts"),
+    "tls": (SECURE_UPSTREAM % "tls: {%s}", "upstreams.a.tls"),
     "pool": ("pools:\n  p: {%s}\n", "pools.p"),
     "route": ("routes:\n  - {%s}\n", "routes[0]"),
     "match": (ROUTE % "match: {%s}", "routes[0].match"),

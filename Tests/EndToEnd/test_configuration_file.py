@@ -82,7 +82,7 @@ def test_check_names_the_line_of_each_setting(tmp_path):
     ("deadline: 1s\ndeadline: 2s", "2:1", ['"deadline"', "line 1"]),
     ("deadlin: 1s", "1:1", ["did you mean deadline?"]),
     ("deadline: 2x", "1:11", ['deadline: "2x"', "expected a duration"]),
-    ("upstreams:\n  a:\n    endpoints: [https://b]\n", "3:17", ["upstreams.a.endpoints[0]", "TLS"]),
+    ("upstreams:\n  a:\n    endpoints: [ftp://b]\n", "3:17", ["upstreams.a.endpoints[0]", "https://host:port"]),
     ("upstreams: {a: {endpoints: [http://b]}}\nroutes:\n  - {upstream: c}", "3:16", ["routes[0].upstream", "did you mean a?"]),
 ])
 def test_a_wrong_file_is_one_line_with_its_place(tmp_path, text, place, parts):

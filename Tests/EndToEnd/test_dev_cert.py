@@ -31,6 +31,14 @@ def test_what_it_writes_is_served_and_verified(weir, tmp_path):
     assert result.returncode == 0, result.stderr
 
 
+def test_a_host_may_be_longer_than_a_common_name(tmp_path):
+    host = f"{'a' * 60}.{'b' * 60}.example"
+    code, _, errors = run_gateway("dev-cert", host, "--folder", str(tmp_path))
+    assert (code, errors) == (0, [])
+    text = openssl("x509", "-in", tmp_path / "tls.crt", "-noout", "-ext", "subjectAltName").decode()
+    assert f"DNS:{host}" in text
+
+
 def test_no_file_is_overwritten(tmp_path):
     (tmp_path / "ca.crt").write_text("mine")
     code, _, errors = run_gateway("dev-cert", "--folder", str(tmp_path))

@@ -8,9 +8,11 @@ import threading
 
 import pytest
 
+from certificates import Authority
 from control import page, start, urls, wait_for_urls
 from dns_server import DNSServer
 from polling import eventually
+from secure_upstream import SecureUpstream, server_context
 from server import run_to_failure
 from upstream import Upstream, answer, repeating
 
@@ -176,10 +178,10 @@ def test_a_source_that_lists_nothing_at_the_start_is_waited_for(gateway, upstrea
 class Catalog:
     """Speaks as much of Consul's API as a blocking query needs."""
 
-    def __init__(self):
+    def __init__(self, make=Upstream):
         self.changed = threading.Condition()
         self.index, self.instances, self.requests = 1, [], []
-        self.upstream = Upstream(self.serve)
+        self.upstream = make(self.serve)
 
     def set(self, *instances):
         with self.changed:
@@ -222,6 +224,31 @@ def catalog():
     catalog = Catalog()
     yield catalog
     catalog.close()
+
+
+def test_a_consul_server_that_speaks_tls(gateway, upstream, tmp_path):
+    authority, one = Authority(tmp_path), upstream(repeating(answer(b"one")))
+    context = server_context(authority.pair("server", "server.dc1.consul"), clients=authority.file)
+    catalog = Catalog(lambda script: SecureUpstream(context, script))
+    try:
+        catalog.set((1, one.port, "passing", (7, 1)))
+        configuration = {"discover": f"consul+https://127.0.0.1:{catalog.upstream.port}/orders"}
+        certificate, key = authority.pair("gateway", "gateway.test")
+        settings = {
+            "WEIR_CONSUL_TLS_SERVER_NAME": "server.dc1.consul",
+            "WEIR_CONSUL_TLS_CERT": certificate,
+            "WEIR_CONSUL_TLS_KEY": key,
+        }
+        server = start(gateway, tmp_path, configuration, WEIR_CONSUL_TLS_CA=authority.file, **settings)
+        wait_for_urls(server, one.url)
+        assert bodies(server) == {"one"}
+        assert set(catalog.upstream.names) == {"server.dc1.consul"}
+        server = start(gateway, tmp_path, configuration, **settings)
+        eventually(lambda: page(server)["source"]["problem"], "it is not believed")
+        problem = page(server)["source"]["problem"]
+        assert "no TLS (unknown_issuer): a certificate above its own (CN=ca) is self-signed" in problem
+    finally:
+        catalog.close()
 
 
 def test_instances_of_a_consul_server(gateway, upstream, tmp_path, catalog):

@@ -78,7 +78,7 @@ def test_check_does_not_show_a_secret():
 
 WRONG = {
     "WEIR_DEADLINE": "soon",
-    "WEIR_UPSTREAM": "https://a.example",
+    "WEIR_UPSTREAM": "ftp://a.example",
     "WEIR_TRUSTED_PROXIES": "everybody",
     "WEIR_DRAIN_TIMEOUT": "0",
     "WEIR_LISTNE": ":8080",

@@ -19,7 +19,7 @@ def manifest(name):
 
 @pytest.fixture
 def deployment():
-    return manifest("kubernetes/deployment.yaml")
+    return manifest("base/deployment.yaml")
 
 
 @pytest.fixture
@@ -42,17 +42,15 @@ def test_the_deployment_selects_its_own_pods_and_is_what_the_scalers_scale(deplo
     assert (deployment["apiVersion"], deployment["kind"]) == ("apps/v1", "Deployment")
     assert deployment["spec"]["selector"]["matchLabels"].items() <= labels.items()
     assert "replicas" not in deployment["spec"]
-    for name in ["scaledobject-metrics-api.yaml", "scaledobject-prometheus.yaml", "hpa.yaml"]:
-        scaler = manifest(f"keda/{name}")
+    for name in ["keda/scaledobject.yaml", "keda-prometheus/scaledobject.yaml", "hpa/hpa.yaml"]:
+        scaler = manifest(name)
         assert scaler["spec"]["scaleTargetRef"]["name"] == deployment["metadata"]["name"]
-        assert scaler["metadata"]["namespace"] == deployment["metadata"]["namespace"]
 
 
-@pytest.mark.parametrize("name, port", [("kubernetes/service.yaml", "http"), ("keda/service.yaml", "admin")])
+@pytest.mark.parametrize("name, port", [("base/service.yaml", "http"), ("base/service-admin.yaml", "admin")])
 def test_a_service_finds_the_pods_and_shows_one_port_of_theirs(deployment, container, name, port):
     service = manifest(name)
     assert (service["apiVersion"], service["kind"]) == ("v1", "Service")
-    assert service["metadata"]["namespace"] == deployment["metadata"]["namespace"]
     labels = deployment["spec"]["template"]["metadata"]["labels"]
     assert service["spec"]["selector"] and service["spec"]["selector"].items() <= labels.items()
     [only] = service["spec"]["ports"]
@@ -83,15 +81,19 @@ def test_the_container_is_locked_in_as_the_image_allows(pod, container):
 
 
 def test_the_gateway_starts_with_the_environment_that_it_is_given_there(container):
-    millis, request = container["env"]
+    *drain, millis, request = container["env"]
     assert millis["valueFrom"] == {"resourceFieldRef": {"resource": "requests.cpu", "divisor": "1m"}}
     # As the kubelet puts it together.
     asked = container["resources"]["requests"]["cpu"].removesuffix("m")
-    given = {millis["name"]: asked, request["name"]: request["value"].replace(f"$({millis['name']})", asked)}
+    given = {one["name"]: one["value"] for one in drain}
+    given |= {millis["name"]: asked, request["name"]: request["value"].replace(f"$({millis['name']})", asked)}
     server = Server(given, binary=GATEWAY)
     try:
         settings = settings_of(server)
         assert settings["WEIR_CPU_REQUEST"]["value"] == "250m"
+        # What it says of the drain is what holds without it, too: the grace period is for that.
+        assert [one["name"] for one in drain] == ["WEIR_DRAIN_DELAY", "WEIR_DRAIN_TIMEOUT"]
+        assert all(settings[one["name"]]["default"] == one["value"] for one in drain)
         assert settings["WEIR_LISTEN"]["default"] == f":{ports(container)['http']}"
         assert settings["WEIR_ADMIN_LISTEN"]["default"] == f":{ports(container)['admin']}"
         name, version = container["image"].split(":")
@@ -101,7 +103,7 @@ def test_the_gateway_starts_with_the_environment_that_it_is_given_there(containe
 
 
 def test_the_settings_that_it_suggests_are_settings():
-    text = (FOLDER / "kubernetes/deployment.yaml").read_text()
+    text = (FOLDER / "base/deployment.yaml").read_text()
     documented = (REPOSITORY / "docs/configuration.md").read_text()
     names = set(re.findall(r"\bWEIR_[A-Z_]+", text))
     assert "WEIR_UPSTREAM" in names and all(f"| `{name}` |" in documented for name in names)

@@ -68,6 +68,115 @@ def test_a_part_of_the_requests_is_copied(gateway, upstream, tmp_path):
     shadow.wait_for_requests(count)
 
 
+def chunked(*pieces, trailers=b""):
+    return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n" + trailers + b"\r\n"
+
+
+def test_bodies_are_copied_in_the_coding_that_they_came_in(gateway, upstream, tmp_path):
+    endpoint, shadow = upstream(), upstream()
+    server = start(gateway, tmp_path, endpoint, shadow)
+    large = bytes(range(256)) * 800
+    pieces = chunked(b"one", b"two", trailers=b"X-Sum: 6\r\n")
+    asked = [
+        request(method="POST", headers=[f"Content-Length: {len(large)}"], body=large),
+        request(method="POST", headers=["Transfer-Encoding: chunked", "Trailer: X-Sum"], body=pieces),
+        request(method="PUT", headers=["Content-Length: 5", "Expect: 100-continue"], body=b"asked"),
+    ]
+    with server.connect() as wire:
+        for number, each in enumerate(asked, start=1):
+            wire.send(each)
+            assert wire.reply().status == 200
+            server.wait_for_metric(mirrored(server, "answered"), number)
+    originals, copies = endpoint.wait_for_requests(3), shadow.wait_for_requests(3)
+    for seen in originals, copies:
+        assert [each.body for each in seen] == [large, b"onetwo", b"asked"]
+        assert seen[1].trailers == [("X-Sum", "6")]
+    for original, copy in zip(originals, copies):
+        assert original.header("traceparent").split("-")[1] == copy.header("traceparent").split("-")[1]
+    assert {copy.connection for copy in copies} == {0}, "its connection is kept"
+
+
+def test_a_body_is_copied_as_it_comes(gateway, upstream, tmp_path):
+    arrived = threading.Event()
+
+    def waits_for_the_first_half(peer):
+        received = peer.head()
+        assert peer.take(4) == b"half"
+        arrived.set()
+        received.body = b"half" + peer.take(4)
+        peer.send(answer())
+
+    endpoint, shadow = upstream(), upstream(waits_for_the_first_half)
+    server = start(gateway, tmp_path, endpoint, shadow)
+    with server.connect() as wire:
+        wire.send(request(method="POST", headers=["Content-Length: 8"], body=b"half"))
+        assert arrived.wait(15), "the copy waits for the whole body"
+        wire.send(b"rest")
+        assert wire.reply().status == 200
+        server.wait_for_metric(mirrored(server, "answered"), 1)
+    assert shadow.requests[0].body == b"halfrest"
+
+
+def test_a_body_that_the_mirror_does_not_take_is_cut_and_delays_nobody(gateway, upstream, tmp_path):
+    def reads_no_body(peer):
+        peer.head()
+        peer.upstream.released.wait(60)
+
+    endpoint, shadow = upstream(), upstream(reads_no_body)
+    shadow.released = threading.Event()
+    server = start(gateway, tmp_path, endpoint, shadow)
+    size = 64 << 20
+    with server.connect() as wire:
+        wire.send(request(method="POST", headers=[f"Content-Length: {size}"]))
+        for _ in range(size >> 20):
+            wire.send(bytes(1 << 20))
+        assert wire.reply().status == 200
+        assert server.metric(mirrored(server, "cut")) == 1
+    shadow.released.set()
+    assert len(endpoint.requests[0].body) == size
+
+
+def refuses(peer):
+    peer.head()
+    peer.send(answer(status="413 Too Much", headers=["Connection: close"]))
+
+
+def waits_for_the_rest(peer):
+    peer.head()
+    peer.wait_for_end()
+
+
+@pytest.mark.parametrize("script", [refuses, waits_for_the_rest], ids=["answered", "client left"])
+def test_a_copy_ends_with_an_original_that_ends_before_its_body(script, gateway, upstream, tmp_path):
+    endpoint, shadow = upstream(script), upstream()
+    server = start(gateway, tmp_path, endpoint, shadow)
+    with server.connect() as wire:
+        wire.send(request(method="POST", headers=["Content-Length: 8"], body=b"half"))
+        endpoint.wait_for_requests(1)
+        shadow.wait_for_requests(1)
+        if script is refuses:
+            assert wire.reply().status == 413
+    server.wait_for_metric(mirrored(server, "cut"), 1)
+    shadow.wait_for_end(0)
+
+
+def test_a_mirror_that_answers_before_the_body_is_done_with(gateway, upstream, tmp_path):
+    def answers_at_once(peer):
+        peer.head()
+        peer.send(answer())
+        peer.wait_for_end()
+
+    endpoint, shadow = upstream(), upstream(answers_at_once)
+    server = start(gateway, tmp_path, endpoint, shadow)
+    with server.connect() as wire:
+        wire.send(request(method="POST", headers=["Content-Length: 8"], body=b"half"))
+        server.wait_for_metric(mirrored(server, "answered"), 1)
+        wire.send(b"rest")
+        assert wire.reply().status == 200
+    assert endpoint.requests[0].body == b"halfrest"
+    assert server.metric(mirrored(server, "cut")) == 0
+
+
 @pytest.mark.parametrize(
     "asked",
     [
@@ -76,9 +185,9 @@ def test_a_part_of_the_requests_is_copied(gateway, upstream, tmp_path):
     ],
     ids=["length", "chunked"],
 )
-def test_what_has_a_body_is_not_copied(asked, gateway, upstream, tmp_path):
+def test_what_has_a_body_is_not_copied_where_the_file_says_so(asked, gateway, upstream, tmp_path):
     endpoint, shadow = upstream(), upstream()
-    server = start(gateway, tmp_path, endpoint, shadow)
+    server = start(gateway, tmp_path, endpoint, shadow, bodies=False)
     with server.connect() as wire:
         wire.send(asked)
         assert wire.reply().status == 200

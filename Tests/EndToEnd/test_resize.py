@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import resource
 import subprocess
 import time
 
@@ -14,6 +15,7 @@ import pytest
 from cgroups import group  # noqa: F401: a fixture
 from load import load
 from polling import eventually
+from server import Server
 from test_tunnels import echoing, read, upgraded
 from wire import request
 
@@ -177,6 +179,59 @@ def test_idle_connections_of_a_loop_that_leaves_end_in_good_order(group, serve):
         for wire in wires:
             if wire not in ended:
                 assert wire.get().status == 200
+
+
+def test_idle_connections_of_a_loop_that_leaves_have_five_seconds_to_ask(group, serve):
+    group = limited(group, 2)
+    server = serve(group=group)
+    with contextlib.ExitStack() as stack:
+        wires = [stack.enter_context(server.connect()) for _ in range(8)]
+        assert all(wire.get().status == 200 for wire in wires)
+        # Half of each loop's keep asking, and are told by an answer; the others are closed, but not at once.
+        asking, idle = set(wires[::2]), wires[1::2]
+        began = time.monotonic()
+        set_limit(group, 1)
+        told = []
+        while not any(wire.has_ended() for wire in idle):
+            assert time.monotonic() < began + 4 * FOLLOW_SECONDS
+            for wire in list(asking):
+                if wire.get().closes:
+                    asking.remove(wire)
+                    told.append(wire)
+            time.sleep(0.1)
+        assert time.monotonic() - began >= 5
+        assert told
+        for wire in asking:
+            assert wire.get().status == 200
+
+
+def descriptors(server):
+    return {int(name) for name in os.listdir(f"/proc/{server.pid}/fd")}
+
+
+@pytest.mark.parametrize("spare", [1, 2])
+def test_a_loop_that_cannot_be_made_leaves_no_descriptor_behind(group, spare):
+    group = limited(group, 1)
+    server = Server(group=group)
+    try:
+        before = descriptors(server)
+        limits = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+        # The poller and the wake-up are two, each listener one more; to read a file takes one.
+        free = [number for number in range(len(before) + 4) if number not in before]
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (free[spare], limits[1]))
+        set_limit(group, 2)
+        server.wait_for_line("an event loop cannot be made")
+        # It is tried again each second.
+        time.sleep(3)
+        assert len(descriptors(server)) <= len(before) + 1
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, limits)
+        eventually(lambda: server.metric("weir_loops") == 2, "two loops", FOLLOW_SECONDS)
+        eventually(lambda: len(descriptors(server)) == len(before) + 3, "a loop's are more", FOLLOW_SECONDS)
+        server.signal()
+        assert server.wait() == 0
+    finally:
+        # Its log has the error.
+        server.kill()
 
 
 def test_a_number_of_loops_that_is_given_stays(group, serve):

@@ -10,9 +10,9 @@ import yaml
 
 from server import REPOSITORY
 
-FOLDER = REPOSITORY / "manifests/keda"
+FOLDER = REPOSITORY / "manifests"
 QUERY_NAME = re.compile(r"\b(weir_\w+)")
-SCALED_OBJECTS = ["scaledobject-metrics-api.yaml", "scaledobject-prometheus.yaml"]
+SCALED_OBJECTS = ["keda/scaledobject.yaml", "keda-prometheus/scaledobject.yaml"]
 
 
 def manifest(name):
@@ -48,9 +48,8 @@ def test_a_scaled_object_is_of_the_form_that_its_definition_asks_for(name):
 
 
 def test_the_manifests_scale_one_deployment_alike():
-    found = [manifest(name) for name in [*SCALED_OBJECTS, "hpa.yaml"]]
+    found = [manifest(name) for name in [*SCALED_OBJECTS, "hpa/hpa.yaml"]]
     assert {one["spec"]["scaleTargetRef"]["name"] for one in found} == {"weir"}
-    assert len({one["metadata"]["namespace"] for one in found}) == 1
     behaviors = [one["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"] for one in found[:2]]
     assert behaviors == [found[2]["spec"]["behavior"]] * 2
     targets = [triggers(SCALED_OBJECTS[0], "metrics-api")[0]["targetValue"],
@@ -60,10 +59,10 @@ def test_the_manifests_scale_one_deployment_alike():
 
 
 def test_the_metrics_api_scaler_finds_the_service_and_a_number_to_add_up(serve):
-    [trigger] = triggers("scaledobject-metrics-api.yaml", "metrics-api")
+    [trigger] = triggers(SCALED_OBJECTS[0], "metrics-api")
     host, port, path = re.fullmatch(r"http://([^:]+):(\d+)(/.*)", trigger["url"]).groups()
-    service = manifest("service.yaml")
-    assert host.split(".")[:2] == [service["metadata"]["name"], service["metadata"]["namespace"]]
+    service = manifest("base/service-admin.yaml")
+    assert host.split(".")[:2] == [service["metadata"]["name"], manifest("keda/kustomization.yaml")["namespace"]]
     # The scaler asks for the pods' port, and the Service must have it.
     assert int(port) in [one["targetPort"] for one in service["spec"]["ports"]]
     assert (trigger["aggregateFromKubeServiceEndpoints"], trigger["aggregationType"]) == ("true", "sum")
@@ -74,14 +73,14 @@ def test_the_metrics_api_scaler_finds_the_service_and_a_number_to_add_up(serve):
 
 
 def test_the_queries_parse_and_ask_for_metrics_that_there_are(serve, tmp_path):
-    queries = [one["query"] for one in triggers("scaledobject-prometheus.yaml", "prometheus")]
+    queries = [one["query"] for one in triggers(SCALED_OBJECTS[1], "prometheus")]
     rules = [{"record": f"weir:query_{index}", "expr": query} for index, query in enumerate(queries)]
     file = tmp_path / "rules.yaml"
     file.write_text(json.dumps({"groups": [{"name": "scaling", "rules": rules}]}))
     result = subprocess.run(["promtool", "check", "rules", file], capture_output=True, timeout=20)
     assert result.returncode == 0, result.stdout + result.stderr
     there = {key.split("{")[0] for key in serve().metrics()}
-    metric = manifest("hpa.yaml")["spec"]["metrics"][0]["pods"]["metric"]["name"]
+    metric = manifest("hpa/hpa.yaml")["spec"]["metrics"][0]["pods"]["metric"]["name"]
     assert {name for query in queries for name in QUERY_NAME.findall(query)} | {metric} <= there
 
 

@@ -72,8 +72,7 @@ def serves_more_than_fits(memory, binary, **settings):
 
     try:
         seen = upload(("127.0.0.1", server.port), UPLOADS, SLOW, seconds=240, each_turn=look)
-        assert set(seen) <= {200, 503} and sum(seen.values()) == UPLOADS, seen
-        assert seen[200] > UPLOADS / 2, seen
+        assert dict(seen) == {200: UPLOADS}
         assert killed(memory.folder) == 0
         assert (server.process.poll(), server.pid) == (None, pid)
         assert peak["held"] <= 16 * MIB, peak

@@ -3,6 +3,7 @@
 
 import asyncio
 import concurrent.futures
+import contextlib
 import json
 import os
 import socket
@@ -17,9 +18,11 @@ from websockets.asyncio.server import serve as serve_websocket
 from certificates import Authority, openssl
 from polling import PATIENCE_SECONDS, eventually
 from server import Server, run_to_failure
+from upstream import answer
 from wire import Wire, request
 
 FAILURES = "weir_tls_handshake_failures_total"
+RECORD_BYTES = 16 << 10
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +91,50 @@ def s_client(server, *arguments):
         ["openssl", "s_client", "-connect", f"127.0.0.1:{server.port}", *map(str, arguments)],
         input=b"", capture_output=True, timeout=60,
     )  # fmt: skip
+
+
+# Memory
+
+
+def test_uploads_go_on_where_memory_for_them_is_short(serve, authority):
+    uploads, limit, size = 60, 1 << 20, 1 << 20
+    server = serve(**settings_of(
+        authority.one, WEIR_LOOPS=1, WEIR_CONNECTIONS=64, WEIR_BUFFER_MEMORY="1MiB", WEIR_SOCKET_BUFFER="16KiB"
+    ))
+    pattern, context, is_short, peak = bytes(range(251)) * (size // 251 + 2), context_of(authority), asyncio.Event(), 0
+
+    async def upload(number):
+        body = pattern[number:number + size]
+        reader, writer = await asyncio.open_connection(*server.address, ssl=context, server_hostname="one.test")
+        writer.write(request("/echo", "POST", [f"Content-Length: {size}", "Connection: close"]) + body)
+        # Nobody reads before all is in use that is lent.
+        await is_short.wait()
+        head = await reader.readuntil(b"\r\n\r\n")
+        echoed = b""
+        while count := int(await reader.readuntil(b"\r\n"), 16):
+            echoed += (await reader.readexactly(count + 2))[:-2]
+        writer.close()
+        return head.split(b" ")[1] == b"200" and echoed == body
+
+    async def watch():
+        nonlocal peak
+        while True:
+            held = await asyncio.to_thread(server.metric, "weir_buffer_bytes")
+            peak = max(peak, held)
+            if held >= limit / 4:
+                is_short.set()
+
+    async def all_of_them():
+        watching = asyncio.create_task(watch())
+        try:
+            return await asyncio.wait_for(asyncio.gather(*map(upload, range(uploads))), 6 * PATIENCE_SECONDS)
+        finally:
+            watching.cancel()
+
+    assert asyncio.run(all_of_them()) == [True] * uploads
+    # Each holds a record besides: it is decrypted whole.
+    assert limit / 4 <= peak <= limit + uploads * RECORD_BYTES
+    eventually(lambda: server.metric("weir_buffer_bytes") == 0, "all is given back")
 
 
 # Clients
@@ -239,6 +286,32 @@ def test_what_came_by_https_is_not_redirected(serve, authority):
     assert server.ask_admin("/readyz")[0] == 200
 
 
+def test_answers_over_tls_tell_browsers_to_stay(upstream, gateway, authority):
+    def script(peer):
+        while True:
+            peer.request()
+            peer.send(answer(b"hello", headers=["Strict-Transport-Security: max-age=1"]))
+
+    policy = "max-age=60; includeSubDomains"
+    server = gateway(upstream(script), **settings_of(authority.one, WEIR_TLS_HSTS=policy))
+    for _ in range(2):
+        head = curl(server, authority, "/", "-i").stdout.decode().lower()
+        assert head.count("strict-transport-security") == 1
+        assert f"strict-transport-security: {policy.lower()}" in head
+    assert policy in curl(server, authority, "/%00", "-i").stdout.decode()
+    with Wire(("127.0.0.1", Server.port_of(server.listen[1]))) as wire:
+        assert wire.get().values("strict-transport-security") == ["max-age=1"]
+
+
+def test_handlers_answers_have_it_too(serve, authority):
+    server = serve(**settings_of(authority.one, WEIR_TLS_HSTS="max-age=60", WEIR_RATE_LIMIT="1/h"))
+    assert "Strict-Transport-Security: max-age=60\r\n" in curl(server, authority, "/hello", "-i").stdout.decode()
+    limited = curl(server, authority, "/hello", "-i").stdout.decode()
+    assert limited.startswith("HTTP/1.1 429 ") and "Strict-Transport-Security: max-age=60\r\n" in limited
+    with Wire(("127.0.0.1", Server.port_of(server.listen[1]))) as wire:
+        assert wire.get("/hello").values("strict-transport-security") == []
+
+
 def test_the_access_log_says_https(weir, authority, tmp_path):
     log = tmp_path / "access.log"
     server = weir("demo", **settings_of(authority.one, WEIR_ACCESS_LOG=log))
@@ -340,8 +413,33 @@ def test_a_handshake_has_its_time(serve, authority):
     assert server.metric('weir_timeouts_total{kind="handshake"}') == 1
 
 
+def test_handshakes_that_stand_still_make_room(serve, authority):
+    server = serve(
+        descriptors=128,
+        **settings_of(authority.one, WEIR_LOOPS=1, WEIR_CONNECTIONS=1000, WEIR_TLS_HANDSHAKE_TIMEOUT="1h"),
+    )
+    with contextlib.ExitStack() as stack:
+        for _ in range(200):
+            # The beginning of a greeting, whose end never comes.
+            stack.enter_context(server.connect()).send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc")
+        for _ in range(20):
+            assert curl(server, authority, "/").returncode == 0
+        assert server.metric("weir_connections_shed_total") > 80
+
+
+def test_a_greeting_that_announces_too_much_is_refused(secure):
+    before = secure.metric(f'{FAILURES}{{reason="malformed"}}')
+    with secure.connect() as wire:
+        wire.send(b"\x16\x03\x01\x40\x00\x01\x00\x40\x01")
+        # An alert: illegal_parameter.
+        assert wire.read_to_end() == b"\x15\x03\x03\x00\x02\x02\x2f"
+    assert secure.metric(f'{FAILURES}{{reason="malformed"}}') == before + 1
+
+
 def test_many_handshakes_at_once_are_all_done_in_turn(serve, authority):
-    server = serve(**settings_of(authority.one, WEIR_TLS_HANDSHAKES=1, WEIR_LOOPS=1))
+    # None is given up, however slow the machine is.
+    patient = {"WEIR_TLS_HANDSHAKE_TIMEOUT": "1m"}
+    server = serve(**settings_of(authority.one, WEIR_TLS_HANDSHAKES=1, WEIR_LOOPS=1, **patient))
 
     def ask(_):
         with TLSWire(server, authority) as wire:

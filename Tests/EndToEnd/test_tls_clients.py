@@ -130,3 +130,29 @@ def test_the_admin_port_asks_for_none(serve, authority):
     with context_of(authority, None).wrap_socket(plain, server_hostname="shop.test") as connection:
         connection.sendall(request("/readyz"))
         assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200")
+
+
+def test_limits_count_by_who_it_is(serve, authority):
+    server = serve(**settings_of(authority, "optional", WEIR_RATE_LIMIT="1/h;by=subject"))
+    other = authority.pair("stock", "stock.test")
+    for pair in (authority.client, other, None):
+        statuses = [ask(server, context_of(authority, pair))[0] for _ in range(2)]
+        assert statuses == [b"HTTP/1.1 200", b"HTTP/1.1 429"], pair
+
+
+def test_routes_are_chosen_by_who_it_is(routed, upstream, authority):
+    orders, audit, others = upstream(), upstream(), upstream()
+    server = routed(
+        [
+            '- {match: {client: {subject: "CN=orders"}}, upstream: orders}',
+            "- {match: {client: {host: {prefix: audit.}}}, upstream: audit}",
+            "- {match: {client: {subject: {present: false}}}, upstream: others}",
+        ],
+        {"orders": orders, "audit": audit, "others": others},
+        **settings_of(authority, "optional"),
+    )
+    pairs = [authority.client, authority.pair("a", "audit.test"), None, authority.pair("stock", "stock.test")]
+    # The same head from each, again and again: it is nobody's route for good.
+    answers = [[ask(server, context_of(authority, pair))[0] for pair in pairs] for _ in range(3)]
+    assert answers == [[b"HTTP/1.1 200"] * 3 + [b"HTTP/1.1 404"]] * 3
+    assert [len(endpoint.requests) for endpoint in (orders, audit, others)] == [3, 3, 3]

@@ -5,7 +5,9 @@ import os
 import shutil
 import socket
 import ssl
+import subprocess
 import threading
+import time
 
 import pytest
 
@@ -193,3 +195,71 @@ def test_ticket_keys_are_read_again_when_they_change(serve, authority, mount, tm
             return not again.session_reused
 
     eventually(is_forgotten, "the old key is gone")
+
+
+def test_one_wrong_certificate_keeps_nothing_else_from_being_new(authority, mount, tmp_path):
+    other = Mount(tmp_path / "other")
+    other.publish(*authority.pair("other", "other.test"))
+    keys = tmp_path / "ticket.key"
+    keys.write_bytes(os.urandom(80))
+    server = Server(
+        settings_of(
+            mount,
+            WEIR_TLS_CERT=f"{other.certificate},{mount.certificate}",
+            WEIR_TLS_KEY=f"{other.key},{mount.key}",
+            WEIR_TLS_TICKET_KEYS=keys,
+        )
+    )
+    try:
+        context = context_of(authority)
+        with connect(server, authority, context=context) as first:
+            ask(first)
+            session = first.session
+        keys.write_bytes(os.urandom(80))
+        mount.publish(*authority.pair("second", "shop.test"))
+        other.publish(*authority.pair("old", "other.test", days=-1))
+        server.wait_for_metric(REJECTED, 1)
+        assert f"{other.certificate}: the certificate expired" in server.wait_for_line("certificates were not reloaded")
+        assert name_shown(server, authority) == "second"
+        with connect(server, authority, context=context, session=session) as again:
+            assert not again.session_reused
+        other.publish(*authority.pair("good", "other.test"))
+        server.wait_for_metric(APPLIED, 1)
+        assert server.metric(REJECTED) == 0
+    finally:
+        server.signal()
+        assert server.wait() == 0
+        server.kill()
+
+
+def status_shown(server, authority):
+    """What the openssl program says of the stapled response."""
+    result = subprocess.run(
+        ["openssl", "s_client", "-connect", f"127.0.0.1:{server.port}", "-status", "-CAfile", authority.file],
+        input=b"", capture_output=True, timeout=60,
+    )  # fmt: skip
+    return result.stdout.decode()
+
+
+def test_a_response_of_the_ca_is_stapled_while_it_is_good(authority, mount, tmp_path):
+    staple = tmp_path / "tls.ocsp"
+    server = Server(settings_of(mount, WEIR_TLS_OCSP=staple))
+    expiry = f'weir_tls_ocsp_expiry_seconds{{certificate="{mount.certificate}"}}'
+    try:
+        assert f"{staple}: No such file" in server.wait_for_line("an OCSP response is not stapled")
+        assert server.metric(expiry) == 0
+        authority.response(mount.certificate, staple)
+        server.wait_for_metric(expiry, 1)
+        output = status_shown(server, authority)
+        assert "OCSP Response Status: successful" in output and "Cert Status: good" in output
+        assert abs(server.metric(expiry) - time.time() - 86_400) < 3600
+        revoked = authority.response(mount.certificate, tmp_path / "revoked.ocsp", is_revoked=True)
+        os.replace(revoked, staple)
+        eventually(lambda: server.metric(expiry) == 0, "it is not shown any more")
+        assert "is revoked" in server.wait_for_line("is revoked")
+        assert "OCSP response: no response sent" in status_shown(server, authority)
+        assert name_shown(server, authority) == "first"
+    finally:
+        server.signal()
+        assert server.wait() == 0
+        server.kill()

@@ -73,6 +73,10 @@ def test_nothing_in_it_gives_privileges_or_is_for_everybody_to_write(root):
         assert stat.S_ISLNK(mode) or not mode & (stat.S_ISUID | stat.S_ISGID | stat.S_IWGRP | stat.S_IWOTH), path
 
 
+def test_it_knows_public_cas(root):
+    assert (root / "etc/ssl/certs/ca-certificates.crt").read_text().count("BEGIN CERTIFICATE") > 50
+
+
 def test_the_program_is_stripped(root):
     sections = subprocess.run(
         ["readelf", "--section-headers", "--wide", root / "usr/bin/weir"], capture_output=True, text=True, check=True
@@ -85,7 +89,8 @@ def test_the_program_is_stripped(root):
 def test_each_library_has_its_package_on_record(root):
     """Scanners read these records; the licences ask for the texts."""
     records = {path.name: path.read_text() for path in (root / "var/lib/dpkg/status.d").iterdir()}
-    assert {"libc6", "libsystemd0", "libyaml-0-2", "libc-ares2", "libhiredis0.14", "libssl3"} <= set(records)
+    libraries = {"libc6", "libsystemd0", "libyaml-0-2", "libc-ares2", "libhiredis0.14", "libssl3"}
+    assert libraries | {"ca-certificates"} <= set(records)
     for name, record in records.items():
         assert f"Package: {name}\n" in record
         assert re.search(r"^Version: \S+$", record, re.M)

@@ -26,10 +26,14 @@ import WeirTestSupport
             now: Pairs.now
         )
         #expect(pair.chain.count == 1)
-        #expect(pair.certificate.names("one.test"))
-        #expect(pair.certificate.names("a.one.test"))
-        #expect(!pair.certificate.names("two.test"))
+        #expect(pair.certificate.hostNames == ["one.test", "*.one.test"])
         #expect(pair.certificate.expiry > 1_700_000_000)
+    }
+
+    @Test("Without alternative names the common name is the host's")
+    func commonName() throws {
+        let pair = try Pairs.pair(Pairs.make(.init(name: "plain.test"), Pairs.authority))
+        #expect(pair.certificate.hostNames == ["plain.test"])
     }
 
     @Test("One file may hold both, in any order")

@@ -63,6 +63,48 @@ import WeirTLS
         }
     }
 
+    @Test("A certificate that is for servers alone is refused")
+    func serverOnly() throws {
+        var plan = MadeCertificate.Plan(name: "server")
+        plan.usages = "serverAuth"
+        let server = try server(isRequired: true)
+        server.exchange(with: TestClient(.init(identity: Pairs.make(plan, Pairs.authority))))
+        #expect(server.state == .failed(.certificate))
+    }
+
+    @Test("The file may hold a CA between a root and the clients, without the root")
+    func intermediateAlone() throws {
+        var plan = MadeCertificate.Plan(name: "between")
+        plan.isAuthority = true
+        let between = Pairs.make(plan, Pairs.authority)
+        let server = try server(isRequired: true, by: between)
+        server.exchange(with: TestClient(.init(identity: Pairs.make(.init(name: "orders"), between))))
+        #expect(server.isEstablished)
+        let other = try self.server(isRequired: true, by: between)
+        other.exchange(with: TestClient(.init(identity: Self.client)))
+        #expect(other.state == .failed(.certificate))
+    }
+
+    @Test("Clients are told the names of the CAs, as long as these are not too many to tell", arguments: [3, 300])
+    func names(_ count: Int) throws {
+        var file = Pairs.authority.certificate
+        for index in 1..<count {
+            file += Pairs.make(.init(name: "\(index) \(String(repeating: "x", count: 50))"), nil).certificate
+        }
+        let server = TestServer(
+            try TLSContext(
+                [Pairs.pair(Pairs.one)],
+                lowest: .tls12,
+                tickets: TicketKeys([TicketKeys.Key()]),
+                clients: ClientAuthorities(PEMFile(name: "ca.crt", bytes: file), isRequired: true)
+            )
+        )
+        let client = TestClient(.init(identity: Self.client))
+        server.exchange(with: client)
+        #expect(server.isEstablished)
+        #expect(client.authorityCount == (count == 3 ? 3 : -1))
+    }
+
     @Test("A file without certificates is told")
     func noCertificate() {
         #expect(throws: TLSError.notPEM(file: "ca.crt")) {

@@ -56,6 +56,9 @@ import WeirTestSupport
         "The certificate is the one that names the host, else the first",
         arguments: [
             ("one.test", "one"), ("two.test", "two"), ("x.one.test", "one"), ("other.test", "one"), (nil, "one"),
+            ("TWO.Test", "two"), ("two.test.", "two"), ("x.two.test", "two"), ("x.y.two.test", "one"),
+            (".two.test", "one"),
+            ("two.test..", "one"),
         ]
     )
     func serverName(_ name: String?, _ expected: String) throws {

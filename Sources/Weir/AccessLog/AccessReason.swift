@@ -20,6 +20,7 @@ package enum AccessReason: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     case aborted
     case tunnels
     case upstreamConnect
+    case upstreamTLS
     case upstreamConnectTimeout
     case upstreamReset
     case upstreamClosed
@@ -42,6 +43,7 @@ package enum AccessReason: UInt8, Sendable, BitwiseCopyable, CaseIterable {
         case .aborted: "aborted"
         case .tunnels: "tunnels"
         case .upstreamConnect: "upstream_connect"
+        case .upstreamTLS: "upstream_tls"
         case .upstreamConnectTimeout: "upstream_connect_timeout"
         case .upstreamReset: "upstream_reset"
         case .upstreamClosed: "upstream_closed"

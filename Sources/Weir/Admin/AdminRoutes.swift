@@ -56,7 +56,8 @@ struct AdminRoutes {
             log: log,
             accessLog: accessLog,
             registry: registry,
-            reloads: reloader == nil ? nil : reload.status
+            reloads: reloader == nil ? nil : reload.status,
+            tlsClients: reload.live.tlsClients
         )
         let drain = DrainPage(drain: drain, access: AdminAccess(token: settings.adminToken))
         return [

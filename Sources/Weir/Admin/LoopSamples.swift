@@ -18,6 +18,13 @@ enum LoopSamples {
                 kind: .gauge,
                 value: Double(leaving)
             ),
+            // Of all loops, as what they hold is bounded together.
+            MetricSample(
+                "weir_buffer_limit_bytes",
+                "Memory that may be held for connections; 0 for no limit.",
+                kind: .gauge,
+                value: Double(server.loopPlan.buffers.bytesBound ?? 0)
+            ),
         ]
             + connections.enumerated().map { index, count in
                 MetricSample(

@@ -16,6 +16,7 @@ struct MetricsPage {
     let registry: HealthRegistry
     /// Nil for an app whose configuration is not read anew.
     let reloads: ReloadStatus?
+    let tlsClients: UpstreamTLSClients
     let pressure = HostPressure()
 
     func response() -> Response {
@@ -36,8 +37,9 @@ struct MetricsPage {
             + RegistrySamples.all(of: registry)
             + HealthSamples.all(of: snapshot.upstreams)
             + DiscoverySamples.all(of: snapshot.upstreams.compactMap { $0.report.source?.counts })
+            + HandshakeSamples.all(of: snapshot.upstreams)
         let machine = Self.processSamples + PressureSamples.all(of: pressure.read())
-        let tls = server.shared.tls?.samples ?? []
+        let tls = (server.shared.tls?.samples ?? []) + tlsClients.samples
         text.write(samples: engineSamples + shared + tls + (reloads?.samples ?? []) + machine)
         return .bytes(text.bytes, contentType: PrometheusText.contentType)
     }

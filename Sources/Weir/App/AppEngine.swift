@@ -63,7 +63,7 @@ final class AppEngine: Service {
         }
         let tls: TLSServer?
         do throws(SettingsError) { tls = try TLSServer(settings) } catch { throw .settings(error) }
-        try StartThreads.checkFirst(settings, cpus: cpus)
+        try StartThreads.checkFirst([settings], cpus: cpus)
         self.settings = settings
         stageChanged = supervisor.stageChanged
         let descriptors = DescriptorLimit.raiseSoftLimitToHard().soft
@@ -107,7 +107,7 @@ final class AppEngine: Service {
             baseline: Baseline.start(settings, logger)
         )
         let (live, snapshot) = try LiveConfiguration.start(hold, app.configuration, settings, flow)
-        control = try Self.control(settings, hold.nameResolution, logger)
+        control = try Self.control(settings, hold.nameResolution, live.tlsClients, flow, logger)
         control.follow(live.present.followed)
         health = EngineHealth(stuckNanoseconds: settings.loopStuck.nanosecondsClamped)
         do throws(SystemCallError) {
@@ -236,10 +236,15 @@ final class AppEngine: Service {
     private static func control(
         _ settings: Settings,
         _ resolution: NameResolution?,
+        _ tlsClients: UpstreamTLSClients,
+        _ flow: FlowControl,
         _ logger: Logger
     ) throws(AppError) -> ControlLoop {
         var options = ControlOptions()
+        options.tlsClients = tlsClients
         options.consulToken = settings.upstream.consulToken
+        options.cluster = ClusterAccess(settings.upstream)
+        options.replicasCounted = { flow.observeReplicas($0, now: LoopClock.monotonic.now) }
         do throws(SystemCallError) {
             guard let open = resolution?.open else { return try ControlLoop(logger: logger, options: options) }
             return try ControlLoop(logger: logger, options: options) { [servers = settings.upstream.dnsServers] loop in
@@ -289,6 +294,7 @@ final class AppEngine: Service {
         admin.limits = Settings.Limits()
         admin.timeouts = Settings.Timeouts()
         admin.tls.redirectPort = 0
+        admin.tls.strictTransport = ""
         // Who may drain is decided by the peer that is really there.
         admin.trustedProxies = []
         // Probes come from the node, and from no proxy.

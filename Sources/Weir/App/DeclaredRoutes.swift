@@ -128,6 +128,7 @@ struct DeclaredRoutes {
             RouteChain.Link(
                 methods: all[index].methodsInFile,
                 conditions: (all[index].configuration?.match.headers ?? []).map { HeaderCondition($0) },
+                client: (all[index].configuration?.match.client ?? []).map { CertificateCondition($0) },
                 route: index
             )
         }
@@ -181,7 +182,9 @@ struct DeclaredRoutes {
         let references = Upstreams.references(settings, upstreamReferences).filter { reference in
             !configuredUpstreams.contains { $0.name == reference.name }
         }
-        return try configuredUpstreams + Upstreams.plans(settings, references)
+        let plans = try configuredUpstreams + Upstreams.plans(settings, references)
+        for plan in plans { try plan.checkTLS() }
+        return plans
     }
 
     /// The routes as the engine runs them, with the app's middleware around each.

@@ -30,6 +30,9 @@ public enum RateLimitKey: Sendable, Equatable {
     case none
     /// The client's address, seen through trusted proxies; IPv6 by its first 64 bits, which one client owns.
     case client
+    /// The subject of the client's certificate, or its fingerprint where the subject is empty or has more than 1024 bytes;
+    /// requests without a certificate count together.
+    case subject
     /// The host that is asked.
     case host
     /// The route.
@@ -114,6 +117,7 @@ extension RateLimitKey {
         switch self {
         case .none: .none
         case .client: .client
+        case .subject: .subject
         case .host: .host
         case .route: .route
         case .header(let name): .header(name.lowercased())
@@ -126,6 +130,7 @@ extension RateLimitKey {
         switch self {
         case .none: "total"
         case .client: "client"
+        case .subject: "subject"
         case .host: "host"
         case .route: "route"
         case .header: "header"
@@ -142,6 +147,7 @@ extension RateLimit: CustomStringConvertible {
         switch limit.key {
         case .none: break
         case .client: text += ";by=client"
+        case .subject: text += ";by=subject"
         case .host: text += ";by=host"
         case .route: text += ";by=route"
         case .header(let name): text += ";by=header:\(name)"

@@ -5,23 +5,48 @@
 import Synchronization
 package import WeirHost
 
-/// The threads of an engine that serves.
+/// The threads of engines that serve.
 package enum StartThreads {
-    /// Swift's own, for tasks and signals: its pool's manager, one that handles signals, and two that work.
-    private static let runtimeCount = 4
+    /// Threads of one kind: their name, and how many there are of it at once.
+    package typealias Kind = (name: String, count: Int)
 
-    /// How many a start makes beside the first.
+    /// Swift's own, for tasks and signals: its pool's manager, one that handles signals, and two that work.
+    package static let runtimeCount = 4
+
+    /// What one engine makes.
     ///
-    /// - Parameter engines: how many engines there are in this process.
-    package static func count(_ settings: Settings, cpus: Int, engines: Int = 1) -> Int {
+    /// - Parameter isSupervised: whether somebody is told the signs of its life.
+    package static func table(_ settings: Settings, cpus: Int, isSupervised: Bool = false) -> [Kind] {
         let sizes = EngineSize(settings, cpus: cpus)
-        // `weir-flow`, `weir-control`, the log's.
-        var each = sizes.loops + 3 + min(settings.workersMin, sizes.workersMax)
-        if settings.accessLog != .off { each += 1 }
-        var count = runtimeCount + engines * each
-        if !settings.adminListen.isEmpty { count += 1 }
-        if !settings.configurationFile.isEmpty { count += 1 }
-        return count
+        // A loop looks the store's name up when it connects.
+        let lookups = 1 + (settings.rateLimiting.usesStore ? sizes.loops : 0)
+        return [
+            ("weir-loop", sizes.loops),
+            ("weir-worker", min(settings.workersMin, sizes.workersMax)),
+            ("weir-flow", 1),
+            ("weir-control", 1),
+            ("log", 1),
+            ("weir-access-log", settings.accessLog == .off ? 0 : 1),
+            ("weir-admin", settings.adminListen.isEmpty ? 0 : 1),
+            ("weir-reload", settings.configurationFile.isEmpty ? 0 : 1),
+            ("weir-tls", settings.tls.certificates.isEmpty ? 0 : 1),
+            ("weir-heartbeat", isSupervised ? 1 : 0),
+            ("name look-ups", lookups),
+        ]
+    }
+
+    /// How many a start makes beside those that there are.
+    ///
+    /// - Parameters:
+    ///   - engines: the settings of each engine in this process.
+    ///   - isSupervised: as for ``table(_:cpus:isSupervised:)``, of the first of them.
+    ///   - present: the threads that there are. Beside the first they are taken for Swift's own: where tasks run already,
+    ///     it has made them.
+    package static func count(_ engines: [Settings], cpus: Int, isSupervised: Bool = false, present: Int = 1) -> Int {
+        engines.enumerated().reduce(max(0, runtimeCount - (present - 1))) { count, engine in
+            table(engine.element, cpus: cpus, isSupervised: isSupervised && engine.offset == 0)
+                .reduce(count) { $0 + $1.count }
+        }
     }
 
     /// - Parameter room: what is left for them; nil for no bound.
@@ -38,11 +63,16 @@ package enum StartThreads {
     /// nothing.
     private static let isChecked = Atomic(false)
 
-    /// Whether the threads of the process's first engines fit into the pod. Once: later the runtime has its own.
-    package static func checkFirst(_ settings: Settings, cpus: Int? = nil, engines: Int = 1) throws(AppError) {
-        guard !isChecked.load(ordering: .relaxed) else { return }
-        let cpus = cpus ?? max(1, PodCPUs.ofThisPod(settings).read().threads)
-        try check(count(settings, cpus: cpus, engines: engines), in: .read())
+    /// Whether the threads of the process's first engines fit into the pod. Once: later engines are tests'.
+    package static func checkFirst(
+        _ engines: [Settings],
+        cpus: Int? = nil,
+        isSupervised: Bool = false
+    ) throws(AppError) {
+        guard !isChecked.load(ordering: .relaxed), let first = engines.first else { return }
+        let cpus = cpus ?? max(1, PodCPUs.ofThisPod(first).read().threads)
+        let present = ProcessUsage.threadCount() ?? 1
+        try check(count(engines, cpus: cpus, isSupervised: isSupervised, present: present), in: .read())
         isChecked.store(true, ordering: .relaxed)
     }
 }

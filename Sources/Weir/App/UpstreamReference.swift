@@ -16,7 +16,8 @@ public struct UpstreamReference: Sendable, Hashable {
     /// A name that is not there stops the start.
     public static func upstream(_ name: String) -> UpstreamReference { UpstreamReference(name: name, endpoints: nil) }
 
-    /// Endpoints in the form of `WEIR_UPSTREAM`: `http://10.0.0.1:8080;weight=3`. One that is none stops the start.
+    /// Endpoints in the form of `WEIR_UPSTREAM`: `http://10.0.0.1:8080;weight=3`; or one source of them:
+    /// `k8s://shop/orders:http`. What is neither stops the start.
     public static func endpoints(_ endpoints: String..., name: String) -> UpstreamReference {
         UpstreamReference(name: name, endpoints: endpoints)
     }

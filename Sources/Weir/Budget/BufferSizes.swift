@@ -27,9 +27,9 @@ package struct BufferSizes: Sendable, Equatable {
     /// `socketBytes`, nil where they are the kernel's.
     var socketBound: Int? { socketBytes == 0 ? nil : socketBytes }
 
-    /// What each of so many loops may hold.
-    package func share(ofLoops count: Int) -> BufferShare {
-        if bytesMax == .max { return .unbounded }
-        return BufferShare(bytesMax: max(1, bytesMax / count), connectionsMax: connectionsMax / count + 1)
-    }
+    /// What the loops of a server share.
+    package func budget() -> BufferBudget { BufferBudget(bytesMax: bytesMax, connectionsMax: connectionsMax) }
+
+    /// How much each of so many loops keeps for reuse: a sixteenth together.
+    func retainedBytesMax(ofLoops count: Int) -> Int { bytesMax / 16 / count }
 }

@@ -33,12 +33,15 @@ package struct PodSizes: Sendable, Equatable {
                 min(forConnections, (memoryBytes ?? .max) / bytesOfAClient)
             )
         )
+        let connections = connectionsMax * connectionsOfAClient
         buffers = BufferSizes(
             bytesMax: settings.bufferBytes.resolved(
                 automatic: memoryBytes.map { max(Self.bufferBytesLeast, $0 / Self.bufferDivisor) } ?? .max
             ),
-            socketBytes: settings.socketBufferBytes.resolved(automatic: Self.socketBytes(memoryBytes)),
-            connectionsMax: connectionsMax * connectionsOfAClient
+            socketBytes: settings.socketBufferBytes.resolved(
+                automatic: Self.socketBytes(memoryBytes, connections: connections)
+            ),
+            connectionsMax: connections
         )
         limitTableBytes = Self.limitTableBytes(settings.rateLimiting, memoryBytes: memoryBytes)
         let accessLogShare = (memoryBytes ?? .max) / Self.accessLogDivisor / engine.loops
@@ -69,7 +72,7 @@ package struct PodSizes: Sendable, Equatable {
     private static let connectionsLeast = 16
 
     /// What a connection needs that has bytes on their way in both directions: two buffers of the kernel's, as small as
-    /// they get (32 KiB), what a loop keeps for each (`BufferShare.bytesPerConnection`, 12 KiB), and the objects of its
+    /// they get (32 KiB), what a loop keeps for each (`BufferBudget.bytesPerConnection`, 12 KiB), and the objects of its
     /// request. An idle one costs the group 2.1 KB, the kernel's part among it (measured with 4000 in a group of their own).
     private static let bytesPerConnection = 64 << 10
     /// What one of TLS needs besides: OpenSSL's object, 14 KB idle (measured with 2000), and a record as it comes.
@@ -81,13 +84,18 @@ package struct PodSizes: Sendable, Equatable {
 
     /// From here on the kernel finds the sizes of its buffers itself.
     private static let unboundedSocketsMemory = 1 << 30
-    private static let socketBytesLeast = 16 << 10
-    /// Half of the memory is enough for the buffers of so many connections that are full in both directions.
-    private static let fullConnections = 1024
+    /// Half of the memory is enough for the buffers of all connections, each full in both directions; in large pods …
+    private static let socketsDivisor = 2
+    /// … in one: there are so many connections that they would crawl in less. In this part of the memory, within the range.
+    private static let socketLeastDivisor = 4096
+    private static let socketLeastRange = 16 << 10...32 << 10
 
-    private static func socketBytes(_ memoryBytes: Int?) -> Int {
+    private static func socketBytes(_ memoryBytes: Int?, connections: Int) -> Int {
         guard let memoryBytes, memoryBytes < unboundedSocketsMemory else { return 0 }
-        return max(socketBytesLeast, memoryBytes / 2 / fullConnections / 2)
+        let least = clamped(memoryBytes / socketLeastDivisor, to: socketLeastRange)
+        let bytes = max(least, memoryBytes / socketsDivisor / 2 / connections)
+        // In whole pages.
+        return bytes / 4096 * 4096
     }
 
     /// Keyed limits are few: a dozen of them take a twentieth of the memory.

@@ -12,6 +12,8 @@ public enum ClientError: Error, Sendable, Equatable {
     case malformedRequest(String)
     /// No connection can be made (502).
     case connect
+    /// No TLS connection could be agreed on, or the endpoint is not whom it should be; the log says why (502).
+    case tls
     /// No connection was made within `WEIR_UPSTREAM_CONNECT_TIMEOUT` (502).
     case connectTimeout
     /// The endpoint reset or closed the connection before the response was whole (502).
@@ -38,6 +40,7 @@ public enum ClientError: Error, Sendable, Equatable {
         switch self {
         case .unknownUpstream, .malformedRequest: nil
         case .connect: (.badGateway, .upstreamConnect, UpstreamFault.connect.message)
+        case .tls: (.badGateway, .upstreamTLS, UpstreamFault.tls.message)
         case .connectTimeout: (.badGateway, .upstreamConnectTimeout, UpstreamFault.connectTimeout.message)
         case .closed: (.badGateway, .upstreamClosed, UpstreamFault.closed.message)
         case .malformedResponse: (.badGateway, .upstreamMalformed, "the upstream's response is malformed")
@@ -55,6 +58,7 @@ public enum ClientError: Error, Sendable, Equatable {
     init(_ fault: UpstreamFault) {
         switch fault {
         case .connect: self = .connect
+        case .tls: self = .tls
         case .connectTimeout: self = .connectTimeout
         case .reset, .closed: self = .closed
         case .malformed: self = .malformedResponse

@@ -80,8 +80,8 @@ package struct GatewayConfiguration: Sendable, Equatable {
             upstreams.append(UpstreamConfiguration(settings))
             upstreams[index].name = Self.defaultUpstream
         }
-        upstreams[index].discover = nil
-        // Settings hold endpoints as texts that were read once.
+        // Settings hold endpoints, and their source, as texts that were read once.
+        upstreams[index].discover = settings.upstream.endpoints.first.flatMap { try? DiscoverySource(parsing: $0) }
         upstreams[index].endpoints = settings.upstream.endpoints.compactMap { try? EndpointURL(parsing: $0) }
     }
 

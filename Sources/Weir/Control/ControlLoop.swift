@@ -2,7 +2,6 @@
 // The thread for what is no request: sources of endpoints, names, health checks, and the weights that come of them. Owned
 // by the engine.
 
-import Glibc
 import Logging
 import Synchronization
 import WeirEventLoop
@@ -13,7 +12,7 @@ package import WeirUpstream
 final class ControlLoop: Sendable {
     private enum Phase {
         /// With what is to be followed once it runs.
-        case made([FollowedUpstream])
+        case made(ControlPlan)
         case running
         case ended
 
@@ -22,7 +21,7 @@ final class ControlLoop: Sendable {
 
     private let loop: EventLoop
     private let control: UpstreamControl
-    private let phase = Mutex(Phase.made([]))
+    private let phase = Mutex(Phase.made(ControlPlan()))
     private let thread = Mutex<SystemThread?>(nil)
 
     /// - Parameter openNames: what looks names up on the loop; nil for the system's resolver.
@@ -38,28 +37,31 @@ final class ControlLoop: Sendable {
 
     /// Starts the thread.
     func start() throws(SystemCallError) {
-        let first = phase.withLock { phase -> [FollowedUpstream] in
-            guard case .made(let upstreams) = phase else { preconditionFailure("a control loop is started once") }
+        let first = phase.withLock { phase -> ControlPlan in
+            guard case .made(let plan) = phase else { preconditionFailure("a control loop is started once") }
             phase = .running
-            return upstreams
+            return plan
         }
         send(first)
         var started: SystemThread? = try SystemThread.start { [loop] in loop.run() }
         thread.withLock { $0 = started.take() }
     }
 
-    /// From now on these upstreams are looked after, as their plans say. What stays keeps its source, its checks and
-    /// their counts; what is not among them is let go. Any thread.
-    func follow(_ upstreams: [FollowedUpstream]) {
+    /// From now on these upstreams are looked after, as their plans say, and these replicas counted. What stays keeps its
+    /// source, its checks and their counts; what is not among them is let go. Any thread.
+    func follow(_ plan: ControlPlan) {
         let isRunning = phase.withLock { phase in
-            if case .made = phase { phase = .made(upstreams) }
+            if case .made = phase { phase = .made(plan) }
             return phase.isRunning
         }
-        if isRunning { send(upstreams) }
+        if isRunning { send(plan) }
     }
 
-    private func send(_ upstreams: [FollowedUpstream]) {
-        loop.submit { [control] _ in control.follow(upstreams) }
+    private func send(_ plan: ControlPlan) {
+        loop.submit { [control] _ in
+            control.follow(plan.upstreams)
+            control.count(replicasOf: plan.replicas)
+        }
     }
 
     /// How long a file that cannot be read delays the end.
@@ -74,10 +76,8 @@ final class ControlLoop: Sendable {
         guard wasRunning, let thread = thread.withLock({ $0.take() }) else { return }
         loop.submit { [control] _ in control.stop() }
         loop.stop()
-        let end = LoopClock.monotonic.now &+ Self.stopGrace
-        while !loop.hasEnded, LoopClock.monotonic.now < end { usleep(1000) }
         // Else it is detached, and keeps what it may still touch.
-        if loop.hasEnded { thread.join() }
+        if loop.awaitEnd(by: LoopClock.monotonic.now &+ Self.stopGrace) { thread.join() }
     }
 }
 
@@ -85,9 +85,22 @@ final class ControlLoop: Sendable {
 package struct ControlOptions: Sendable {
     /// Shown to Consul servers; empty for none. A secret.
     package var consulToken = ""
+    /// The Kubernetes cluster that services are found in.
+    package var cluster = ClusterAccess()
     package var checks = CheckRunner.Options()
+    /// Told how many replicas there are, on the control loop, each time that they are counted.
+    package var replicasCounted: @Sendable (Int) -> Void = { _ in }
+    /// Kept up with their files.
+    var tlsClients = UpstreamTLSClients()
 
     package init() {}
+}
+
+/// What is to be looked after.
+struct ControlPlan: Sendable {
+    var upstreams: [FollowedUpstream] = []
+    /// The service whose ready pods are the replicas; nil where nobody counts them.
+    var replicas: KubernetesService?
 }
 
 /// An upstream, and what is to become of it.
@@ -104,17 +117,15 @@ extension FollowedUpstream {
         discover: DiscoverySource? = nil,
         check: HealthCheckConfiguration? = nil
     ) {
-        let endpoints = given ?? upstream.endpoints.map(\.url)
-        upstream.begin(upstream.draft(endpoints, policy: upstream.policy, source: discover?.description))
-        self.init(
-            upstream: upstream,
-            plan: UpstreamPlan(
-                name: upstream.name,
-                endpoints: endpoints,
-                policy: upstream.policy,
-                discover: discover,
-                check: check
-            )
+        let plan = UpstreamPlan(
+            name: upstream.name,
+            endpoints: given ?? upstream.endpoints.map(\.url),
+            policy: upstream.policy,
+            discover: discover,
+            check: check,
+            tls: upstream.policy.tls?.settings
         )
+        upstream.begin(upstream.draft(plan.endpoints, policy: plan.policy, source: plan.sourceName))
+        self.init(upstream: upstream, plan: plan)
     }
 }

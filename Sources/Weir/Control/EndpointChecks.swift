@@ -22,6 +22,7 @@ final class EndpointChecks: @unchecked Sendable {
     private var configuration: HealthCheckConfiguration?
     /// The header that the endpoints' connections begin with.
     private var proxyProtocol: ProxyProtocol.Version?
+    private var tls: TLSClient?
 
     init(of upstream: Upstream, _ tools: ControlTools) {
         self.upstream = upstream
@@ -29,10 +30,13 @@ final class EndpointChecks: @unchecked Sendable {
     }
 
     /// Another check begins anew, and its first result decides; until then the former one's stands.
-    func become(_ configuration: HealthCheckConfiguration?, _ proxyProtocol: ProxyProtocol.Version?) {
-        guard configuration != self.configuration || proxyProtocol != self.proxyProtocol else { return }
+    func become(_ configuration: HealthCheckConfiguration?, _ policy: UpstreamPolicy) {
+        guard configuration != self.configuration || policy.proxyProtocol != proxyProtocol || policy.tls != tls else {
+            return
+        }
         self.configuration = configuration
-        self.proxyProtocol = proxyProtocol
+        proxyProtocol = policy.proxyProtocol
+        tls = policy.tls
         endAll(forgetting: configuration == nil)
         follow(upstream.endpoints)
     }
@@ -61,7 +65,13 @@ final class EndpointChecks: @unchecked Sendable {
     }
 
     private func begin(_ configuration: HealthCheckConfiguration, _ endpoint: Endpoint) -> Running? {
-        guard let definition = configuration.definition(for: endpoint, proxyProtocol) else { return nil }
+        guard var definition = configuration.definition(for: endpoint, proxyProtocol) else { return nil }
+        if endpoint.url.scheme == .https {
+            // Not without: it would say nothing of what requests meet.
+            guard let tls else { return nil }
+            // Without sessions to resume by, so that each run looks at the certificate.
+            definition.tls = TLSTarget(tls, to: endpoint.host)
+        }
         let id = tools.runner.add(definition) {
             endpoint.knownAddresses
         } ran: { [report = upstream.report] result in

@@ -14,18 +14,25 @@ package final class UpstreamControl: @unchecked Sendable {
 
     private let loop: EventLoop
     private let tools: ControlTools
+    private let tlsClients: UpstreamTLSClients
+    private var filesLookedAt: Nanoseconds = 0
     private var watched: [String: WatchedUpstream] = [:]
+    private let replicas: ReplicaWatch
     private lazy var timer = LoopTimer { [unowned self] _ in weigh() }
 
     package init(on loop: EventLoop, names: any NameSource, _ options: ControlOptions, _ logger: Logger) {
         self.loop = loop
+        tlsClients = options.tlsClients
         tools = ControlTools(
             loop: loop,
             names: names,
             runner: CheckRunner(on: loop, options: options.checks),
             consulToken: options.consulToken,
+            cluster: options.cluster,
+            clusterTLS: options.cluster.api.map { ClusterTLS($0) },
             logger: logger
         )
+        replicas = ReplicaWatch(tools, counted: options.replicasCounted)
     }
 
     package func follow(_ upstreams: [FollowedUpstream]) {
@@ -45,7 +52,13 @@ package final class UpstreamControl: @unchecked Sendable {
         if watched.isEmpty { loop.cancel(timer) } else { weigh() }
     }
 
+    /// From now on these replicas are counted; nil for none.
+    package func count(replicasOf service: KubernetesService?) {
+        replicas.follow(service)
+    }
+
     package func stop() {
+        replicas.follow(nil)
         for upstream in watched.values { upstream.stop() }
         watched = [:]
         tools.runner.stop()
@@ -55,6 +68,10 @@ package final class UpstreamControl: @unchecked Sendable {
 
     private func weigh() {
         for watched in watched.values { watched.upstream.reweigh(at: loop.now, log: tools.logger) }
+        if loop.now &- filesLookedAt >= UpstreamTLSClients.lookInterval {
+            filesLookedAt = loop.now
+            tlsClients.look(tools.logger)
+        }
         loop.schedule(timer, at: loop.now &+ Self.weighInterval)
     }
 }
@@ -65,5 +82,16 @@ struct ControlTools {
     let names: any NameSource
     let runner: CheckRunner
     let consulToken: String
+    let cluster: ClusterAccess
+    /// Nil in no cluster.
+    let clusterTLS: ClusterTLS?
     let logger: Logger
+}
+
+extension ControlTools {
+    /// Whom connections to the cluster's API server are to find.
+    var clusterTarget: EndpointSliceWatch.Securing? {
+        guard let clusterTLS else { return nil }
+        return { () throws(KubernetesProblem) in try clusterTLS.target() }
+    }
 }

@@ -2,6 +2,7 @@
 // What happened to endpoints as lines of the log. On the control loop.
 
 import Logging
+import WeirTLS
 import WeirUpstream
 
 extension Upstream {
@@ -30,6 +31,11 @@ extension Upstream {
             } else {
                 logger.notice("\(name) takes connections again")
             }
+        case .handshake(let endpoint, let failure):
+            logger.warning(
+                "no TLS with endpoint \(endpoint) of upstream \(name)",
+                metadata: ["reason": .string(failure.fault.label), "detail": .string(failure.text)]
+            )
         case .panic(let isPanicking):
             if isPanicking {
                 logger.warning("upstream \(name): so few endpoints are well that all are used")

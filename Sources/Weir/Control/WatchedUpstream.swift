@@ -12,6 +12,9 @@ final class WatchedUpstream {
     private let names: EndpointNames
     private let checks: EndpointChecks
     private var source: DiscoverySource?
+    private var sourceName: String?
+    private var tls: TLSClientSettings?
+    private var findsSecureEndpoints = false
     private var provider: (any DiscoveryProvider)?
 
     init(_ upstream: Upstream, _ tools: ControlTools) {
@@ -23,13 +26,19 @@ final class WatchedUpstream {
 
     /// Takes a plan over; what it says as the one before stays as it is.
     func become(_ plan: UpstreamPlan) {
-        checks.become(plan.check, plan.policy.proxyProtocol)
-        if plan.discover != source {
+        checks.become(plan.check, plan.policy)
+        if plan.tls != tls {
+            tls = plan.tls
+            if tls?.verifies == false { tools.logger.warning("upstream \(plan.name): certificates are not verified") }
+        }
+        if plan.sourceName != sourceName {
             provider?.stop()
             provider = nil
             source = plan.discover
+            sourceName = plan.sourceName
+            findsSecureEndpoints = plan.findsSecureEndpoints
             upstream.report.setSource(nil)
-            if let source { begin(source) }
+            if let source { begin(source, plan.sourceTLSClient) }
         }
         endpointsChanged()
     }
@@ -51,10 +60,10 @@ final class WatchedUpstream {
     // MARK: Its source
 
     /// What was listed before stays until the source lists something.
-    private func begin(_ source: DiscoverySource) {
+    private func begin(_ source: DiscoverySource, _ tls: TLSClient?) {
         let feed = DiscoveryFeed(upstream: upstream.name, kind: source.kind) { [weak self] news in self?.take(news) }
         upstream.report.setSource(UpstreamReport.Source(place: source.description, counts: feed.counts))
-        provider = source.provider(for: feed, with: tools)
+        provider = source.provider(for: feed, with: tools, tls)
         provider?.start()
     }
 
@@ -62,19 +71,29 @@ final class WatchedUpstream {
         switch news {
         case .endpoints(let found):
             // The configuration may be another by now than the one that this loop was told of.
-            guard upstream.replace(found, from: source?.description) else { return }
+            let endpoints = findsSecureEndpoints ? found.map(\.secure) : found
+            guard upstream.replace(endpoints, from: sourceName) else { return }
             tools.logger.info(
                 "upstream \(upstream.name): \(found.count) endpoint\(found.count == 1 ? "" : "s") discovered"
             )
             endpointsChanged()
         case .failing(let problem):
             upstream.report.noteSource(problem: problem)
-            if let source { upstream.noteFailure(of: source.description) }
+            if let sourceName { upstream.noteFailure(of: sourceName) }
             tools.logger.warning("\(problem)")
         case .recovered(let text):
             upstream.report.noteSource(problem: nil)
             tools.logger.notice("\(text)")
         }
+    }
+}
+
+extension DiscoveredEndpoint {
+    /// The same, spoken to by TLS.
+    fileprivate var secure: DiscoveredEndpoint {
+        var endpoint = self
+        endpoint.url = EndpointURL(scheme: .https, place: url.place, weight: url.weight)
+        return endpoint
     }
 }
 
@@ -84,11 +103,16 @@ extension DiscoverySource {
         case .file: .file
         case .addresses, .services: .dns
         case .consul: .consul
+        case .kubernetes: .kubernetes
         }
     }
 
     /// What reads it; nil where this process cannot, which the feed is told.
-    fileprivate func provider(for feed: DiscoveryFeed, with tools: ControlTools) -> (any DiscoveryProvider)? {
+    fileprivate func provider(
+        for feed: DiscoveryFeed,
+        with tools: ControlTools,
+        _ tls: TLSClient?
+    ) -> (any DiscoveryProvider)? {
         switch self {
         case .file(let path): return FileProvider(path: path, feed: feed, on: tools.loop)
         case .addresses(let name, let port): return tools.names.addresses(of: name, port: port, for: feed)
@@ -99,11 +123,25 @@ extension DiscoverySource {
         case .consul(let service):
             do throws(ConsulQueryError) {
                 let query = try ConsulQuery(service, token: tools.consulToken)
-                return ConsulProvider(query, feed: feed, on: tools.loop, lookup: tools.names.lookup)
+                return ConsulProvider(query, feed: feed, on: tools.loop, tls: tls, lookup: tools.names.lookup)
             } catch {
                 feed.failed(error)
                 return nil
             }
+        case .kubernetes(let service):
+            guard let api = tools.cluster.api else {
+                feed.failed(KubernetesProblem.noServer)
+                return nil
+            }
+            return KubernetesProvider(
+                service,
+                from: api,
+                zone: tools.cluster.zone,
+                feed: feed,
+                on: tools.loop,
+                lookup: tools.names.lookup,
+                secure: tools.clusterTarget
+            )
         }
     }
 }
@@ -111,7 +149,7 @@ extension DiscoverySource {
 extension ConsulQuery {
     init(_ service: ConsulService, token: String) throws(ConsulQueryError) {
         try self.init(
-            server: EndpointURL(place: service.server),
+            server: EndpointURL(scheme: service.isSecure ? .https : .http, place: service.server),
             service: service.name,
             token: token.isEmpty ? nil : token
         )

@@ -242,7 +242,8 @@ final class Exchange: @unchecked Sendable {
         let extra = match.pointee.usesScratch ? match.pointee.normalizedCount : 0
         if count + extra > headCapacity {
             head.deallocate()
-            headCapacity = (count + extra) * 2
+            // Of one size for heads of about the same length.
+            headCapacity = (count + extra).roundedUpToPowerOfTwo
             head = .allocate(byteCount: headCapacity, alignment: 16)
             noteHeld()
         }
@@ -340,17 +341,42 @@ final class Exchange: @unchecked Sendable {
     /// Memory for a longer head is given back behind the request.
     private static let keptHeadBytesMax = 4096
 
+    /// Keeps a piece of a body that is collected. One whose length was said gets the room for it with its first piece that
+    /// does not fit, and is not copied again; of that room it has the memory that it has written to.
+    func collect(_ bytes: UnsafeRawBufferPointer) {
+        let count = parts.pointee.collected.count + bytes.count
+        if count > parts.pointee.collected.capacity, let whole = bodyBytesSaid {
+            parts.pointee.collected.reserveCapacity(whole)
+        }
+        parts.pointee.collected.append(contentsOf: bytes)
+        noteHeld()
+    }
+
+    /// How long the head says that the body is.
+    var bodyBytesSaid: Int? {
+        if case .length(let count) = parser.pointee.head.framing { Int(clamping: count) } else { nil }
+    }
+
     /// Tells the loop how much memory it holds for the connection: what is kept of the body, and a long head. What a
     /// handler keeps when there is no connection any more is the handler's.
     func noteHeld() {
         var held = 0
         if connectionReference != nil {
-            held = parts.pointee.pieces.byteCount + parts.pointee.collected.count + collectedBytes
+            let collected = parts.pointee.collected.count + collectedBytes
+            held = parts.pointee.pieces.byteCount + collected
+            // Its array grows to twice what is in it, and is copied for that.
+            if collected > 0, bodyBytesSaid == nil { held += collected }
             if headCapacity > Self.keptHeadBytesMax { held += headCapacity }
         }
         if held == heldBytes { return }
         owner.loop.noteHeld(held - heldBytes)
         heldBytes = held
+    }
+
+    /// The longest body that the loops can ever hold whole: of unknown length it counts twice, see `noteHeld`.
+    var collectedBytesMax: Int {
+        let bytesMax = owner.loop.heldBytesMax
+        return bodyBytesSaid == nil ? bytesMax / 2 : bytesMax
     }
 
     /// Whether more of the body may be kept until it is whole: all that is said to come before it begins, and then as long
@@ -360,7 +386,7 @@ final class Exchange: @unchecked Sendable {
         if collectedBytes == 0, case .length(let remaining) = input {
             return !hasLongBodyLeft || owner.loop.hasRoom(toHold: Int(clamping: remaining))
         }
-        return collectedBytes <= BufferShare.headBytesMin || !owner.loop.isOutOfBuffers
+        return collectedBytes <= BufferBudget.smallPieceBytes || !owner.loop.isOutOfBuffers
     }
 
     private func resetBodies() {
@@ -527,4 +553,9 @@ final class Exchange: @unchecked Sendable {
         case .pending, .copying, .done: false
         }
     }
+}
+
+extension Int {
+    /// The smallest power of two that is not below it; it is above 1.
+    fileprivate var roundedUpToPowerOfTwo: Int { 1 << (Int.bitWidth - (self - 1).leadingZeroBitCount) }
 }

@@ -9,7 +9,9 @@ extension ServerLoop {
     /// Answers with the file at `path`; 404 if there is none, 503 if the workers have no room.
     func sendFile(_ path: String, _ response: Response, for exchange: Exchange) {
         let sender = FileSender(path: path, response: response, exchange: exchange)
-        if !server.submit(sender) { fail(exchange, WorkerQueueFull()) }
+        if server.submit(sender) { return }
+        sender.giveBack()
+        fail(exchange, WorkerQueueFull())
     }
 }
 
@@ -17,7 +19,7 @@ extension ServerLoop {
 /// never touch it at the same time (`@unchecked Sendable`).
 final class FileSender: @unchecked Sendable {
     private static let pieceByteCount = 64 << 10
-    private static let smallPieceByteCount = BufferShare.headBytesMin
+    private static let smallPieceByteCount = BufferBudget.smallPieceBytes
 
     private let path: String
     private let response: Response
@@ -37,9 +39,19 @@ final class FileSender: @unchecked Sendable {
         chooseSize()
     }
 
-    /// A piece is memory of the connection's until it is written.
+    private var loop: EventLoop { exchange.owner.loop }
+
+    /// A piece is memory of the connection's from the choice of its size until it is written.
     private func chooseSize() {
-        wanted = exchange.owner.loop.isShortOfBuffers ? Self.smallPieceByteCount : Self.pieceByteCount
+        wanted = loop.isShortOfBuffers ? Self.smallPieceByteCount : Self.pieceByteCount
+        loop.noteHeld(wanted)
+    }
+
+    /// The piece is gone, or will not be read.
+    fileprivate func giveBack() {
+        piece = []
+        loop.noteHeld(-wanted)
+        wanted = 0
     }
 
     deinit {
@@ -50,7 +62,7 @@ final class FileSender: @unchecked Sendable {
     static let step: WorkerJob.Function = { pointer in
         let sender = Unmanaged<FileSender>.fromOpaque(pointer).takeRetainedValue()
         if sender.hasBegun { sender.read() } else { sender.openFile() }
-        sender.exchange.owner.loop.submit { _ in sender.resume() }
+        sender.loop.submit { _ in sender.resume() }
     }
 
     private func openFile() {
@@ -88,29 +100,39 @@ final class FileSender: @unchecked Sendable {
 
     /// The loop's step: writes what was read, and asks for more when there is room.
     private func resume() {
-        guard let connection = exchange.connection else { return }
-        if !hasBegun {
-            hasBegun = true
-            guard descriptor >= 0 else { return answerUnopened(connection) }
-            var head = response
-            head.body = .stream(length: remaining) { _ in }
-            connection.respond(exchange, head)
-            // HEAD and the like are answered by the head alone.
-            guard exchange.connection != nil, exchange.awaitsWriter else { return }
-        }
-        if piece.isEmpty, remaining > 0 {
-            // The file became shorter while it was sent: the client must not take the part for the whole.
-            return connection.breakOff()
-        }
-        remaining -= piece.count
-        guard piece.withUnsafeBytes({ connection.write(exchange, $0) }) else { return }
-        piece = []
+        let goesOn = writePiece()
+        giveBack()
+        guard goesOn, let connection = exchange.connection else { return }
         guard remaining > 0 else { return connection.endStream(exchange) }
         if connection.isOutputFull {
             exchange.writers.append(.call { [self] in if exchange.connection != nil { readOn() } })
         } else {
             readOn()
         }
+    }
+
+    /// Whether more is to follow, or the end.
+    private func writePiece() -> Bool {
+        guard let connection = exchange.connection else { return false }
+        if !hasBegun {
+            hasBegun = true
+            guard descriptor >= 0 else {
+                answerUnopened(connection)
+                return false
+            }
+            var head = response
+            head.body = .stream(length: remaining) { _ in }
+            connection.respond(exchange, head)
+            // HEAD and the like are answered by the head alone.
+            guard exchange.connection != nil, exchange.awaitsWriter else { return false }
+        }
+        if piece.isEmpty, remaining > 0 {
+            // The file became shorter while it was sent: the client must not take the part for the whole.
+            connection.breakOff()
+            return false
+        }
+        remaining -= piece.count
+        return piece.withUnsafeBytes { connection.write(exchange, $0) }
     }
 
     private func answerUnopened(_ connection: HTTP1Connection) {

@@ -22,7 +22,7 @@ extension HTTP1Connection {
         case .waiting(let ticket):
             exchange.slot = .checking
             exchange.storeTicket = ticket
-            readDeadline = .max
+            stopBodyClock()
             return false
         }
     }
@@ -72,7 +72,7 @@ extension HTTP1Connection {
         case .queued:
             exchange.isAnsweredAtOnce = false
             // What comes of the body stays where it is until somebody takes it.
-            readDeadline = .max
+            stopBodyClock()
             if !isReceiving { settle() }
         case .refused(let refusal):
             refuse(exchange, refusal)
@@ -89,10 +89,7 @@ extension HTTP1Connection {
 
     /// Has a request that waited go on, and its body with it.
     private func resume(_ exchange: Exchange, goOn: () -> Void) {
-        if !exchange.input.isDone {
-            bodyBytesInWindow = 0
-            readDeadline = loop.now &+ configuration.bodyTimeout
-        }
+        if !exchange.input.isDone { resumeBodyClock() }
         goOn()
         if isAt(exchange) {
             if !exchange.input.isDone, channel.isPaused { channel.resume(on: loop) }

@@ -125,7 +125,7 @@ extension HTTP1Connection {
                 exchange.reason = .deadlineExceeded
                 answerTimeout(.gatewayTimeout, "the response took too long")
             } else if readDeadline <= now {
-                bodyTimedOut(exchange, now)
+                bodyTimedOut(exchange)
             }
         case .tunnel where loop.now &- tunnelActiveAt >= configuration.tunnelTimeout:
             metrics.increment(.timeoutsTunnel)
@@ -228,18 +228,7 @@ extension HTTP1Connection {
         return moved == 0 || moved < min(configuration.writeBytesPerTimeoutMin, UInt64(channel.queuedByteCount))
     }
 
-    private func bodyTimedOut(_ exchange: Exchange, _ now: Nanoseconds) {
-        if bodyBytesInWindow > 0, bodyBytesInWindow >= configuration.bodyBytesPerTimeoutMin {
-            bodyBytesInWindow = 0
-            readDeadline = now &+ configuration.bodyTimeout
-            return
-        }
-        metrics.increment(.timeoutsBody)
-        exchange.inputFailure = .timedOut
-        answerTimeout(.requestTimeout, "the request's body took too long")
-    }
-
-    private func answerTimeout(_ status: Status, _ message: String) {
+    func answerTimeout(_ status: Status, _ message: String) {
         guard let exchange else { return }
         exchange.isAbandoned.store(true, ordering: .relaxed)
         exchange.cancel()

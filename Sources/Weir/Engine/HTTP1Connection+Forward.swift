@@ -60,6 +60,7 @@ extension HTTP1Connection {
         }
         var room = bytes.count + Self.ownBytesMax + byteCount(added)
         withLimitFields(of: exchange) { room += $0.fields.byteCountMax }
+        withStrictTransport { room += $0.addedByteCount }
         exchange.withRewrites { room += $0.response.addedByteCount }
         var writer = HeadWriter(loop.reserveOutput(channel, room))
         writer.status(of: head, bytes)
@@ -76,6 +77,7 @@ extension HTTP1Connection {
         } else if isOld {
             writer.raw("Connection: keep-alive\r\n")
         }
+        withStrictTransport { writer.edit($0) }
         exchange.withRewrites { writer.edit($0.response) }
         writer.end()
         precondition(!writer.overflowed, "the head's size was estimated too low")
@@ -176,6 +178,7 @@ extension HTTP1Connection {
             writer.raw(UnsafeRawBufferPointer(rebasing: bytes[field.value.bounds]))
             writer.raw("\r\n")
         }
+        withStrictTransport { writer.edit($0) }
         exchange.withRewrites { writer.edit($0.response) }
         writer.end()
         precondition(!writer.overflowed, "the head's size was estimated too low")
@@ -216,7 +219,7 @@ extension Exchange {
     /// Whether more of the request's body is known to come than each connection has room for.
     var hasLongBodyLeft: Bool {
         switch input {
-        case .length(let remaining): remaining > UInt64(BufferShare.headBytesMin)
+        case .length(let remaining): remaining > UInt64(BufferBudget.smallPieceBytes)
         case .chunked, .done: false
         }
     }

@@ -36,7 +36,8 @@ extension HTTP1Connection {
                 bytes: Span<UInt8>(_unsafeBytes: exchange.wholeHead),
                 trusted: configuration.trustedProxies
             ),
-            isSecure: peer.isSecure
+            isSecure: peer.isSecure,
+            isEarly: peer.isEarly
         )
     }
 }

@@ -23,7 +23,7 @@ extension HTTP1Connection {
     /// Answers with the text that the loop keeps, where nothing but the id is this request's own; else answers false.
     private func respondAlike(_ exchange: Exchange, _ refusal: AdmissionRefused) -> Bool {
         guard !isLast, exchange.parser.pointee.head.minorVersion > 0, !exchange.isHead, !exchange.hasRewrites,
-            exchange.givenRequestID == nil
+            exchange.givenRequestID == nil, !isTransportStrict
         else { return false }
         let text = owner.refusalText
         let bytes = text.bytes(of: refusal, on: owner)
@@ -67,6 +67,7 @@ extension HTTP1Connection {
         let end = RefusalText.end
         let count = byteCount + (id?.count ?? 16) + end.utf8CodeUnitCount
         var room = Self.refusalHeadBytesMax + extra + count
+        withStrictTransport { room += $0.addedByteCount }
         exchange.withRewrites { room += $0.response.addedByteCount }
         var writer = HeadWriter(loop.reserveOutput(channel, room))
         owner.beginHead(status, into: &writer)
@@ -78,6 +79,7 @@ extension HTTP1Connection {
         } else if exchange.parser.pointee.head.minorVersion == 0 {
             writer.raw("Connection: keep-alive\r\n")
         }
+        withStrictTransport { writer.edit($0) }
         exchange.withRewrites { writer.edit($0.response) }
         writer.end()
         if !exchange.isHead {

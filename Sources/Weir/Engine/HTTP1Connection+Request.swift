@@ -13,6 +13,7 @@ extension HTTP1Connection {
         let now = loop.now
         requestCount += 1
         metrics.increment(.requests)
+        if peer.isEarly { metrics.increment(.earlyRequests) }
         exchange.routeIndex = -1
         exchange.isAnsweredAtOnce = false
         exchange.status = 0
@@ -30,10 +31,7 @@ extension HTTP1Connection {
             exchange.input = .chunked
         }
         exchange.owesContinue = head.expectsContinue && !exchange.input.isDone
-        if !exchange.input.isDone {
-            bodyBytesInWindow = 0
-            readDeadline = now &+ configuration.bodyTimeout
-        }
+        if !exchange.input.isDone { beginBodyClock() }
         isLast = isLast || !head.keepsAlive || requestCount >= configuration.requestsPerConnection
         if isRepeated, let route = exchange.routeReference {
             return route._withUnsafeGuaranteedRef { route in
@@ -62,7 +60,12 @@ extension HTTP1Connection {
         }
         exchange.keepHead(bytes, normalizedPath: owner.scratch)
         var route = owner.snapshot.routes[Int(exchange.match.pointee.route)]
+        var dependsOnClient = false
         if let chain = route.chain {
+            if chain.asksClient {
+                dependsOnClient = true
+                exchange.clientCertificate = clientCertificate
+            }
             guard let index = chain.route(for: exchange) else {
                 keepUnrouted(exchange, bytes)
                 return answer(exchange, .notFound)
@@ -71,7 +74,7 @@ extension HTTP1Connection {
         }
         if exchange.route !== route { exchange.route = route }
         exchange.routeIndex = route.index
-        exchange.keepForRepetition(version: owner.snapshot.version)
+        if !dependsOnClient { exchange.keepForRepetition(version: owner.snapshot.version) }
         hand(exchange, to: route, head)
     }
 
@@ -149,12 +152,13 @@ extension HTTP1Connection {
     /// Goes on with a request that its limits let pass: has its body collected, or asks for its place.
     func proceed(_ exchange: Exchange, _ route: Route) {
         guard route.collectsBody, !exchange.input.isDone else { return admit(exchange, route) }
+        // What the loops can never hold is too large, whatever the route says.
+        let bytesMax = min(route.bodyBytesMax, exchange.collectedBytesMax)
         if case .length(let count) = exchange.input {
-            // What the loop can never hold is too large, whatever the route says.
-            if count > UInt64(min(route.bodyBytesMax, loop.heldBytesMax)) { return refuseBody(exchange) }
+            if count > UInt64(bytesMax) { return refuseBody(exchange) }
             if exchange.hasLongBodyLeft, !loop.hasRoom(toHold: Int(count)) { return refuseForMemory(exchange) }
         }
-        exchange.sink = .collect(bytesMax: route.bodyBytesMax)
+        exchange.sink = .collect(bytesMax: bytesMax)
         // While the body comes, its own timeout rules; the handler has the whole of the route's limit. What the client
         // said goes on: it may be gone before its body is whole.
         exchange.deadline = exchange.callerDeadline
@@ -257,7 +261,7 @@ extension HTTP1Connection {
             absorb(exchange, UnsafeRawBufferPointer(rebasing: bytes[skip..<(skip + count)]))
             return skip + count
         case .incomplete(let consumed):
-            guard bytes.count - consumed >= BufferShare.headBytesMin, loop.isOutOfBuffers else { return consumed }
+            guard bytes.count - consumed >= BufferBudget.smallPieceBytes, loop.isOutOfBuffers else { return consumed }
             // Trailers that are long, and not there yet.
             exchange.inputFailure = .disconnected
             isLast = true
@@ -290,25 +294,22 @@ extension HTTP1Connection {
     }
 
     private func absorb(_ exchange: Exchange, _ bytes: UnsafeRawBufferPointer) {
-        bodyBytesInWindow &+= UInt64(bytes.count)
+        bodyPace.take(bytes.count)
         bodyTakenAt = loop.now
         exchange.bodyBytesIn &+= UInt64(bytes.count)
         switch exchange.sink {
         case .collect(let bytesMax):
-            let count = exchange.parts.pointee.collected.count
-            if count + bytes.count > bytesMax {
-                return refuseBody(exchange)
-            }
-            if count + bytes.count > BufferShare.headBytesMin, loop.isOutOfBuffers { return refuseForMemory(exchange) }
-            exchange.parts.pointee.collected.append(contentsOf: bytes)
-            exchange.noteHeld()
+            let count = exchange.parts.pointee.collected.count + bytes.count
+            if count > bytesMax { return refuseBody(exchange) }
+            if count > BufferBudget.smallPieceBytes, loop.isOutOfBuffers { return refuseForMemory(exchange) }
+            exchange.collect(bytes)
         case .stream:
             exchange.parts.pointee.pieces.append(bytes)
             exchange.noteHeld()
             if exchange.parts.pointee.pieces.byteCount >= loop.window(configuration.bodyWindowBytes) {
-                // The reader holds the sender back; while it does, the body is not late.
+                // The reader holds the sender back.
+                stopBodyClock()
                 channel.pause()
-                readDeadline = .max
             }
             exchange.wakeReader()
         case .forward:
@@ -337,18 +338,17 @@ extension HTTP1Connection {
         }
     }
 
-    /// An endpoint takes the body slower than it comes: the sender is held back, and is not late while it is.
+    /// An endpoint takes the body slower than it comes: the sender is held back.
     func bodyWindowFilled() {
+        stopBodyClock()
         channel.pause()
-        readDeadline = .max
         updateDeadline()
     }
 
     /// The reader has taken from a full window: the sender may go on.
     func bodyWindowOpened(_ exchange: Exchange) {
         guard isAt(exchange), channel.isPaused, !exchange.input.isDone else { return }
-        bodyBytesInWindow = 0
-        readDeadline = loop.now &+ configuration.bodyTimeout
+        resumeBodyClock()
         updateDeadline()
         channel.resume(on: loop)
     }

@@ -106,7 +106,7 @@ extension HTTP1Connection {
         let sendsBody = !hasNoContent && !body.isEmpty && !exchange.isHead
         let isInline =
             sendsBody && body.count <= Self.inlineBytesMax
-            && (body.count <= BufferShare.headBytesMin || !loop.isShortOfBuffers)
+            && (body.count <= BufferBudget.smallPieceBytes || !loop.isShortOfBuffers)
         if !exchange.input.isDone { giveUpBody(exchange) }
         let framing: Framing = hasNoContent ? .none : .length(body.count)
         if isInline, code == 200, response.headers.isEmpty, !isLast, exchange.parser.pointee.head.minorVersion > 0,
@@ -115,14 +115,16 @@ extension HTTP1Connection {
         {
             var room = prefix.count + body.count + 32
             withLimitFields(of: exchange) { room += $0.fields.byteCountMax }
+            withStrictTransport { room += $0.addedByteCount }
             var writer = HeadWriter(loop.reserveOutput(channel, room))
-            if exchange.limitsReference == nil {
+            if exchange.limitsReference == nil, !isTransportStrict {
                 writer.response(prefix, body: body)
             } else {
                 writer.raw(prefix)
                 writer.decimal(UInt64(body.count))
                 writer.raw("\r\n")
                 withLimitFields(of: exchange) { $0.writeFields(exchange, into: &writer) }
+                withStrictTransport { writer.edit($0) }
                 writer.end()
                 writer.raw(body)
             }
@@ -158,11 +160,8 @@ extension HTTP1Connection {
         exchange.noteHeld()
         // One that waits for more will get none.
         exchange.wakeReader()
-        if readDeadline == .max {
-            // A full window had stopped the clock of the body.
-            bodyBytesInWindow = 0
-            readDeadline = loop.now &+ configuration.bodyTimeout
-        }
+        // A full window may have stopped it.
+        resumeBodyClock()
         if !isLast, channel.isPaused { channel.resume(on: loop) }
     }
 
@@ -180,6 +179,7 @@ extension HTTP1Connection {
         }
         if case .other(let type) = response.contentType { estimate += type.utf8.count + 20 }
         withLimitFields(of: exchange) { estimate += $0.fields.byteCountMax }
+        withStrictTransport { estimate += $0.addedByteCount }
         exchange.withRewrites { estimate += $0.response.addedByteCount }
         if case .untilClose = framing { isLast = true }
         let room = loop.reserveOutput(channel, estimate)
@@ -204,6 +204,7 @@ extension HTTP1Connection {
         } else if exchange.parser.pointee.head.minorVersion == 0 {
             writer.raw("Connection: keep-alive\r\n")
         }
+        withStrictTransport { writer.edit($0) }
         exchange.withRewrites { writer.edit($0.response) }
         writer.end()
         writer.raw(body)

@@ -27,6 +27,8 @@ final class HTTP1Connection: @unchecked Sendable {
     private(set) var isReceiving = false
     /// The peer is a proxy whose word about the client counts.
     private(set) var isPeerTrusted = false
+    /// Answers tell browsers to come by https alone.
+    private(set) var isTransportStrict = false
     var requestCount = 0
     /// When the connection is to be closed because of its age.
     private(set) var retiresAt: Nanoseconds = .max
@@ -39,8 +41,9 @@ final class HTTP1Connection: @unchecked Sendable {
     private(set) var peer = PeerAddress()
     /// What the client has shown in the handshake.
     private(set) var clientCertificate: ClientCertificate?
-    /// Bytes of the body that came since, and bytes that the client had acknowledged when the present timeout began.
-    var bodyBytesInWindow: UInt64 = 0
+    /// How the body of the request at hand comes.
+    var bodyPace = BodyPace()
+    /// Bytes that the client had acknowledged when the present timeout began.
     var sentBytesAtWindow: UInt64 = 0
     /// When a piece of the request's body has been taken for the last time.
     var bodyTakenAt: Nanoseconds = 0
@@ -75,11 +78,13 @@ final class HTTP1Connection: @unchecked Sendable {
         leased?.toOpaque() == Unmanaged.passUnretained(exchange).toOpaque()
     }
 
-    func open(_ channel: Channel, _ address: SocketAddress, _ certificate: ClientCertificate?) {
+    /// - Parameter secure: What the handshake has shown, on a connection of TLS.
+    func open(_ channel: Channel, _ address: SocketAddress, _ secure: SecurePeer?) {
         self.channel = channel
-        if certificate != nil || clientCertificate != nil { clientCertificate = certificate }
-        peer = PeerAddress(address, isSecure: channel.isTransformed)
-        if namedTarget != nil { namedTarget = nil }
+        if secure != nil || clientCertificate != nil { clientCertificate = secure?.certificate }
+        peer = PeerAddress(address, isSecure: channel.isTransformed, isEarly: secure?.isEarly ?? false)
+        isTransportStrict = peer.isSecure && configuration.strictTransport != nil
+        if secure != nil || namedTarget != nil { namedTarget = secure?.target }
         ownClientFields.forget()
         isPeerTrusted = !configuration.trustedProxies.isEmpty && configuration.trustedProxies.contains(address)
         phase = .idle
@@ -96,7 +101,8 @@ final class HTTP1Connection: @unchecked Sendable {
         // It was on its way here when the loop ceased to take connections.
         if owner.isLeaving { retiresAt = loop.now &+ Self.leavingGrace }
         channel.context = Unmanaged.passRetained(self).toOpaque()
-        if configuration.takesProxyProtocol, isPeerTrusted {
+        // Over TLS it came in front of the handshake.
+        if configuration.takesProxyProtocol, isPeerTrusted, secure == nil {
             phase = .proxyHeader
             readDeadline = loop.now &+ configuration.headTimeout
             channel.setIdle(since: .max)
@@ -121,7 +127,7 @@ final class HTTP1Connection: @unchecked Sendable {
     /// Whom a trusted PROXY header has named takes the peer's place.
     func speaks(for address: SocketAddress, at target: SocketAddress?) {
         namedTarget = target
-        peer = PeerAddress(address, isSecure: peer.isSecure)
+        peer = PeerAddress(address, isSecure: peer.isSecure, isEarly: peer.isEarly)
         isPeerTrusted = configuration.trustedProxies.contains(address)
         ownClientFields.forget()
     }
@@ -131,6 +137,15 @@ final class HTTP1Connection: @unchecked Sendable {
 
     /// The connection is as old as one may be.
     func endAge() { retiresAt = min(retiresAt, loop.now) }
+
+    /// The handshake is done: nobody but the client that there is has sent what comes.
+    func endEarly() {
+        peer.isEarly = false
+        guard phase == .idle else { return }
+        // Has what is kept delivered again.
+        channel.pause()
+        channel.resume(on: loop)
+    }
 
     /// The header is whole: requests follow.
     func endProxyHeader() {
@@ -193,6 +208,10 @@ final class HTTP1Connection: @unchecked Sendable {
                         break working
                     }
                 }
+                if peer.isEarly, !beginsSafely(UnsafeRawBufferPointer(rebasing: bytes[taken...])) {
+                    // Kept until `endEarly`. Not paused: the end of the handshake must be read.
+                    break working
+                }
                 phase = .head
                 if let count = receiveRepeated(UnsafeRawBufferPointer(rebasing: bytes[taken...])) { taken += count }
             case .head:
@@ -240,6 +259,7 @@ final class HTTP1Connection: @unchecked Sendable {
         var isAwaited = exchange.slot.waits
         if case .forward = exchange.sink { isAwaited = isAwaited || exchange.proxy?.takesBody != true }
         if isAwaited {
+            stopBodyClock()
             channel.pause()
             return false
         }
@@ -293,7 +313,7 @@ final class HTTP1Connection: @unchecked Sendable {
                 channel.setIdle(since: .max)
                 readDeadline = loop.now &+ configuration.headTimeout
             }
-            guard bytes.count >= BufferShare.headBytesMin, loop.isOutOfBuffers else { return nil }
+            guard bytes.count >= BufferBudget.smallPieceBytes, loop.isOutOfBuffers else { return nil }
             lease._withUnsafeGuaranteedRef { refuseHead($0) }
             if leased == nil { owner.retire(lease) }
             return bytes.count

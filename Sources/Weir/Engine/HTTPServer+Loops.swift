@@ -16,6 +16,8 @@ extension HTTPServer {
         let loopsMax: Int
         let isPinned: Bool
         let buffers: BufferSizes
+        /// What the loops hold together, however many there are.
+        let budget: BufferBudget
     }
 
     /// The loops that there are, by their index.
@@ -59,7 +61,7 @@ extension HTTPServer {
     /// The loops of the start; the first one binds the addresses.
     func makeLoops(_ plan: Plan) throws(SystemCallError) {
         try roster.withLock { roster throws(SystemCallError) in
-            let first = try make(0, plan.clock, plan.poller)
+            let first = try make(after: roster.members, plan.clock, plan.poller)
             startStore(of: first)
             roster.members.append(first)
             policy.add(first.loop)
@@ -82,7 +84,7 @@ extension HTTPServer {
                 }
             }
             while roster.members.count < plan.loopCount {
-                let next = try make(roster.members.count, plan.clock, nil)
+                let next = try make(after: roster.members, plan.clock, nil)
                 startStore(of: next)
                 try listen(next, at: roster.places)
                 roster.members.append(next)
@@ -90,8 +92,8 @@ extension HTTPServer {
             }
             policy.setTaking(roster.members.count)
             // None of them runs yet.
-            let share = plan.buffers.share(ofLoops: roster.members.count)
-            for member in roster.members { member.loop.setShare(share) }
+            let retained = plan.buffers.retainedBytesMax(ofLoops: roster.members.count)
+            for member in roster.members { member.loop.setRetainedBytesMax(retained) }
         }
     }
 
@@ -117,19 +119,22 @@ extension HTTPServer {
 
     /// A loop that is nobody's yet.
     private func make(
-        _ index: Int,
+        after members: [ServerLoop],
         _ clock: LoopClock,
         _ poller: Poller?
     ) throws(SystemCallError) -> ServerLoop {
+        let index = members.count
+        let pinned = members.compactMap(\.loop.pinnedTo)
         let loop = try EventLoop(
             index: index,
             name: "\(loopPlan.name)-\(index)",
             metrics: MetricsShard(),
             clock: clock,
             poller: poller,
-            pinnedTo: loopPlan.isPinned ? AllowedCPU.number(index) : nil
+            pinnedTo: loopPlan.isPinned ? AllowedCPU.number(index, unlessIn: pinned) : nil
         )
         loop.acceptPolicy = policy
+        loop.setBudget(loopPlan.budget)
         loop.handshakesPerTurn = shared.configuration.handshakesPerTurn
         return ServerLoop(loop: loop, shared: shared)
     }
@@ -161,7 +166,7 @@ extension HTTPServer {
     /// Its thread is there before it listens: from then on the kernel gives it connections, and closing its listeners for
     /// want of a thread would reset them.
     private func add(to roster: inout Roster) throws(SystemCallError) {
-        let member = try make(roster.members.count, .monotonic, nil)
+        let member = try make(after: roster.members, .monotonic, nil)
         let listens = Monitor(false)
         let thread: SystemThread
         do throws(SystemCallError) {
@@ -201,9 +206,8 @@ extension HTTPServer {
             member.loop.submit { _ in member.endLeaving() }
         }
         policy.setTaking(taking)
-        // Those that leave keep the one that they had.
-        let share = loopPlan.buffers.share(ofLoops: taking)
-        for member in members[..<taking] { member.loop.submit { $0.setShare(share) } }
+        let retained = loopPlan.buffers.retainedBytesMax(ofLoops: taking)
+        for member in members[..<taking] { member.loop.submit { $0.setRetainedBytesMax(retained) } }
         for index in taking..<max(taking, former) {
             let member = members[index]
             member.loop.submit { _ in member.beginLeaving() }

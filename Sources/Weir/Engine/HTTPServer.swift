@@ -2,7 +2,6 @@
 // The engine: loops, workers and listeners of one port, from start to drain. A value that can be started twice in a
 // process; nothing of it is global. Its loops: HTTPServer+Loops.swift.
 
-import Glibc
 import Logging
 import Synchronization
 import WeirEventLoop
@@ -85,7 +84,8 @@ final class HTTPServer: Sendable {
             name: plan.name,
             loopsMax: loopsMax,
             isPinned: plan.pinsLoops,
-            buffers: plan.buffers
+            buffers: plan.buffers,
+            budget: plan.buffers.budget()
         )
         try makeLoops(plan)
     }
@@ -169,8 +169,7 @@ final class HTTPServer: Sendable {
         }
         for loop in loops { loop.stop() }
         let end = LoopClock.monotonic.now &+ Self.stopGrace
-        while !loops.allSatisfy(\.hasEnded), LoopClock.monotonic.now < end { usleep(1000) }
-        guard loops.allSatisfy(\.hasEnded) else {
+        guard loops.allSatisfy({ $0.awaitEnd(by: end) }) else {
             // A handler holds a loop and does not let go: the process must not wait for it. What that thread may still
             // touch stays.
             _ = Unmanaged.passRetained(self)

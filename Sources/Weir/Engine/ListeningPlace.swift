@@ -13,8 +13,8 @@ struct ListeningPlace: Sendable {
     let descriptor: Int32
     /// Whether all loops watch one socket, rather than each one of its own (SO_REUSEPORT).
     let isShared: Bool
-    /// Whether its connections begin with a TLS handshake.
-    let isTLS: Bool
+    /// Where its connections begin with a TLS handshake: the address that says by which certificates.
+    private let secureAddress: ListenAddress?
     /// What the first loop's listener removes when it closes.
     let socketFile: SocketFile?
     let options: ListenerOptions
@@ -27,7 +27,7 @@ struct ListeningPlace: Sendable {
             socketBufferBytes: socketBufferBytes
         )
         let wanted: SocketAddress
-        isTLS = address.isTLS
+        secureAddress = address.isTLS ? address : nil
         switch address.withoutTLS {
         case .unix(let path, let mode):
             options.unixMode = mode
@@ -37,7 +37,7 @@ struct ListeningPlace: Sendable {
                 throw SystemCallError("bind", errno: EADDRNOTAVAIL, subject: "\(host):\(port)")
             }
             wanted = address
-        case .tcp(nil, let port), .tls(_, let port):
+        case .tcp(nil, let port), .tls(_, let port, _):
             options.isDualStack = true
             wanted = .ipv6(0, 0, port: port)
         }
@@ -57,7 +57,7 @@ struct ListeningPlace: Sendable {
         address = try Listener.inherit(descriptor, socketBufferBytes: socketBufferBytes)
         self.descriptor = descriptor
         isShared = true
-        isTLS = false
+        secureAddress = nil
         socketFile = nil
         options = ListenerOptions()
     }
@@ -78,7 +78,7 @@ struct ListeningPlace: Sendable {
             address: address,
             isShared: isShared,
             socketFile: index == 0 ? socketFile : nil,
-            open: isTLS ? member.openSecure : member.open
+            open: secureAddress.map { member.openSecure($0) } ?? member.open
         )
     }
 

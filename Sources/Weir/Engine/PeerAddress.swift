@@ -17,11 +17,14 @@ struct PeerAddress {
     private var family = Family.unix
     /// Whether its connection is one of TLS.
     private(set) var isSecure = false
+    /// Whether its handshake is not done yet: somebody else may have sent the request before (RFC 8470).
+    var isEarly = false
 
     init() {}
 
-    init(_ address: SocketAddress, isSecure: Bool) {
+    init(_ address: SocketAddress, isSecure: Bool, isEarly: Bool = false) {
         self.isSecure = isSecure
+        self.isEarly = isEarly
         switch address {
         case .ipv4(let value, let port):
             lower = UInt64(value)

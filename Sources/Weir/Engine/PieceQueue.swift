@@ -17,6 +17,8 @@ package struct PieceQueue {
         byteCount += bytes.count
         let last = pieces.count - 1
         if !isEmpty, pieces[last].count + bytes.count <= Self.joinedBytesMax {
+            // Else it would double, beyond what a piece may be.
+            pieces[last].reserveCapacity(Self.joinedBytesMax)
             pieces[last].append(contentsOf: bytes)
         } else {
             pieces.append([UInt8](bytes))
@@ -24,6 +26,11 @@ package struct PieceQueue {
     }
 
     private static let joinedBytesMax = 4096
+    /// So many places of pieces that were taken may be left at the front.
+    private static let takenMax = 32
+
+    /// How many places there are, those of pieces that were taken among them.
+    package var placeCount: Int { pieces.count }
 
     package mutating func popFirst() -> [UInt8]? {
         guard first < pieces.count else { return nil }
@@ -33,6 +40,10 @@ package struct PieceQueue {
         byteCount -= piece.count
         if first == pieces.count {
             pieces.removeAll(keepingCapacity: true)
+            first = 0
+        } else if first >= Self.takenMax, 2 * first >= pieces.count {
+            // A reader that is always behind leaves it never empty.
+            pieces.removeFirst(first)
             first = 0
         }
         return piece

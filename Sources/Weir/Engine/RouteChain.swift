@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Routes for the same host and path that header conditions part. Immutable, part of a snapshot; any loop.
+// Routes for the same host and path that conditions on fields and on clients' certificates part. Immutable, part of a snapshot; any loop.
 
 import WeirHTTP
 import WeirRouting
@@ -37,22 +37,48 @@ struct HeaderCondition: Sendable {
     }
 }
 
+/// A condition on the client's certificate; without one nothing holds but that there is none.
+struct CertificateCondition: Sendable {
+    private let part: String
+    private let condition: HeaderMatch.Condition
+
+    init(_ match: HeaderMatch) {
+        part = match.name
+        condition = match.condition
+    }
+
+    /// Whether one of the values that the certificate has is as it must be.
+    func holds(for certificate: ClientCertificate?) -> Bool {
+        let values = certificate?.values(of: part) ?? []
+        return switch condition {
+        case .present(let isThere): values.isEmpty != isThere
+        case .exact(let text): values.contains(text)
+        case .prefix(let text): values.contains { $0.hasPrefix(text) }
+        }
+    }
+}
+
 /// What the table's route stands for: the first route here whose methods and conditions hold takes the request.
 struct RouteChain: Sendable {
     struct Link: Sendable {
         let methods: MethodSet
         let conditions: [HeaderCondition]
+        let client: [CertificateCondition]
         /// Its place in `Snapshot.routes`.
         let route: Int
     }
 
     /// In the order of the file; at most `ReachabilityCheck.routesPerLeafMax` have the same method.
     private let links: [Link]
+    /// Whether the same head may be another route's, of another client.
+    let asksClient: Bool
 
     /// Nil where the first takes all: then nothing is asked of a request.
     init?(_ links: [Link]) {
-        guard let first = links.first, links.count > 1 || !first.conditions.isEmpty else { return nil }
+        guard let first = links.first else { return nil }
+        guard links.count > 1 || !first.conditions.isEmpty || !first.client.isEmpty else { return nil }
         self.links = links
+        asksClient = links.contains { !$0.client.isEmpty }
     }
 
     /// The route of a request whose head was kept; nil where no conditions hold.
@@ -62,7 +88,11 @@ struct RouteChain: Sendable {
             exchange.match.pointee.isAutomaticHead
             ? .get : MethodSet(methodIndex: exchange.parser.pointee.head.method.rawValue)
         for link in links where link.methods.isSuperset(of: method) {
-            if link.conditions.allSatisfy({ $0.holds(for: exchange) }) { return link.route }
+            if link.conditions.allSatisfy({ $0.holds(for: exchange) }),
+                link.client.allSatisfy({ $0.holds(for: exchange.clientCertificate) })
+            {
+                return link.route
+            }
         }
         return nil
     }

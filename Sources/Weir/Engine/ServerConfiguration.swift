@@ -22,6 +22,8 @@ struct ServerConfiguration: Sendable {
     let handshakesPerTurn: Int
     /// Where requests without TLS are sent; 0 for nowhere.
     let redirectPort: Int
+    /// What answers over TLS say to browsers; nil for nothing.
+    let strictTransport: StrictTransport?
     /// Bytes that must move within one timeout of a body or of a response that is being taken.
     let bodyBytesPerTimeoutMin: UInt64
     let writeBytesPerTimeoutMin: UInt64
@@ -51,6 +53,7 @@ struct ServerConfiguration: Sendable {
         handshakeTimeout = settings.tls.handshakeTimeout.nanosecondsClamped
         handshakesPerTurn = settings.tls.handshakesPerTurn
         redirectPort = settings.tls.redirectPort
+        strictTransport = StrictTransport(settings.tls.strictTransport)
         let rate = Double(settings.timeouts.bodyRateMin)
         bodyBytesPerTimeoutMin = UInt64(rate * Double(bodyTimeout) / 1e9)
         writeBytesPerTimeoutMin = UInt64(rate * Double(writeTimeout) / 1e9)

@@ -25,8 +25,8 @@ final class ServerLoop: @unchecked Sendable {
     private let snapshots: SnapshotCell
     let configuration: ServerConfiguration
     let metrics: MetricsShard
-    /// Nil for a server without certificates.
-    private(set) var acceptor: TLSAcceptor?
+    /// One for each profile of the server's TLS.
+    private(set) var acceptors: [TLSAcceptor] = []
     let accessLog: AccessRecorder?
     /// Nil for a server that neither limits nor queues.
     let flow: FlowControl?
@@ -116,7 +116,7 @@ final class ServerLoop: @unchecked Sendable {
         readsPriority = shared.flow?.priorityHeader.isEmpty == false
         store = shared.openStore.map { open in StoreClient(open(loop), shared.flow?.storeLimits ?? []) }
         clientPools = ClientPools(snapshot.upstreams, snapshot.editions, loop: loop, events: ClientCall.events)
-        mirrorPools = ClientPools(snapshot.upstreams, snapshot.editions, loop: loop, events: RouteMirror.events)
+        mirrorPools = ClientPools(snapshot.upstreams, snapshot.editions, loop: loop, events: MirrorCopy.events)
         accessLog = shared.accessLog?.recorder(of: loop.index)
         events = .allocate(capacity: 1)
         events.initialize(to: HTTP1Connection.events)
@@ -127,10 +127,12 @@ final class ServerLoop: @unchecked Sendable {
         var generator = SystemRandomNumberGenerator()
         state = .allocate(capacity: 1)
         state.initialize(to: State(sequence: generator.next(), random: generator.next() | 1))
-        acceptor = shared.tls.map { tls in
-            TLSAcceptor(tls, loop, configuration, shared.logger, isAdmin: shared.isAdmin) {
-                [unowned(unsafe) self] channel, address, certificate in
-                openHTTP(channel, address, certificate)
+        if let tls = shared.tls {
+            acceptors = (0..<tls.profileCount).map { profile in
+                TLSAcceptor(tls, profile: profile, loop, configuration, shared.logger) {
+                    [unowned(unsafe) self] channel, peer in
+                    openHTTP(channel, peer.address, peer)
+                }
             }
         }
         // The server keeps this object as long as the loop runs.
@@ -166,17 +168,19 @@ final class ServerLoop: @unchecked Sendable {
     private func openHTTP(
         _ channel: Channel,
         _ address: SocketAddress,
-        _ certificate: ClientCertificate?
+        _ secure: SecurePeer?
     ) -> UnsafePointer<ChannelEvents> {
         let connection = state.pointee.connections.popLast() ?? HTTP1Connection(owner: self)
-        connection.open(channel, address, certificate)
+        connection.open(channel, address, secure)
         return UnsafePointer(events)
     }
 
-    /// Opens those of its TLS listeners: they become HTTP connections when the handshake is done.
-    var openSecure: ChannelOpener {
-        guard let acceptor else { preconditionFailure("a TLS listener of a server without certificates") }
-        return acceptor.opener
+    /// Opens those of a TLS listener: they become HTTP connections when the handshake is done.
+    func openSecure(_ address: ListenAddress) -> ChannelOpener {
+        guard let profile = server.tls?.profile(of: address, isAdmin: server.isAdmin) else {
+            preconditionFailure("a TLS listener of a server without certificates")
+        }
+        return acceptors[profile].opener
     }
 
     /// Closes the connections that wait for nothing.

@@ -116,8 +116,8 @@ final class FlowControl: Sendable {
         var generator = SystemRandomNumberGenerator()
         keyHash = KeyHash(seed: (generator.next(), generator.next()))
         let named = NamedPool(name: Self.podName, pool: pod, limit: bounds.limit, queueMax: bounds.queueMax)
-        present = Mutex(Present(pools: [named], divisor: settings.rateLimiting.replicas))
-        replicas = Mutex(ReplicaCount(settings.rateLimiting.replicas))
+        present = Mutex(Present(pools: [named], divisor: settings.rateLimiting.replicas.first))
+        replicas = Mutex(ReplicaCount(settings.rateLimiting.replicas.first))
     }
 
     /// How many CPUs the limits of the next snapshot are for, at least 1; what no limit may be below.

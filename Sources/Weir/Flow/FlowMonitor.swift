@@ -2,7 +2,6 @@
 // The thread that looks at a server from outside its loops: it finds the concurrency limit, the utilization, how near the
 // pod is to its memory limit, which routes are to be degraded, and whether the pod was resized.
 
-import CWeirSystem
 import WeirEventLoop
 import WeirFlow
 import WeirHost
@@ -15,12 +14,7 @@ final class FlowMonitor: Sendable {
     private let memoryUsage: @Sendable () -> MemoryUsage
     private let republish: @Sendable () -> Void
     private let resize: EngineResize
-    private let stop = Monitor(Stop())
-
-    private struct Stop {
-        var isAsked = false
-        var hasEnded = true
-    }
+    private let thread = PeriodicThread("weir-flow", every: .nanoseconds(Int64(AutoConcurrency.updateInterval)))
 
     /// - Parameters:
     ///   - memoryUsage: what the pod uses of its memory; it may block.
@@ -41,39 +35,19 @@ final class FlowMonitor: Sendable {
     }
 
     func start() throws(SystemCallError) {
-        stop.change { stop in
-            stop.hasEnded = false
-            return false
-        }
-        do throws(SystemCallError) {
-            // Detached when the handle goes; `end` waits for it.
-            _ = try SystemThread.start { [self] in run() }
-        } catch {
-            stop.change { stop in
-                stop.hasEnded = true
-                return true
-            }
-            throw error
-        }
+        try thread.start { [self] in run() }
     }
 
     /// Ends the thread, and returns when it has ended.
     func end() {
-        stop.change { stop in
-            stop.isAsked = true
-            return true
-        }
-        _ = stop.wait(timeout: .seconds(1)) { $0.hasEnded ? true : nil }
+        thread.end()
     }
 
     private func run() {
-        weir_thread_name("weir-flow")
         var looks = FlowLooks(flow, server, memoryUsage: memoryUsage)
         var guards = GuardLooks(flow, server)
         var resize = resize
-        while stop.wait(timeout: .nanoseconds(Int64(AutoConcurrency.updateInterval)), for: { $0.isAsked ? true : nil })
-            == nil
-        {
+        while thread.awaitStep() {
             let now = LoopClock.monotonic.now
             looks.look(now: now)
             guards.look(now: now)
@@ -81,10 +55,6 @@ final class FlowMonitor: Sendable {
             resize.look(now: now)
         }
         guards.end()
-        stop.change { stop in
-            stop.hasEnded = true
-            return true
-        }
     }
 }
 

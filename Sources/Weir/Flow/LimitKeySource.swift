@@ -9,6 +9,7 @@ enum LimitKeySource: Sendable {
     /// The route's number, and what every replica calls it.
     case route(UInt64, [UInt8])
     case client
+    case subject
     case host
     /// The field's name in lower case.
     case header([UInt8])
@@ -20,6 +21,7 @@ enum LimitKeySource: Sendable {
         case .none: self = .none
         case .route: self = .route(UInt64(bitPattern: Int64(routeIndex)), Array(storeName.utf8))
         case .client: self = .client
+        case .subject: self = .subject
         case .host: self = .host
         case .header(let name): self = .header(Array(name.utf8))
         case .parameter(let name):

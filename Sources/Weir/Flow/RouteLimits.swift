@@ -113,6 +113,9 @@ final class RouteLimits: Sendable {
             return keyHash.value(limit: limit, word: number)
         case .client:
             return keyHash.value(limit: limit, word: exchange.peer.limitKey)
+        case .subject:
+            guard let certificate = exchange.clientCertificate else { return keyHash.value(limit: limit, word: 0) }
+            return keyHash.value(limit: limit, key: RawSpan(_unsafeBytes: certificate.limitKey))
         case .host:
             return withUnsafeTemporaryAllocation(byteCount: Exchange.hostBytesMax, alignment: 8) { scratch in
                 let host = exchange.lowercaseHost(in: scratch)
@@ -144,6 +147,7 @@ final class RouteLimits: Sendable {
             for place in 0..<count { scratch[place] = name[place] }
             return UnsafeRawBufferPointer(rebasing: scratch[..<count])
         case .client: return exchange.peer.limitKeyText(in: scratch)
+        case .subject: return exchange.clientCertificate?.limitKey
         case .host: return exchange.lowercaseHost(in: scratch)
         case .header(let name): return exchange.fieldValue(lowercaseName: name)
         case .parameter(let number): return exchange.parameterBytes(number)

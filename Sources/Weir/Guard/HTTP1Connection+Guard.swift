@@ -52,7 +52,7 @@ extension ServerLoop {
             return nil
         case .deadlineExceeded where exchange.budget == 0:
             return nil
-        case .noEndpoint, .upstreamConnect, .upstreamConnectTimeout, .upstreamReset, .upstreamClosed,
+        case .noEndpoint, .upstreamConnect, .upstreamTLS, .upstreamConnectTimeout, .upstreamReset, .upstreamClosed,
             .upstreamMalformed, .upstreamTimeout, .upstreamAttemptTimeout:
             // Endpoints that fail fast are not well.
             return route.deadlineNanoseconds

@@ -33,6 +33,11 @@ public struct Request: Sendable {
     /// The certificate that the client has shown and that was checked; nil without (`WEIR_TLS_CLIENT`).
     public var clientCertificate: ClientCertificate? { exchange.clientCertificate }
 
+    /// Whether it came before the handshake of its connection was done (`WEIR_TLS_EARLY_DATA`): then somebody else may have
+    /// recorded it and sent it again. Only GET, HEAD and OPTIONS do. A handler that must not answer one twice returns
+    /// ``Status/tooEarly``, and the client sends it again when the handshake is done (RFC 8470 section 5.2).
+    public var isEarly: Bool { exchange.peer.isEarly }
+
     /// The minor version: 1 for HTTP/1.1, 0 for HTTP/1.0.
     public var minorVersion: Int { Int(exchange.parser.pointee.head.minorVersion) }
 

@@ -34,7 +34,10 @@ public struct RequestBody: Sendable, AsyncSequence {
     ///   (503).
     public func collect(upTo limit: ByteCount? = nil) async throws -> [UInt8] {
         if exchange.isBodyWhole { return try collectNow(limit) }
-        let limit = limit ?? .bytes(exchange.route?.bodyBytesMax ?? 0)
+        // What the loops can never hold is too large, whatever is wanted.
+        let limit = ByteCount.bytes(
+            Swift.min(limit?.bytes ?? exchange.route?.bodyBytesMax ?? 0, exchange.collectedBytesMax)
+        )
         if case .length(let count) = exchange.parser.pointee.head.framing, count > UInt64(limit.bytes) {
             throw RequestBodyError.tooLarge(limit)
         }
@@ -42,7 +45,15 @@ public struct RequestBody: Sendable, AsyncSequence {
         var iterator = Iterator(exchange: exchange, keepsAll: true)
         while let piece = try await iterator.next() {
             if whole.count + piece.count > limit.bytes { throw RequestBodyError.tooLarge(limit) }
-            if whole.isEmpty { whole = piece } else { whole.append(contentsOf: piece) }
+            if whole.isEmpty {
+                whole = piece
+                continue
+            }
+            // As `Exchange.collect`.
+            if whole.count + piece.count > whole.capacity, let count = exchange.bodyBytesSaid {
+                whole.reserveCapacity(count)
+            }
+            whole.append(contentsOf: piece)
         }
         return whole
     }

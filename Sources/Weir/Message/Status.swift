@@ -42,6 +42,8 @@ public struct Status: Sendable, Hashable, ExpressibleByIntegerLiteral, CustomStr
     @inlinable public static var contentTooLarge: Status { Status(413) }
     @inlinable public static var unsupportedMediaType: Status { Status(415) }
     @inlinable public static var unprocessableContent: Status { Status(422) }
+    /// The request came before its TLS handshake was done, and is to be sent again (RFC 8470).
+    @inlinable public static var tooEarly: Status { Status(425) }
     @inlinable public static var tooManyRequests: Status { Status(429) }
     @inlinable public static var internalServerError: Status { Status(500) }
     @inlinable public static var notImplemented: Status { Status(501) }

@@ -210,6 +210,8 @@ extension ProxyExchange {
         }
         // Behind what trusted proxies have said of theirs: the last is the nearest.
         exchange.clientCertificate?.field.withUnsafeBytes { writer.raw($0) }
+        // RFC 8470 section 5.1; the client's own, or that of a proxy in front, has gone on with its fields.
+        if exchange.peer.isEarly { writer.raw("Early-Data: 1\r\n") }
         writer.raw(client.forwarded)
         if asked.isEmpty { return writer.raw("\r\n") }
         writer.raw(";host=\"")

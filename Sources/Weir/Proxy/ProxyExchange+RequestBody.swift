@@ -37,13 +37,9 @@ extension ProxyExchange {
     private func writeBody(_ bytes: UnsafeRawBufferPointer, _ connection: UpstreamConnection) {
         guard !bytes.isEmpty else { return }
         hasSentBody = true
-        if exchange.parser.pointee.head.isChunked {
-            writeFraming(connection) { ChunkedEncoder.writeSize(bytes.count, into: &$0) }
-            loop.sendThrough(connection.channel, bytes)
-            writeFraming(connection) { ChunkedEncoder.writeDataEnd(into: &$0) }
-        } else {
-            loop.sendThrough(connection.channel, bytes)
-        }
+        let isChunked = exchange.parser.pointee.head.isChunked
+        if isChunked { loop.writeChunk(connection.channel, bytes) } else { loop.sendThrough(connection.channel, bytes) }
+        if let copy { copy.writeBody(bytes, isChunked: isChunked, window: owner.configuration.outputWindowBytes) }
         if loop.isOutputFull(connection.channel, owner.configuration.outputWindowBytes) {
             loop.flush(connection.channel)
             guard loop.isOutputFull(connection.channel, owner.configuration.outputWindowBytes) else { return }
@@ -59,19 +55,21 @@ extension ProxyExchange {
     }
 
     private func endBody(_ exchange: Exchange, _ connection: UpstreamConnection) {
-        if exchange.parser.pointee.head.isChunked { writeTrailers(connection) }
+        if exchange.parser.pointee.head.isChunked { writeTrailers(of: exchange, to: connection) }
         let timeout = exchange.routeReference?._withUnsafeGuaranteedRef { $0.retry.attemptTimeout } ?? .max
         connection.endRequest(headTimeout: timeout)
         loop.flush(connection.channel)
+        if copy != nil { endCopy(exchange) }
     }
 
     /// Sends what has been written, at the end of the client's turn.
     func flush() {
         guard let connection else { return }
         loop.flush(connection.channel)
+        if let copy { copy.flush() }
     }
 
-    private func writeTrailers(_ connection: UpstreamConnection) {
+    func writeTrailers(of exchange: Exchange, to connection: UpstreamConnection) {
         let trailers = exchange.parts.pointee.trailers
         var count = 16
         for (name, value) in trailers { count += name.utf8.count + value.utf8.count + 4 }
@@ -82,11 +80,20 @@ extension ProxyExchange {
         writer.end()
         loop.commitOutput(connection.channel, writer.count)
     }
+}
 
-    private func writeFraming(_ connection: UpstreamConnection, _ body: (inout HeadWriter) -> Void) {
-        var writer = HeadWriter(loop.reserveOutput(connection.channel, ChunkedEncoder.sizeByteCountMax))
+extension EventLoop {
+    /// Writes a piece of a body in the chunked coding.
+    func writeChunk(_ channel: Channel, _ bytes: UnsafeRawBufferPointer) {
+        writeFraming(channel) { ChunkedEncoder.writeSize(bytes.count, into: &$0) }
+        sendThrough(channel, bytes)
+        writeFraming(channel) { ChunkedEncoder.writeDataEnd(into: &$0) }
+    }
+
+    private func writeFraming(_ channel: Channel, _ body: (inout HeadWriter) -> Void) {
+        var writer = HeadWriter(reserveOutput(channel, ChunkedEncoder.sizeByteCountMax))
         body(&writer)
-        loop.commitOutput(connection.channel, writer.count)
+        commitOutput(channel, writer.count)
     }
 }
 

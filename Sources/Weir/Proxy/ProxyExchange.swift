@@ -50,6 +50,8 @@ final class ProxyExchange: @unchecked Sendable {
     @exclusivity(unchecked) var forwardedHead = ForwardedHead()
     /// What `maglev` chooses its endpoint by.
     private(set) var key: UInt64 = 0
+    /// The copy for the route's mirror, as long as there is more of the body.
+    var copy: MirrorCopy?
     /// Begins the next attempt; made when it is first needed.
     var retryTimer: LoopTimer?
     /// Where in the client's output the response begins.
@@ -127,6 +129,7 @@ final class ProxyExchange: @unchecked Sendable {
         phase = .idle
         leased = nil
         pool = nil
+        if copy != nil { cutCopy() }
         if !added.isEmpty { added = Headers() }
     }
 

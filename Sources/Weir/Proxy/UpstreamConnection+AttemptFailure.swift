@@ -11,7 +11,8 @@ extension UpstreamConnection {
         if isStaleFault(fault) { return .stale }
         if hasHead { return nil }
         return switch fault {
-        case .connect, .connectTimeout: .connect
+        // What was sent waits for the handshake: nothing of the request has gone.
+        case .connect, .tls, .connectTimeout: .connect
         case .closed, .reset, .timeout: .reset
         case .attemptTimeout: .timeout
         case .malformed: nil

@@ -13,6 +13,28 @@ struct UpstreamPlan: Sendable {
     var discover: DiscoverySource?
     /// How its endpoints are asked whether they are well; nil for not at all.
     var check: HealthCheckConfiguration?
+    /// How TLS is spoken with its endpoints; nil where there is none to speak it with. The policy has what comes of it.
+    var tls: TLSClientSettings?
+    /// The same of the server that lists them, and what comes of it.
+    var sourceTLS: TLSClientSettings?
+    var sourceTLSClient: TLSClient?
+}
+
+extension UpstreamPlan {
+    /// Whether what its source lists is spoken to by TLS: a file's URLs say so themselves, names and addresses do not.
+    var findsSecureEndpoints: Bool {
+        if case .file = discover { false } else { discover != nil && tls != nil }
+    }
+
+    /// What tells its source from others; nil where the endpoints are given.
+    var sourceName: String? { discover.map { findsSecureEndpoints ? "\($0) by TLS" : $0.description } }
+
+    /// Refuses what does not fit together.
+    func checkTLS() throws(AppError) {
+        guard tls != nil, policy.proxyProtocol != nil else { return }
+        // It would stand in front of the handshake, where nobody expects it.
+        throw .routes("upstream \"\(name)\": the PROXY protocol is not spoken together with TLS; leave one of them out")
+    }
 }
 
 /// Upstreams by name. Making a snapshot changes none of them: it names what they are to be, and they become it when it is
@@ -30,9 +52,9 @@ final class UpstreamDirectory: Sendable {
                     name: plan.name,
                     endpoints: plan.endpoints,
                     policy: plan.policy,
-                    source: plan.discover?.description
+                    source: plan.sourceName
                 )
-            return upstream.draft(plan.endpoints, policy: plan.policy, source: plan.discover?.description)
+            return upstream.draft(plan.endpoints, policy: plan.policy, source: plan.sourceName)
         }
     }
 

@@ -8,6 +8,7 @@ extension UpstreamFault {
     var reason: AccessReason {
         switch self {
         case .connect: .upstreamConnect
+        case .tls: .upstreamTLS
         case .connectTimeout: .upstreamConnectTimeout
         case .reset: .upstreamReset
         case .closed: .upstreamClosed
@@ -21,6 +22,7 @@ extension UpstreamFault {
     var message: String {
         switch self {
         case .connect: "the upstream cannot be reached"
+        case .tls: "no TLS connection with the upstream can be agreed on"
         case .connectTimeout: "the upstream did not take a connection in time"
         case .reset: "the upstream reset the connection"
         case .closed: "the upstream closed the connection before its response"
@@ -33,7 +35,7 @@ extension UpstreamFault {
     /// The status of the client's answer.
     var status: Status {
         switch self {
-        case .connect, .connectTimeout, .reset, .closed, .malformed, .timeout: .badGateway
+        case .connect, .tls, .connectTimeout, .reset, .closed, .malformed, .timeout: .badGateway
         case .attemptTimeout: .gatewayTimeout
         }
     }

@@ -40,16 +40,39 @@ enum Upstreams {
             guard !plans.contains(where: { $0.name == reference.name }) else {
                 throw .routes("upstream \"\(reference.name)\" is there twice; give one another name")
             }
+            policy.gatesReadiness = reference.isForwardedTo
+            if let source = try Self.source(endpoints, of: reference) {
+                var plan = UpstreamPlan(name: reference.name, endpoints: [], policy: policy, discover: source)
+                plan.sourceTLS = source.tlsSettings(settings.upstream.consulTLS)
+                plans.append(plan)
+                continue
+            }
             do throws(EndpointURLError) {
-                policy.gatesReadiness = reference.isForwardedTo
                 let urls = try EndpointURL.list(endpoints.joined(separator: ","))
-                plans.append(UpstreamPlan(name: reference.name, endpoints: urls, policy: policy))
+                var plan = UpstreamPlan(name: reference.name, endpoints: urls, policy: policy)
+                if urls.contains(where: { $0.scheme == .https }) { plan.tls = TLSClientSettings(settings.upstream.tls) }
+                plans.append(plan)
             } catch {
                 let text = "\(error)".escapedForLine(quotes: false)
                 throw .routes("upstream \"\(reference.name)\": \(text)")
             }
         }
         return plans
+    }
+}
+
+extension Upstreams {
+    /// Where endpoints are found; nil where these are they.
+    private static func source(
+        _ endpoints: [String],
+        of reference: UpstreamReference
+    ) throws(AppError) -> DiscoverySource? {
+        guard endpoints.count == 1, DiscoverySource.isNamed(by: endpoints[0]) else { return nil }
+        do throws(DiscoverySourceError) {
+            return try DiscoverySource(parsing: endpoints[0])
+        } catch {
+            throw .routes("upstream \"\(reference.name)\": \(error.reason)")
+        }
     }
 }
 

@@ -19,8 +19,11 @@ final class LiveConfiguration: Sendable {
         fileprivate var plans: [UpstreamPlan]
 
         /// What the control loop looks after.
-        var followed: [FollowedUpstream] {
-            zip(upstreams, plans).map { FollowedUpstream(upstream: $0, plan: $1) }
+        var followed: ControlPlan {
+            ControlPlan(
+                upstreams: zip(upstreams, plans).map { FollowedUpstream(upstream: $0, plan: $1) },
+                replicas: settings.rateLimiting.scope == .cluster ? settings.rateLimiting.replicas.service : nil
+            )
         }
     }
 
@@ -28,6 +31,7 @@ final class LiveConfiguration: Sendable {
     private let flow: FlowControl
     private let directory: UpstreamDirectory
     private let names: IndexedNames
+    let tlsClients: UpstreamTLSClients
     /// Held while something is compiled and published, which takes a while for a large file.
     private let turn = Mutex(())
     private let state: Mutex<Present>
@@ -37,12 +41,14 @@ final class LiveConfiguration: Sendable {
         _ flow: FlowControl,
         _ directory: UpstreamDirectory,
         _ names: IndexedNames,
+        _ tlsClients: UpstreamTLSClients,
         _ present: Present
     ) {
         self.hold = hold
         self.flow = flow
         self.directory = directory
         self.names = names
+        self.tlsClients = tlsClients
         state = Mutex(present)
     }
 
@@ -55,7 +61,8 @@ final class LiveConfiguration: Sendable {
     ) throws(AppError) -> (LiveConfiguration, Snapshot) {
         let directory = UpstreamDirectory()
         let routes = hold.routes(configuration)
-        let plans = try routes.upstreamPlans(settings)
+        let tlsClients = UpstreamTLSClients()
+        let plans = try tlsClients.equip(routes.upstreamPlans(settings))
         let upstreams = directory.drafts(plans)
         let draft = flow.draft(settings)
         let snapshot = try hold.snapshot(of: routes, settings, upstreams: upstreams, flow: draft)
@@ -68,7 +75,7 @@ final class LiveConfiguration: Sendable {
             upstreams: upstreams.map(\.upstream),
             plans: plans
         )
-        return (LiveConfiguration(hold, flow, directory, snapshot.names, present), snapshot)
+        return (LiveConfiguration(hold, flow, directory, snapshot.names, tlsClients, present), snapshot)
     }
 
     /// What is in force now.
@@ -92,12 +99,19 @@ final class LiveConfiguration: Sendable {
                 throw .settings(error)
             }
             let routes = hold.routes(configuration)
-            let plans = Self.admitted(try routes.upstreamPlans(settings), behind: present.upstreams)
+            let plans = Self.admitted(
+                try tlsClients.equip(routes.upstreamPlans(settings)),
+                behind: present.upstreams
+            )
             let upstreams = directory.drafts(plans)
             let version = try publish(routes, settings, upstreams, on: server)
             directory.publish(upstreams)
-            if settings.rateLimiting.replicas != present.settings.rateLimiting.replicas {
-                flow.observeReplicas(settings.rateLimiting.replicas, now: LoopClock.monotonic.now)
+            tlsClients.keep(plans)
+            // What is counted the control loop will tell.
+            if settings.rateLimiting.replicas != present.settings.rateLimiting.replicas,
+                case .fixed(let count) = settings.rateLimiting.replicas
+            {
+                flow.observeReplicas(count, now: LoopClock.monotonic.now)
             }
             let next = Present(
                 configuration: configuration,

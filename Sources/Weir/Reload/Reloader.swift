@@ -2,7 +2,6 @@
 // Who asks for a reload, and the thread on which reloads happen, one after the other. It is a loop of its own: reading and
 // compiling a large file holds up no request, no probe and no health check.
 
-import Glibc
 import Synchronization
 package import WeirEventLoop
 import WeirMetrics
@@ -73,8 +72,7 @@ package final class Reloader: Sendable {
             watch.value?.stop()
             loop.stop()
         }
-        let end = LoopClock.monotonic.now &+ grace
-        while !loop.hasEnded, LoopClock.monotonic.now < end { usleep(1000) }
+        _ = loop.awaitEnd(by: LoopClock.monotonic.now &+ grace)
     }
 
     /// Asks for a reload.

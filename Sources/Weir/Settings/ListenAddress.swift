@@ -9,8 +9,8 @@ public enum ListenAddress: Sendable, Equatable, CustomStringConvertible {
     /// `localhost`. Port 0 lets the kernel choose.
     case tcp(host: String?, port: UInt16)
 
-    /// As ``tcp(host:port:)``, with TLS: certificates are those of ``Settings/tls``.
-    case tls(host: String?, port: UInt16)
+    /// As ``tcp(host:port:)``, with TLS: by what the address has of its own, and else by ``Settings/tls``.
+    case tls(host: String?, port: UInt16, own: TLSOptions = TLSOptions())
 
     /// A Unix socket at an absolute path of at most ``unixPathBytesMax`` bytes, with these permission bits
     /// (0 to 0o777) if given and those of the umask if not.
@@ -19,14 +19,17 @@ public enum ListenAddress: Sendable, Equatable, CustomStringConvertible {
     /// The longest Unix socket path in bytes: `sun_path` holds 108 with the final zero.
     public static let unixPathBytesMax = 107
 
-    /// Reads `:8080`, `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`, each of these behind `tls://`, or
-    /// `unix:/run/weir.sock;mode=0660`; nil if the text is none of them.
+    /// Reads `:8080`, `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`, each of these behind `tls://` and with
+    /// options as `;cert=/tls/a.crt;key=/tls/a.key;min=1.3`, or `unix:/run/weir.sock;mode=0660`; nil if the text is none of
+    /// them.
     public init?(_ text: some StringProtocol) {
         if text.hasPrefix("unix:") {
             self.init(unix: text.dropFirst(5))
         } else if text.hasPrefix("tls://") {
-            guard case .tcp(let host, let port) = ListenAddress(tcp: text.dropFirst(6)) else { return nil }
-            self = .tls(host: host, port: port)
+            let parts = text.dropFirst(6).split(separator: ";", omittingEmptySubsequences: false).map { Substring($0) }
+            guard case .tcp(let host, let port) = ListenAddress(tcp: parts[0]), let own = TLSOptions(parts.dropFirst())
+            else { return nil }
+            self = .tls(host: host, port: port, own: own)
         } else {
             self.init(tcp: text)
         }
@@ -38,8 +41,8 @@ public enum ListenAddress: Sendable, Equatable, CustomStringConvertible {
         case .tcp(let host, let port):
             let host = host ?? ""
             return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-        case .tls:
-            return "tls://\(withoutTLS.description)"
+        case .tls(_, _, let own):
+            return "tls://\(withoutTLS.description)\(own.text)"
         case .unix(let path, let mode):
             guard let mode else { return "unix:\(path)" }
             return "unix:\(path);mode=0\(String(mode, radix: 8))"
@@ -57,7 +60,7 @@ public enum ListenAddress: Sendable, Equatable, CustomStringConvertible {
 
     /// The address that is bound.
     var withoutTLS: ListenAddress {
-        if case .tls(let host, let port) = self { .tcp(host: host, port: port) } else { self }
+        if case .tls(let host, let port, _) = self { .tcp(host: host, port: port) } else { self }
     }
 
     private init?(tcp text: some StringProtocol) {

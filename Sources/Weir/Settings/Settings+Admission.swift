@@ -68,8 +68,9 @@ extension Settings {
         /// number of replicas, and then none may have a key. `WEIR_RATE_LIMIT_SCOPE`, default `pod`.
         public var scope: RateLimitScope = .pod
 
-        /// How many replicas there are. `WEIR_REPLICAS`, default 1, 1 to 100000.
-        public var replicas = 1
+        /// How many replicas there are, or where that is found out. `WEIR_REPLICAS`, default 1, 1 to 100000, or
+        /// `k8s://shop/weir`.
+        public var replicas: Replicas = 1
 
         /// Where the limits of the cluster are counted: `redis://user:password@host:6379/0` or `unix:/path`; empty for
         /// nowhere. `WEIR_REDIS`, default none. It needs ``App/countLimits(in:)``. Its user and password are shown masked.
@@ -81,6 +82,18 @@ extension Settings {
 
         /// Creates the default settings: no limit.
         public init() {}
+    }
+
+    /// How many replicas there are.
+    public enum Replicas: Sendable, Equatable, ExpressibleByIntegerLiteral {
+        /// As many, at least 1.
+        case fixed(Int)
+        /// As many as the Kubernetes Service at this URL has ready pods: `k8s://shop/weir`. 1 until that is known; then
+        /// what was known last.
+        case counted(String)
+
+        /// Creates a fixed number.
+        public init(integerLiteral value: Int) { self = .fixed(value) }
     }
 
     /// Whom a rate limit is for.

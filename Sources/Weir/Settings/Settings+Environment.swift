@@ -106,26 +106,12 @@ extension Settings {
         if takesProxyProtocol, trustedProxies.isEmpty {
             throw conflict("WEIR_PROXY_PROTOCOL", "WEIR_TRUSTED_PROXIES", "the proxies that send the header")
         }
-        if tls.certificates.count != tls.keys.count {
-            throw conflict("WEIR_TLS_KEY", "WEIR_TLS_CERT", "as many keys as certificates")
+        try checkTLS()
+        if upstream.tls.certificate.isEmpty != upstream.tls.key.isEmpty {
+            throw conflict("WEIR_UPSTREAM_TLS_CERT", "WEIR_UPSTREAM_TLS_KEY", "a certificate and its key, or neither")
         }
-        for (name, addresses) in [("WEIR_LISTEN", listen), ("WEIR_ADMIN_LISTEN", adminListen)] {
-            guard tls.certificates.isEmpty, addresses.contains(where: \.isTLS) else { continue }
-            throw conflict(name, "WEIR_TLS_CERT", "a certificate for the addresses with tls://")
-        }
-        // Whoever names a certificate believes that it is used.
-        if !tls.certificates.isEmpty, !(listen + adminListen).contains(where: \.isTLS) {
-            throw conflict("WEIR_TLS_CERT", "WEIR_LISTEN", "an address with tls://, such as tls://:8443")
-        }
-        if tls.clients != .off, tls.clientAuthorities.isEmpty {
-            throw conflict("WEIR_TLS_CLIENT", "WEIR_TLS_CLIENT_CA", "the CAs that sign certificates of clients")
-        }
-        if !tls.clientAuthorities.isEmpty, tls.clients == .off {
-            throw conflict("WEIR_TLS_CLIENT_CA", "WEIR_TLS_CLIENT", "optional or required, where CAs are named")
-        }
-        // It would stand in front of the handshake, where nobody looks for it yet.
-        if takesProxyProtocol, listen.contains(where: \.isTLS) {
-            throw conflict("WEIR_PROXY_PROTOCOL", "WEIR_LISTEN", "no addresses with tls:// where its header begins")
+        if upstream.consulTLS.certificate.isEmpty != upstream.consulTLS.key.isEmpty {
+            throw conflict("WEIR_CONSUL_TLS_CERT", "WEIR_CONSUL_TLS_KEY", "a certificate and its key, or neither")
         }
         if admission.memoryCriticalPercent < admission.memoryShedPercent {
             throw conflict("WEIR_MEMORY_CRITICAL", "WEIR_MEMORY_SHED", "a share not below that for sheddable requests")
@@ -145,7 +131,7 @@ extension Settings {
         }
     }
 
-    private func conflict(_ name: String, _ otherName: String, _ expected: String) -> SettingsError {
+    func conflict(_ name: String, _ otherName: String, _ expected: String) -> SettingsError {
         let text = { name in Self.table.first { $0.name == name }?.shownText(self) ?? "" }
         for (name, other) in [(name, otherName), (otherName, name)] {
             let reason = "\(SettingsError.quoted(text(name))) with \(other)=\(SettingsError.quoted(text(other)))"
@@ -161,7 +147,7 @@ extension Settings {
     }
 
     /// A fault of a setting whose value is the file's; nil for any other.
-    private func fault(of name: String, _ reason: String) -> SettingsError? {
+    func fault(of name: String, _ reason: String) -> SettingsError? {
         readValues.values[name]?.place?.fault(reason)
     }
 

@@ -27,9 +27,14 @@ extension Settings {
         /// PEM files with the private keys of ``certificates``, in the same order and without passphrases. `WEIR_TLS_KEY`.
         public var keys: [String] = []
 
+        /// DER files with what the CAs say of ``certificates`` (OCSP), in the same order, `-` for one that has none; shown to
+        /// clients that ask (stapling) while it is valid, says that the certificate is good, and is about it. `WEIR_TLS_OCSP`,
+        /// default none.
+        public var staples: [String] = []
+
         /// Files of 80 random bytes, the keys of session tickets: the first seals, the others still open. Replicas that share
         /// them resume each other's sessions. `WEIR_TLS_TICKET_KEYS`, default none: a key of this process's own, a new one
-        /// each hour.
+        /// each hour. At most 8.
         public var ticketKeys: [String] = []
 
         /// The lowest version of TLS that is spoken. `WEIR_TLS_MIN`, default 1.2.
@@ -54,13 +59,18 @@ extension Settings {
         /// `WEIR_TLS_REDIRECT`, default 0, 0 to 65535. Not on the admin port.
         public var redirectPort = 0
 
+        /// Whether clients that come back may send requests that change nothing before the handshake is done (0-RTT). Each is
+        /// taken once, by the process that the client was at before; not with ``ticketKeys``, nor where clients are asked for
+        /// certificates, nor on the admin port. `WEIR_TLS_EARLY_DATA`, default false.
+        public var takesEarlyData = false
+
+        /// What answers over TLS tell browsers in `Strict-Transport-Security`, such as `max-age=31536000; includeSubDomains`: for
+        /// so many seconds they come by https alone. It takes the place of what handlers and endpoints say; the edits of a
+        /// route come behind it. `WEIR_TLS_HSTS`, default empty: nothing is said, at most 256 bytes. Not on the admin port.
+        public var strictTransport = ""
+
         /// The most certificates of one server.
         public static let pairsMax = 64
-
-        /// All files that are read again when one changes.
-        var files: [String] {
-            certificates + keys + ticketKeys + (clientAuthorities.isEmpty ? [] : [clientAuthorities])
-        }
 
         /// Creates the default settings: no certificate.
         public init() {}

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one table of all settings. Parsing, errors, "did you mean", docs/configuration.md and `/config` come from it.
 
+import WeirTLS
+
 extension Settings {
     /// All settings, in the order in which they are documented and checked.
     package static let table: [Setting] =
-        fileRows + addressRows + tlsRows + upstreamRows + guardRows + clientRows + rateLimitRows + admissionRows
+        fileRows + addressRows + tlsRows + upstreamRows + upstreamTLSRows + guardRows + clientRows + rateLimitRows
+        + admissionRows
         + threadRows
         + timeRows
         + limitRows
@@ -57,15 +60,22 @@ extension Settings {
         Setting(
             "WEIR_TLS_CERT",
             \.tls.certificates,
-            .paths,
+            .paths(),
             "PEM files with the certificates of [TLS addresses](tls.md), each with its chain; chosen by the host asked for",
             seenIn: "`weir_tls_handshakes_total`"
         ),
-        Setting("WEIR_TLS_KEY", \.tls.keys, .paths, "PEM files with their private keys, in the same order"),
+        Setting("WEIR_TLS_KEY", \.tls.keys, .paths(), "PEM files with their private keys, in the same order"),
+        Setting(
+            "WEIR_TLS_OCSP",
+            \.tls.staples,
+            .paths(),
+            "DER files with what the CAs say of the certificates, in the same order, `-` for none; shown to clients (stapling)",
+            seenIn: "`weir_tls_ocsp_expiry_seconds`"
+        ),
         Setting(
             "WEIR_TLS_TICKET_KEYS",
             \.tls.ticketKeys,
-            .paths,
+            .paths(atMost: TicketKeys.keysMax),
             "Files of 80 random bytes by which sessions are resumed, also those of other replicas; without, each has its own",
             seenIn: #"`weir_tls_handshakes_total{resumed="true"}`"#
         ),
@@ -98,6 +108,19 @@ extension Settings {
             seenIn: #"`http_server_request_duration_seconds{status="308"}`"#
         ),
         Setting(
+            "WEIR_TLS_EARLY_DATA",
+            \.tls.takesEarlyData,
+            .flag,
+            "Whether requests that change nothing are taken [before the handshake is done](tls.md#early-data) (0-RTT)",
+            seenIn: "`weir_tls_early_requests_total`"
+        ),
+        Setting(
+            "WEIR_TLS_HSTS",
+            \.tls.strictTransport,
+            .strictTransport,
+            "What answers over TLS tell browsers in `Strict-Transport-Security`, so that they come by https alone"
+        ),
+        Setting(
             "WEIR_TLS_HANDSHAKES",
             \.tls.handshakesPerTurn,
             .number(1...1000),
@@ -111,7 +134,8 @@ extension Settings {
             "WEIR_UPSTREAM",
             \.upstream.endpoints,
             .endpoints,
-            "Where requests are passed on to, in turn: `http://10.0.0.1:8080;weight=3`, `unix:/run/orders.sock`",
+            "Where requests are passed on to, in turn: `http://10.0.0.1:8080;weight=3`, `https://shop.svc`, `unix:/run/a.sock`; "
+                + "or where that is found out: `k8s://shop/orders:http`",
             seenIn: "`weir_upstream_requests_total`",
             isReloaded: true
         ),
@@ -201,6 +225,46 @@ extension Settings {
             isSecret: true
         ),
         Setting(
+            "WEIR_CONSUL_TLS_CA",
+            \.upstream.consulTLS.authorities,
+            .path,
+            "A PEM file with certificates, one of which must have signed that of a Consul server (`consul+https://`)",
+            seenIn: #"`weir_discovery_updates_total{provider="consul"}`"#
+        ),
+        Setting(
+            "WEIR_CONSUL_TLS_SERVER_NAME",
+            \.upstream.consulTLS.serverName,
+            .serverName,
+            "What a Consul server's certificate must be for, instead of its host: `server.dc1.consul`"
+        ),
+        Setting(
+            "WEIR_CONSUL_TLS_CERT",
+            \.upstream.consulTLS.certificate,
+            .path,
+            "A PEM file with what Consul servers are shown that ask for a certificate, with its chain"
+        ),
+        Setting("WEIR_CONSUL_TLS_KEY", \.upstream.consulTLS.key, .path, "A PEM file with its private key"),
+        Setting(
+            "WEIR_KUBERNETES_API",
+            \.upstream.kubernetesAPI,
+            .apiServer,
+            "The Kubernetes API server that services are found by (`k8s://`): `http://127.0.0.1:8001` of `kubectl proxy`; "
+                + "without, the one that the kubelet tells",
+            seenIn: #"`weir_discovery_updates_total{provider="kubernetes"}`"#
+        ),
+        Setting(
+            "WEIR_KUBERNETES_ACCOUNT",
+            \.upstream.kubernetesAccount,
+            .path,
+            "The folder of the service account that the API server is asked by, where it is not the kubelet's"
+        ),
+        Setting(
+            "WEIR_ZONE",
+            \.upstream.zone,
+            .zone,
+            "The zone that this process runs in: endpoints that are for other zones alone are left out"
+        ),
+        Setting(
             "WEIR_STREAMS",
             \.streamsMax,
             .count(1...10_000_000),
@@ -220,6 +284,55 @@ extension Settings {
             .duration(.milliseconds(10) ... .seconds(86400)),
             "How long neither side of a tunnel may send anything",
             seenIn: #"`weir_timeouts_total{kind="tunnel"}`"#
+        ),
+    ]
+
+    private static let upstreamTLSRows = [
+        Setting(
+            "WEIR_UPSTREAM_TLS_CA",
+            \.upstream.tls.authorities,
+            .path,
+            "A PEM file with certificates, one of which must have signed that of an [https endpoint](tls.md#upstreams)",
+            seenIn: #"`weir_upstream_tls_handshake_failures_total{reason="unknown_issuer"}`"#,
+            isReloaded: true
+        ),
+        Setting(
+            "WEIR_UPSTREAM_TLS_SERVER_NAME",
+            \.upstream.tls.serverName,
+            .serverName,
+            "What endpoints' certificates must be for and endpoints are asked by, instead of their hosts",
+            seenIn: #"`weir_upstream_tls_handshake_failures_total{reason="wrong_name"}`"#,
+            isReloaded: true
+        ),
+        Setting(
+            "WEIR_UPSTREAM_TLS_CERT",
+            \.upstream.tls.certificate,
+            .path,
+            "A PEM file with what endpoints are shown that ask for a certificate, with its chain",
+            seenIn: "`weir_upstream_tls_certificate_expiry_seconds`",
+            isReloaded: true
+        ),
+        Setting(
+            "WEIR_UPSTREAM_TLS_KEY",
+            \.upstream.tls.key,
+            .path,
+            "A PEM file with its private key",
+            isReloaded: true
+        ),
+        Setting(
+            "WEIR_UPSTREAM_TLS_VERIFY",
+            \.upstream.tls.verifies,
+            .flag,
+            "Whether endpoints' certificates are looked at",
+            isReloaded: true
+        ),
+        Setting(
+            "WEIR_UPSTREAM_TLS_MIN",
+            \.upstream.tls.lowest,
+            .choice,
+            "The lowest version of TLS that is spoken with endpoints",
+            seenIn: #"`weir_upstream_tls_handshake_failures_total{reason="version"}`"#,
+            isReloaded: true
         ),
     ]
 
@@ -280,8 +393,9 @@ extension Settings {
         Setting(
             "WEIR_REPLICAS",
             \.rateLimiting.replicas,
-            .number(1...100_000),
-            "How many replicas share a limit of the cluster",
+            .replicas,
+            "How many replicas share a limit of the cluster, or the Kubernetes Service whose ready pods they are: "
+                + "`k8s://shop/weir`",
             isReloaded: true
         ),
         Setting(
@@ -572,16 +686,17 @@ extension Settings {
             "WEIR_BUFFER_MEMORY",
             \.bufferBytes,
             .sizeOrAuto(256 << 10...64 << 30),
-            "What all loops together hold for connections; near it windows become small, and beyond it what is to be kept "
-                + "whole is answered 503. `auto` is a quarter of the pod's memory",
+            "The most that all loops together hold for connections. Where the part that is lent is in use windows are small, "
+                + "and where all is in use what is to be kept whole is answered 503. `auto` is a quarter of the pod's memory",
             seenIn: "`weir_buffer_bytes`, `weir_buffer_limit_bytes`"
         ),
         Setting(
             "WEIR_SOCKET_BUFFER",
             \.socketBufferBytes,
             .sizeOrAuto(8 << 10...64 << 20),
-            "What the kernel holds for a TCP connection in each direction; `auto` is 1/4096 of the pod's memory and at least "
-                + "16 KiB, and from 1 GiB on what the kernel finds itself"
+            "What the kernel holds for a TCP connection in each direction; `auto` is half of the pod's memory for all of "
+                + "`WEIR_CONNECTIONS` in both directions, at least 1/4096 of the memory within 16 KiB to 32 KiB, and from 1 GiB "
+                + "on what the kernel finds itself"
         ),
         Setting(
             "WEIR_DESCRIPTORS_HIGH",

@@ -5,8 +5,9 @@ extension Settings {
     /// Where requests are passed on to, and what connections there may take.
     public struct Upstream: Sendable, Equatable {
         /// The endpoints of the upstream called `default`, in the form `http://10.0.0.1:8080;weight=3`,
-        /// `http://orders.shop.svc:8080` or `unix:/run/orders.sock`. `WEIR_UPSTREAM`, default none, 1 to 256 with
-        /// commas between them. Requests go to them in turn, as often as their weights say.
+        /// `https://orders.shop.svc:8443` or `unix:/run/orders.sock`. `WEIR_UPSTREAM`, default none, 1 to 256 with
+        /// commas between them. Requests go to them in turn, as often as their weights say. Or one source of them:
+        /// `k8s://shop/orders:http`, `dns://orders.shop.svc:8080`.
         public var endpoints: [String] = []
 
         /// The most open connections to one endpoint, over all loops. `WEIR_UPSTREAM_CONNECTIONS`, default 1024,
@@ -41,6 +42,9 @@ extension Settings {
         /// default off. Such a connection serves one request, because it speaks for one client.
         public var proxyProtocol: ProxyProtocolVersion = .off
 
+        /// How TLS is spoken with endpoints that are `https`.
+        public var tls = UpstreamTLS()
+
         /// How one of the endpoints is chosen for a request. `WEIR_UPSTREAM_BALANCE`, default least-latency.
         public var balance: Balance = .leastLatency
 
@@ -52,6 +56,23 @@ extension Settings {
         /// What Consul servers that are asked for endpoints are shown (`X-Consul-Token`). `WEIR_CONSUL_TOKEN`, default
         /// none. A secret: shown masked.
         public var consulToken = ""
+
+        /// How TLS is spoken with Consul servers (`consul+https://`): `WEIR_CONSUL_TLS_CA`, `WEIR_CONSUL_TLS_SERVER_NAME`,
+        /// `WEIR_CONSUL_TLS_CERT` and `WEIR_CONSUL_TLS_KEY`, as those of ``tls``. Their certificates are always looked at.
+        public var consulTLS = UpstreamTLS()
+
+        /// Where the API server of the Kubernetes cluster is that services are found in (`k8s://`):
+        /// `http://127.0.0.1:8001`, `https://10.0.0.1:6443`. `WEIR_KUBERNETES_API`, default: as the kubelet tells each pod
+        /// (`KUBERNETES_SERVICE_HOST`). In the clear the token is shown to this machine alone.
+        public var kubernetesAPI = ""
+
+        /// The folder of the service account by which the API server is asked: `token` and `ca.crt`.
+        /// `WEIR_KUBERNETES_ACCOUNT`, default none: the kubelet's, `/var/run/secrets/kubernetes.io/serviceaccount`.
+        public var kubernetesAccount = ""
+
+        /// The zone that this process runs in, as Kubernetes names it (`topology.kubernetes.io/zone`): endpoints that are
+        /// for other zones alone are left out. `WEIR_ZONE`, default none: all zones are alike.
+        public var zone = ""
 
         /// Creates the default settings: no endpoint.
         public init() {}

@@ -96,14 +96,16 @@ public struct Settings: Sendable, Equatable {
     /// one for each 64 KiB of the pod's memory, with upstreams 128 KiB, with TLS 32 KiB more.
     public var connectionsMax: Count = .automatic
 
-    /// Bytes that all loops together hold for connections: buffers, and what is kept of bodies. Near it windows become
-    /// small, beyond it a body that is to be collected, or a head of more than 3 KiB, is answered 503.
+    /// The most bytes that all loops together hold for connections: buffers, and what is kept of bodies. Where the part that
+    /// is lent is in use windows are small; where all is in use a body that is to be collected, or a head of more than
+    /// 3 KiB, is answered 503.
     /// `WEIR_BUFFER_MEMORY`, 256 KiB to 64 GiB; default automatic: a quarter of the pod's memory.
     public var bufferBytes: Count = .automatic
 
     /// Bytes that the kernel holds for a TCP connection in each direction, its own part among it; the half is about what
-    /// fits. `WEIR_SOCKET_BUFFER`, 8 KiB to 64 MiB; default automatic: 1/4096 of the pod's memory and at least 16 KiB,
-    /// and from 1 GiB of memory on what the kernel finds itself.
+    /// fits. `WEIR_SOCKET_BUFFER`, 8 KiB to 64 MiB; default automatic: half of the pod's memory for all of
+    /// ``connectionsMax`` in both directions, those to endpoints among them, at least 1/4096 of the memory within 16 KiB to
+    /// 32 KiB, and from 1 GiB of memory on what the kernel finds itself.
     public var socketBufferBytes: Count = .automatic
 
     /// Above what share of the descriptor limit idle connections are closed, in percent. `WEIR_DESCRIPTORS_HIGH`,

@@ -10,6 +10,10 @@ package struct FileFollower {
     private var read: [FileVersion?]
     /// At the last look.
     private var seen: [FileVersion?]
+    /// Looks until they are read once more as they are; nil where nothing was wrong with them.
+    private var looksUntilRetry: Int?
+    /// What was wrong may have been the machine, which had no descriptor or no memory left.
+    private static let looksBetweenTries = 60
 
     /// - Parameter start: those of the files that were read at the start.
     package init(_ paths: [String], start: [FileVersion?]) {
@@ -25,6 +29,19 @@ package struct FileFollower {
         defer { seen = now }
         guard now != read, now == seen else { return false }
         read = now
+        looksUntilRetry = nil
         return true
+    }
+
+    /// What was read was at fault: it is read again when it changes, also back to what it was before, or after a while.
+    package mutating func noteFailed() {
+        looksUntilRetry = Self.looksBetweenTries
+    }
+
+    /// Whether it is time to read files once more that have not changed. Once for each look.
+    package mutating func isRetryDue() -> Bool {
+        guard let looks = looksUntilRetry else { return false }
+        looksUntilRetry = looks > 1 ? looks - 1 : nil
+        return looks <= 1
     }
 }

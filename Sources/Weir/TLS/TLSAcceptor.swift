@@ -1,11 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Opens the connections of TLS listeners: the handshake is a protocol of its own, which gives the channel to HTTP when it
+// Opens the connections of TLS listeners that are alike: the handshake is a protocol of its own, which gives the channel to HTTP when it
 // is done. Owned by its loop's half of the server.
 
 import Logging
 import WeirEventLoop
 import WeirMetrics
 import WeirTLS
+
+/// Whom a handshake has shown.
+struct SecurePeer {
+    /// The client's, and where it connected to if a trusted PROXY header has said so.
+    let address: SocketAddress
+    let target: SocketAddress?
+    /// What the client has shown.
+    let certificate: ClientCertificate?
+    /// The handshake is not done: what comes may be a record of what another client has sent.
+    let isEarly: Bool
+}
 
 /// One loop's way from an accepted socket to an HTTP connection over TLS.
 ///
@@ -17,29 +28,34 @@ final class TLSAcceptor: @unchecked Sendable {
     let logger: Logger
     private let server: TLSServer
     private let handshakeTimeout: Nanoseconds
-    private let isAdmin: Bool
+    /// The certificates and modes of its listeners.
+    private let profile: Int
     private let next: SecureOpener
     private let handshake: UnsafeMutablePointer<ChannelEvents>
     private let transform: UnsafeMutablePointer<ChannelTransform>
 
-    /// Opens a connection whose handshake is done, with the certificate that its client has shown.
-    typealias SecureOpener = @Sendable (Channel, SocketAddress, ClientCertificate?) -> UnsafePointer<ChannelEvents>
+    /// Whose PROXY header comes in front of the handshake; empty for nobody's.
+    private let headerSenders: TrustedNetworks
+
+    /// Opens a connection whose handshake is done.
+    typealias SecureOpener = @Sendable (Channel, SecurePeer) -> UnsafePointer<ChannelEvents>
 
     init(
         _ server: TLSServer,
+        profile: Int,
         _ loop: EventLoop,
         _ configuration: ServerConfiguration,
         _ logger: Logger,
-        isAdmin: Bool,
         then next: @escaping SecureOpener
     ) {
         self.server = server
         self.loop = loop
         self.logger = logger
-        self.isAdmin = isAdmin
+        self.profile = profile
         self.next = next
         metrics = loop.metrics
         handshakeTimeout = configuration.handshakeTimeout
+        headerSenders = configuration.takesProxyProtocol ? configuration.trustedProxies : TrustedNetworks()
         handshake = .allocate(capacity: 1)
         handshake.initialize(to: Self.handshakeEvents)
         transform = .allocate(capacity: 1)
@@ -55,7 +71,7 @@ final class TLSAcceptor: @unchecked Sendable {
 
     var opener: ChannelOpener {
         { [unowned(unsafe) self] loop, channel, address in
-            if let connection = TLSConnection.make(channel, address, of: self, server.context(isAdmin: isAdmin)) {
+            if let connection = TLSConnection.make(channel, address, of: self, server.context(of: profile)) {
                 channel.context = UnsafeMutableRawPointer(connection)
                 channel.setIdle(since: loop.now, isNew: true)
                 channel.setDeadline(loop.now &+ handshakeTimeout, on: loop)
@@ -74,10 +90,25 @@ final class TLSAcceptor: @unchecked Sendable {
         let channel = connection.pointee.channel
         channel.context = nil
         channel.setDeadline(.max, on: loop)
-        let certificate = connection.pointee.clientCertificate
-        loop.hand(channel, connection.pointee.address) { [next] _, channel, address in
-            next(channel, address, certificate)
-        }
+        let peer = SecurePeer(
+            address: connection.pointee.address,
+            target: connection.pointee.target,
+            certificate: connection.pointee.clientCertificate,
+            isEarly: connection.pointee.isEarly
+        )
+        loop.hand(channel, peer.address) { [next] _, channel, _ in next(channel, peer) }
+    }
+
+    /// The handshake of a connection that had requests before is done.
+    func confirmed(_ channel: Channel) {
+        // By now its protocol is HTTP's.
+        guard let context = channel.context else { return }
+        Unmanaged<HTTP1Connection>.fromOpaque(context)._withUnsafeGuaranteedRef { $0.endEarly() }
+    }
+
+    /// Whether a peer must say whom its connection is from.
+    func awaitsHeader(of address: SocketAddress) -> Bool {
+        !headerSenders.isEmpty && headerSenders.contains(address)
     }
 
     /// What the loop calls until then. It captures nothing.

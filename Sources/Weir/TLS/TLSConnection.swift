@@ -12,13 +12,19 @@ struct TLSConnection: ~Copyable {
     /// How the handshake stands, for what is counted.
     private enum Stage {
         case running
+        /// Requests come already, and answers go; the client may be somebody who has recorded the requests.
+        case early
         case established
         /// It has been counted as failed.
         case failed
     }
 
     let channel: Channel
-    let address: SocketAddress
+    /// The client's, and where it connected to if a trusted PROXY header has said so.
+    private(set) var address: SocketAddress
+    private(set) var target: SocketAddress?
+    /// Until the PROXY header is whole that the peer must send.
+    private var preface: ProxyPreface?
     // It belongs to the loop, whose channels are gone before it.
     unowned(unsafe) let acceptor: TLSAcceptor
     private let session: TLSSession
@@ -30,6 +36,7 @@ struct TLSConnection: ~Copyable {
         _ acceptor: TLSAcceptor,
         _ session: consuming TLSSession
     ) {
+        preface = acceptor.awaitsHeader(of: address) ? ProxyPreface() : nil
         self.channel = channel
         self.address = address
         self.acceptor = acceptor
@@ -52,6 +59,9 @@ struct TLSConnection: ~Copyable {
         return memory
     }
 
+    /// Whether requests come before the handshake is done.
+    var isEarly: Bool { stage == .early }
+
     var isResumed: Bool { session.isResumed }
 
     /// What the client has shown, once the handshake is done.
@@ -63,7 +73,7 @@ struct TLSConnection: ~Copyable {
     static let transform = ChannelTransform(
         // A server answers.
         started: { _ in },
-        received: { context, input, target in of(context).pointee.receive(input, target) },
+        received: { context, input, target in receive(of(context), input, target) },
         send: { context, bytes in of(context).pointee.session.send(bytes) },
         ended: { context in of(context).pointee.session.end() },
         released: { context in
@@ -76,31 +86,74 @@ struct TLSConnection: ~Copyable {
         context.assumingMemoryBound(to: TLSConnection.self)
     }
 
-    private mutating func receive(
+    /// By pointer, and not `mutating`: what the session has to send reaches the connection during the call.
+    private static func receive(
+        _ connection: UnsafeMutablePointer<TLSConnection>,
         _ input: UnsafeRawBufferPointer,
         _ target: UnsafeMutableRawBufferPointer
     ) -> TransformReceipt {
-        let received = session.receive(input, into: target)
-        if stage == .running, session.isEstablished { stage = .established }
+        guard let input = readPreface(connection, input) else {
+            return TransformReceipt(count: 0, isEstablished: false, outcome: .failed)
+        }
+        if input.isEmpty { return TransformReceipt(count: 0, isEstablished: false, outcome: .open) }
+        let received = connection.pointee.session.receive(input, into: target)
+        switch connection.pointee.stage {
+        case .running where connection.pointee.session.isEstablished: connection.pointee.stage = .established
+        case .running where received.isEarly: connection.pointee.stage = .early
+        case .early where connection.pointee.session.isEstablished:
+            connection.pointee.stage = .established
+            // Before what may have come behind it.
+            connection.pointee.acceptor.confirmed(connection.pointee.channel)
+        case .running, .early, .established, .failed: break
+        }
         let outcome: TransformReceipt.Outcome
         switch received.state {
         case .open: outcome = .open
         case .ended: outcome = .ended
         case .failed(let fault):
-            if stage == .running { failed(fault) }
+            failed(connection, fault)
             outcome = .failed
         }
-        return TransformReceipt(count: received.count, isEstablished: stage == .established, outcome: outcome)
+        let isEstablished = connection.pointee.stage == .established || connection.pointee.stage == .early
+        return TransformReceipt(count: received.count, isEstablished: isEstablished, outcome: outcome)
     }
 
-    // MARK: Handshakes that fail
+    /// What is behind the PROXY header, if there must be one; nil where it is none.
+    private static func readPreface(
+        _ connection: UnsafeMutablePointer<TLSConnection>,
+        _ input: UnsafeRawBufferPointer
+    ) -> UnsafeRawBufferPointer? {
+        guard connection.pointee.preface != nil else { return input }
+        switch connection.pointee.preface?.read(input) {
+        case .incomplete, nil:
+            return UnsafeRawBufferPointer(rebasing: input[input.count...])
+        case .complete(let header, let taken):
+            connection.pointee.preface = nil
+            if let source = header.source {
+                connection.pointee.address = source
+                connection.pointee.target = header.destination
+            }
+            return UnsafeRawBufferPointer(rebasing: input[taken...])
+        case .refused:
+            connection.pointee.stage = .failed
+            connection.pointee.acceptor.metrics.increment(.parseFault400)
+            return nil
+        }
+    }
 
-    private mutating func failed(_ fault: TLSFault) {
-        stage = .failed
+    // MARK: What fails
+
+    private static func failed(_ connection: UnsafeMutablePointer<TLSConnection>, _ fault: TLSFault) {
+        let (acceptor, channel) = (connection.pointee.acceptor, connection.pointee.channel)
+        guard connection.pointee.stage == .running else {
+            if fault == .flood { acceptor.metrics.increment(.secureFloods) }
+            return
+        }
+        connection.pointee.stage = .failed
         acceptor.metrics.increment(CounterID(fault))
         acceptor.logger.debug(
             "a TLS handshake failed",
-            metadata: ["client": .string(address.host), "reason": .string(fault.text)]
+            metadata: ["client": .string(connection.pointee.address.host), "reason": .string(fault.text)]
         )
         guard fault == .plainHTTP else { return }
         acceptor.loop.sendTransformed(
@@ -151,7 +204,7 @@ extension CounterID {
         case .application: self = .handshakeFailuresApplication
         case .alert: self = .handshakeFailuresAlert
         case .certificate: self = .handshakeFailuresCertificate
-        case .other: self = .handshakeFailuresMalformed
+        case .helloTooLarge, .flood, .other: self = .handshakeFailuresMalformed
         }
     }
 }

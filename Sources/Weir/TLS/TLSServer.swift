@@ -8,100 +8,127 @@ import WeirEventLoop
 import WeirMetrics
 import WeirTLS
 
-/// The present context, which new connections begin with. A handshake costs so much that it can afford the mutex.
+/// The present contexts, which new connections begin with. A handshake costs so much that it can afford the mutex.
 final class TLSServer: Sendable {
     private struct State {
-        var contexts: Contexts
+        /// In the order of `profiles`.
+        var materials: [TLSMaterial]
         var reloads = 0
         var rejections = 0
-        /// The files as they are now are refused.
+        /// Something of the files as they are now is refused.
         var isRejected = false
     }
 
-    /// Made of the same files: for the traffic's port, and for the admin port, where no client is asked for a certificate.
-    private struct Contexts {
-        var traffic: TLSContext
-        var admin: TLSContext
-    }
-
     let tickets: TicketKeys
-    /// Of the files that the start has read, in the order of ``Settings/TLS/files``; taken before, so that no change is
-    /// missed.
+    /// All that are read, in the order of `versions`.
+    let files: [String]
+    /// Of the files that the start has read; taken before, so that no change is missed.
     let versions: [FileVersion?]
+    private let settings: Settings.TLS
+    /// Those of all addresses, each once.
+    private let profiles: [TLSProfile]
     private let state: Mutex<State>
 
-    /// Reads the files that the settings name; nil where they name no certificate.
+    /// Reads the files that the settings and their addresses name; nil where no address speaks TLS.
     ///
     /// - Throws: ``SettingsError``, which says which file is at fault, and how.
     init?(_ settings: Settings) throws(SettingsError) {
-        guard !settings.tls.certificates.isEmpty else { return nil }
-        versions = settings.tls.files.map { FileVersion(path: $0) }
+        var profiles: [TLSProfile] = []
+        var places: [(name: String, value: String)] = []
+        for (name, addresses) in [("WEIR_LISTEN", settings.listen), ("WEIR_ADMIN_LISTEN", settings.adminListen)] {
+            for case .tls(let host, let port, let own) in addresses {
+                let profile = TLSProfile(settings.tls, own, isAdmin: name == "WEIR_ADMIN_LISTEN")
+                guard !profiles.contains(profile) else { continue }
+                profiles.append(profile)
+                let address = ListenAddress.tls(host: host, port: port, own: own).description
+                let names = settings.tls.certificates.joined(separator: ",")
+                places.append(own.certificates.isEmpty ? ("WEIR_TLS_CERT", names) : (name, address))
+            }
+        }
+        guard !profiles.isEmpty else { return nil }
+        var files: [String] = []
+        for file in profiles.flatMap(\.files) + settings.tls.ticketKeys where !files.contains(file) {
+            files.append(file)
+        }
+        self.profiles = profiles
+        self.settings = settings.tls
+        self.files = files
+        versions = files.map { FileVersion(path: $0) }
         do throws(TLSError) {
-            tickets = TicketKeys(try Self.keys(settings.tls))
-            state = Mutex(State(contexts: try Self.contexts(settings.tls, tickets)))
+            tickets = TicketKeys(try Self.keys(settings.tls.ticketKeys))
         } catch {
-            throw .refused(
-                name: "WEIR_TLS_CERT",
-                value: settings.tls.certificates.joined(separator: ","),
-                reason: error.description
-            )
+            let value = settings.tls.ticketKeys.joined(separator: ",")
+            throw .refused(name: "WEIR_TLS_TICKET_KEYS", value: value, reason: error.description)
         }
+        var materials: [TLSMaterial] = []
+        let now = Int64(time(nil))
+        for (profile, place) in zip(profiles, places) {
+            do throws(TLSError) {
+                materials.append(try TLSMaterial(profile, tickets, now: now))
+            } catch {
+                throw .refused(name: place.name, value: place.value, reason: error.description)
+            }
+        }
+        state = Mutex(State(materials: materials))
     }
 
-    func context(isAdmin: Bool) -> TLSContext {
-        state.withLock { isAdmin ? $0.contexts.admin : $0.contexts.traffic }
+    /// Ways in which listeners speak TLS.
+    var profileCount: Int { profiles.count }
+
+    /// That of an address of the settings.
+    func profile(of address: ListenAddress, isAdmin: Bool) -> Int? {
+        guard case .tls(_, _, let own) = address else { return nil }
+        return profiles.firstIndex(of: TLSProfile(settings, own, isAdmin: isAdmin))
     }
 
-    /// Reads all files again. Connections that there are keep what they began with; where a file is at fault, so do new
-    /// ones.
-    func reload(_ settings: Settings.TLS) throws(TLSError) {
-        let keys = try settings.ticketKeys.isEmpty ? [] : Self.keys(settings)
-        let contexts = try Self.contexts(settings, tickets)
-        if !keys.isEmpty { tickets.replace(with: keys) }
+    func context(of profile: Int) -> TLSContext {
+        state.withLock { $0.materials[profile].context }
+    }
+
+    /// Reads all files again. Connections that there are keep what they began with; what is at fault stays as it was for
+    /// new ones.
+    ///
+    /// - Returns: What is at fault, each once.
+    func reload() -> [TLSError] {
+        let now = Int64(time(nil))
+        var materials = state.withLock { $0.materials }
+        var faults: [TLSError] = []
+        for index in materials.indices {
+            for fault in materials[index].readAgain(now: now) where !faults.contains(fault) { faults.append(fault) }
+        }
+        if !settings.ticketKeys.isEmpty {
+            do throws(TLSError) {
+                tickets.replace(with: try Self.keys(settings.ticketKeys))
+            } catch {
+                faults.append(error)
+            }
+        }
         state.withLock { state in
-            state.contexts = contexts
-            state.reloads += 1
-            state.isRejected = false
+            state.materials = materials
+            state.isRejected = !faults.isEmpty
         }
+        return faults
     }
 
-    func noteRejected() {
-        state.withLock { state in
-            state.rejections += 1
-            state.isRejected = true
+    /// OCSP responses that are not shown, and why, each once.
+    var stapleFaults: [TLSError] {
+        var faults: [TLSError] = []
+        for fault in state.withLock({ $0.materials.flatMap(\.stapleFaults) }) where !faults.contains(fault) {
+            faults.append(fault)
         }
+        return faults
     }
 
-    // MARK: Reading
-
-    /// The pairs of files that the settings name, the first certificate with the first key and so on.
-    private static func contexts(_ settings: Settings.TLS, _ tickets: TicketKeys) throws(TLSError) -> Contexts {
-        var pairs: [CertificatePair] = []
-        for (certificate, key) in zip(settings.certificates, settings.keys) {
-            pairs.append(
-                try CertificatePair(
-                    certificate: PEMFile(reading: certificate),
-                    key: PEMFile(reading: key),
-                    now: Int64(time(nil))
-                )
-            )
-        }
-        let lowest = settings.lowest == .tls13 ? TLSVersion.tls13 : .tls12
-        let admin = try TLSContext(pairs, lowest: lowest, tickets: tickets)
-        guard settings.clients != .off else { return Contexts(traffic: admin, admin: admin) }
-        let clients = try ClientAuthorities(
-            PEMFile(reading: settings.clientAuthorities),
-            isRequired: settings.clients == .required
-        )
-        let traffic = try TLSContext(pairs, lowest: lowest, tickets: tickets, clients: clients)
-        return Contexts(traffic: traffic, admin: admin)
+    /// Counts a change of files.
+    func noteChange(isApplied: Bool) {
+        state.withLock { if isApplied { $0.reloads += 1 } else { $0.rejections += 1 } }
     }
 
     /// Those of the files, or a random one.
-    private static func keys(_ settings: Settings.TLS) throws(TLSError) -> [TicketKeys.Key] {
-        if settings.ticketKeys.isEmpty { return [try TicketKeys.Key()] }
+    private static func keys(_ files: [String]) throws(TLSError) -> [TicketKeys.Key] {
+        if files.isEmpty { return [try TicketKeys.Key()] }
         var keys: [TicketKeys.Key] = []
-        for file in settings.ticketKeys {
+        for file in files {
             guard let key = TicketKeys.Key(try PEMFile(reading: file).bytes) else {
                 throw .badTicketKey(file: file)
             }
@@ -114,13 +141,28 @@ final class TLSServer: Sendable {
 
     var samples: [MetricSample] {
         let state = state.withLock { $0 }
-        let expiries = state.contexts.traffic.pairs.map { pair in
-            MetricSample(
-                "weir_tls_certificate_expiry_seconds",
-                "When the certificate in use ends, Unix time.",
-                kind: .gauge,
-                labels: [MetricLabel("certificate", pair.file)],
-                value: Double(pair.certificate.expiry)
+        var expiries: [MetricSample] = []
+        var staples: [MetricSample] = []
+        for (file, end) in Self.first(state.materials.flatMap { $0.expiries }) {
+            expiries.append(
+                MetricSample(
+                    "weir_tls_certificate_expiry_seconds",
+                    "When the certificate in use ends, Unix time.",
+                    kind: .gauge,
+                    labels: [MetricLabel("certificate", file)],
+                    value: Double(end)
+                )
+            )
+        }
+        for (file, end) in Self.first(state.materials.flatMap { $0.stapleExpiries }) {
+            staples.append(
+                MetricSample(
+                    "weir_tls_ocsp_expiry_seconds",
+                    "When the OCSP response that is stapled ends, Unix time; 0 where the file has none that can be.",
+                    kind: .gauge,
+                    labels: [MetricLabel("certificate", file)],
+                    value: Double(end)
+                )
             )
         }
         let outcomes = [("applied", state.reloads), ("rejected", state.rejections)]
@@ -135,10 +177,16 @@ final class TLSServer: Sendable {
         }
         let rejected = MetricSample(
             "weir_tls_certificates_rejected",
-            "1 while the certificate files are refused and older ones are in use.",
+            "1 while one of the certificate files is refused and an older one is in use.",
             kind: .gauge,
             value: state.isRejected ? 1 : 0
         )
-        return expiries + reloads + [rejected]
+        return expiries + staples + reloads + [rejected]
+    }
+
+    /// Each file once: several listeners may show it.
+    private static func first(_ ends: [TLSMaterial.End]) -> [TLSMaterial.End] {
+        var seen: Set<String> = []
+        return ends.filter { seen.insert($0.file).inserted }
     }
 }

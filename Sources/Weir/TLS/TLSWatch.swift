@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Follows certificates, keys and ticket keys that change on disk, on a thread of its own: reading may block.
 
-import CWeirSystem
 import Logging
 import WeirEventLoop
 import WeirTLS
@@ -17,12 +16,7 @@ final class TLSWatch: Sendable {
     private let server: TLSServer
     private let settings: Settings.TLS
     private let logger: Logger
-    private let stop = Monitor(Stop())
-
-    private struct Stop {
-        var isAsked = false
-        var hasEnded = true
-    }
+    private let thread = PeriodicThread("weir-tls", every: TLSWatch.lookInterval)
 
     init(_ server: TLSServer, _ settings: Settings.TLS, _ logger: Logger) {
         self.server = server
@@ -31,63 +25,55 @@ final class TLSWatch: Sendable {
     }
 
     func start() throws(SystemCallError) {
-        stop.change { stop in
-            stop.hasEnded = false
-            return false
-        }
-        do throws(SystemCallError) {
-            // Detached when the handle goes; `end` waits for it.
-            _ = try SystemThread.start { [self] in run() }
-        } catch {
-            noteEnd()
-            throw error
-        }
+        warnOfStaples()
+        try thread.start { [self] in run() }
     }
 
-    /// Ends the thread within `grace`; a read that hangs is left to itself.
-    func end(grace: Duration = .seconds(1)) {
-        stop.change { stop in
-            stop.isAsked = true
-            return true
-        }
-        _ = stop.wait(timeout: grace) { $0.hasEnded ? true : nil }
+    /// Ends the thread; a read that hangs is left to itself.
+    func end() {
+        thread.end()
     }
 
     private func run() {
-        weir_thread_name("weir-tls")
-        var follower = FileFollower(settings.files, start: server.versions)
+        var follower = FileFollower(server.files, start: server.versions)
         var keysChangedAt = LoopClock.monotonic.now
-        while stop.wait(timeout: Self.lookInterval, for: { $0.isAsked ? true : nil }) == nil {
-            if follower.hasSettled() { reload() }
+        while thread.awaitStep() {
+            if follower.hasSettled() {
+                if !reload(isChange: true) { follower.noteFailed() }
+            } else if follower.isRetryDue(), !reload(isChange: false) {
+                follower.noteFailed()
+            }
             let now = LoopClock.monotonic.now
             if settings.ticketKeys.isEmpty, now &- keysChangedAt >= Self.keyAge, let key = try? TicketKeys.Key() {
                 server.tickets.rotate(to: key, keeping: Self.keysKept)
                 keysChangedAt = now
             }
         }
-        noteEnd()
     }
 
-    private func noteEnd() {
-        stop.change { stop in
-            stop.hasEnded = true
-            return true
-        }
-    }
-
-    private func reload() {
-        do throws(TLSError) {
-            try server.reload(settings)
+    /// False where something is at fault. Of files that have not changed since, nothing is said again.
+    private func reload(isChange: Bool) -> Bool {
+        let faults = server.reload()
+        if isChange || faults.isEmpty { server.noteChange(isApplied: faults.isEmpty) }
+        if faults.isEmpty {
             logger.info(
                 "certificates reloaded",
-                metadata: ["files": .string(settings.certificates.joined(separator: ","))]
+                metadata: ["files": .string(server.files.joined(separator: ","))]
             )
-        } catch {
-            server.noteRejected()
+        }
+        if isChange || faults.isEmpty { warnOfStaples() }
+        for fault in faults where isChange {
             logger.error(
                 "certificates were not reloaded; the former ones stay",
-                metadata: ["reason": .string(error.description)]
+                metadata: ["reason": .string(fault.description)]
             )
+        }
+        return faults.isEmpty
+    }
+
+    private func warnOfStaples() {
+        for fault in server.stapleFaults {
+            logger.warning("an OCSP response is not stapled", metadata: ["reason": .string(fault.description)])
         }
     }
 }

@@ -26,39 +26,96 @@ extension UnsafeMutablePointer<BufferHeader> {
 
 /// Free lists of 4, 16 and 64 KiB buffers, confined to a loop. Larger requests go to the heap and back.
 ///
-/// At most `retainedBytesMax`, and a sixteenth of the share, lie unused in the lists; what comes back beyond that is freed.
+/// At most `retainedBytesMax` lie unused in the lists; what comes back beyond that is freed.
 package struct BufferPool: ~Copyable {
     private var free: InlineArray<3, Buffer?> = .init(repeating: nil)
     private var retainedBytes = 0
     private var retainedBytesMax: Int
     /// Bytes on loan now, and those that were noted as held elsewhere.
     package private(set) var heldBytes = 0
-    package private(set) var share = BufferShare.unbounded
+
+    /// What it takes from, together with the other loops' pools.
+    private var budget: BufferBudget
+    /// `budget` again, for where counting its references would cost more than what is done with it.
+    private var budgetReference: Unmanaged<BufferBudget>
+    /// What the budget knows of `heldBytes`.
+    private var toldBytes = 0
+    /// What all pools held when the budget was looked at last; and how much this one may hold by that: for full windows,
+    /// and at all.
+    private var seenBytes = 0
+    private var lentHere: Int
+    private var mostHere: Int
 
     /// The smallest buffer, with its head.
     static let smallestByteCount = 4096
 
     package init(retainedBytesMax: Int = retainedBytesMost) {
         self.retainedBytesMax = retainedBytesMax
+        budget = BufferBudget(bytesMax: .max, connectionsMax: 0)
+        budgetReference = Unmanaged.passUnretained(budget)
+        lentHere = budget.bytesLent
+        mostHere = budget.bytesMax
     }
 
-    /// Bounds what is held.
-    package mutating func setShare(_ share: BufferShare) {
-        self.share = share
-        retainedBytesMax = min(Self.retainedBytesMost, share.bytesMax / 16)
+    /// Bounds what is held; before anything is.
+    package mutating func setBudget(_ budget: BufferBudget) {
+        precondition(heldBytes == 0, "what is held belongs to a budget")
+        self.budget = budget
+        budgetReference = Unmanaged.passUnretained(budget)
+        look(at: budget.heldBytes)
     }
 
     package static let retainedBytesMost = 4 << 20
 
-    /// Whether all is in use that is lent to whoever comes first.
-    package var isShort: Bool { heldBytes >= share.bytesLent }
+    /// Bounds what lies unused from now on.
+    package mutating func setRetainedBytesMax(_ bytes: Int) {
+        retainedBytesMax = min(Self.retainedBytesMost, bytes)
+    }
 
-    /// Whether the whole share is in use.
-    package var isOut: Bool { heldBytes >= share.bytesMax }
+    // MARK: The budget
+
+    /// Whether all is in use that is lent to whoever comes first.
+    package var isShort: Bool { heldBytes >= lentHere }
+
+    /// Whether the whole budget is in use, as far as this pool has seen.
+    package var isOut: Bool { heldBytes >= mostHere }
+
+    /// The most that all pools of the budget hold.
+    package var heldBytesMax: Int { budgetReference._withUnsafeGuaranteedRef { $0.bytesMax } }
+
+    /// What is left of the budget.
+    package mutating func room() -> Int {
+        settle()
+        return mostHere - heldBytes
+    }
+
+    /// Tells the budget what is held here, and sees what the others hold.
+    package mutating func settle() {
+        let change = heldBytes - toldBytes
+        let all = budgetReference._withUnsafeGuaranteedRef { change == 0 ? $0.heldBytes : $0.note(change) }
+        if change == 0, all == seenBytes { return }
+        toldBytes = heldBytes
+        look(at: all)
+    }
+
+    private mutating func look(at all: Int) {
+        let (lent, most) = budgetReference._withUnsafeGuaranteedRef { ($0.bytesLent, $0.bytesMax) }
+        let others = all - toldBytes
+        seenBytes = all
+        lentHere = lent - others
+        mostHere = most - others
+    }
+
+    /// More is held: the others are to know before it is much.
+    private mutating func settleIfMuch() {
+        let untoldMax = budgetReference._withUnsafeGuaranteedRef { $0.bytesUntoldMax }
+        if heldBytes - toldBytes > untoldMax { settle() }
+    }
 
     /// Counts memory that is none of the pool's and is held for a connection all the same.
     package mutating func note(_ change: Int) {
         heldBytes += change
+        settleIfMuch()
     }
 
     deinit { freeUnused() }
@@ -96,6 +153,8 @@ package struct BufferPool: ~Copyable {
         }
         let size = index < 3 ? 4096 << (2 * index) : needed
         heldBytes += size
+        // What came from a list was memory of ours before.
+        settleIfMuch()
         let memory = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 16)
         let buffer = memory.bindMemory(to: BufferHeader.self, capacity: 1)
         buffer.initialize(

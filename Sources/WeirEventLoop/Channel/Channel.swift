@@ -61,8 +61,10 @@ package struct Channel: Equatable {
     /// Whether something stands between the socket and the protocol.
     package var isTransformed: Bool { state.pointee.transform != nil }
 
-    /// Whether the connection has been asked for and does not stand yet.
-    package var isConnecting: Bool { state.pointee.isConnecting }
+    /// Whether the connection has been asked for and does not stand yet, or the two sides of its transform have not agreed.
+    package var isConnecting: Bool {
+        state.pointee.isConnecting || state.pointee.isOutbound && state.pointee.transform?.pointee.phase == .opening
+    }
 
     package var isPaused: Bool { state.pointee.isPaused }
 

@@ -17,7 +17,8 @@ package struct ChannelTransform: Sendable {
     /// The channel is gone: the last call.
     package var released: @Sendable (UnsafeMutableRawPointer) -> Void
 
-    /// The most that `received` writes beyond the count of its input: what was kept of an unfinished record.
+    /// The most that `received` writes beyond the count of its input: what was kept of an unfinished record. A session
+    /// of TLS checks that it has as much as it needs.
     package static let roomBeyondInput = 17 << 10
 
     package init(

@@ -32,6 +32,7 @@ extension EventLoop {
         let state = channel.state
         guard state.pointee.phase != .closed, state.pointee.phase != .free else { return }
         state.pointee.phase = .closed
+        if reason != .failed, let transform = state.pointee.transform { tellEnd(state, transform) }
         core.pointee.reaping.append((state.pointee.slot, reason))
     }
 

@@ -112,8 +112,9 @@ extension EventLoop {
         }
     }
 
-    /// Room behind kept bytes below which a receive is not worth its call.
-    private static let receivedBytesMin = 1024
+    /// Room behind kept bytes below which a receive is not worth its call: what is kept of a head that is read whatever
+    /// else is held stays in the smallest buffer with it.
+    private static let receivedBytesMin = smallOutputBufferCount - BufferBudget.smallPieceBytes
 
     /// Makes sure that the kept bytes' buffer has room behind them: moves them to its front, or to a larger one.
     private func makeRoom(for room: Int, in state: UnsafeMutablePointer<ChannelState>) -> Buffer {
@@ -126,7 +127,7 @@ extension EventLoop {
             carry.pointee.end = UInt32(count)
             return carry
         }
-        let larger = core.pointee.buffers.take(max(count * 2, count + room, 4096))
+        let larger = core.pointee.buffers.take(max(count * 2, count + room))
         larger.bytes.copyMemory(from: carry.bytes + Int(carry.pointee.start), byteCount: count)
         larger.pointee.end = UInt32(count)
         core.pointee.buffers.give(carry)

@@ -239,6 +239,16 @@ extension EventLoop {
 
     // MARK: The end
 
+    /// A connection of ours that is closed at once: the peer hears that nothing follows, if the kernel takes that now
+    /// (RFC 8446 section 6.1). A client hears it behind its last answer, in `flushTransformed`.
+    @inline(never)
+    func tellEnd(_ state: UnsafeMutablePointer<ChannelState>, _ transform: UnsafeMutablePointer<TransformState>) {
+        guard state.pointee.isOutbound, transform.pointee.phase == .established else { return }
+        transform.pointee.phase = .ended
+        transform.pointee.functions.pointee.ended(transform.pointee.context)
+        _ = sendQueued(state, transform)
+    }
+
     /// Frees the transform of a channel that is reaped.
     func releaseTransform(_ state: UnsafeMutablePointer<ChannelState>) {
         guard let transform = state.pointee.transform else { return }

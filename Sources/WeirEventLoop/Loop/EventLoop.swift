@@ -18,7 +18,7 @@ package final class EventLoop: @unchecked Sendable {
     static let receiveBufferCount = 65536
     static let outputBufferCount = 16384 - 32
     /// What is received at once where buffers are short: with a chunk's framing it fits into the smallest of them.
-    static let smallReceiveCount = BufferShare.headBytesMin
+    static let smallReceiveCount = BufferBudget.smallPieceBytes
     static let smallOutputBufferCount = BufferPool.smallestByteCount - Buffer.headerByteCount
     /// A loop looks around at least this often, so that "has not turned for" means something.
     private static let waitMillisecondsMax: UInt64 = 1000
@@ -31,7 +31,8 @@ package final class EventLoop: @unchecked Sendable {
     let core: UnsafeMutablePointer<LoopCore>
     let inbox: Inbox
     private let name: String
-    private let pinnedTo: Int?
+    /// The CPU that its thread is pinned to.
+    package let pinnedTo: Int?
     /// Set before the loop runs, constant from then on.
     package var acceptPolicy: AcceptPolicy?
     /// How many handshakes of transforms are worked on in one turn, at least 1; set before the loop runs.
@@ -106,6 +107,13 @@ package final class EventLoop: @unchecked Sendable {
     /// Whether the thread has ended.
     package var hasEnded: Bool { ended.load(ordering: .acquiring) }
 
+    /// Waits for the end of a thread that was told to stop, until `instant` of the monotonic clock; whether it has ended.
+    /// On another thread.
+    package func awaitEnd(by instant: Nanoseconds) -> Bool {
+        while !hasEnded, LoopClock.monotonic.now < instant { usleep(1000) }
+        return hasEnded
+    }
+
     /// How long ago the loop turned for the last time.
     package var sinceLastTurn: Nanoseconds {
         let last = now
@@ -156,26 +164,35 @@ package final class EventLoop: @unchecked Sendable {
         core.pointee.hasWork = true
     }
 
-    /// What the loop may hold for its connections. On the loop's thread, or before it runs.
-    package func setShare(_ share: BufferShare) {
-        core.pointee.buffers.setShare(share)
-        metrics.set(.bufferBytesMax, share.bytesMax == .max ? 0 : share.bytesMax)
+    /// What the loop holds for its connections is part of this. Before it runs.
+    package func setBudget(_ budget: BufferBudget) {
+        core.pointee.buffers.setBudget(budget)
+    }
+
+    /// How much the loop keeps for reuse. On the loop's thread, or before it runs.
+    package func setRetainedBytesMax(_ bytes: Int) {
+        core.pointee.buffers.setRetainedBytesMax(bytes)
     }
 
     /// Whether windows are small, because much is held for connections.
     package var isShortOfBuffers: Bool { core.pointee.buffers.isShort }
 
-    /// Whether the loop holds all that it may.
-    package var isOutOfBuffers: Bool { core.pointee.buffers.isOut }
+    /// Whether all is held that may be.
+    package var isOutOfBuffers: Bool {
+        guard core.pointee.buffers.isOut else { return false }
+        // Something is to be refused for it: not for what others held a second ago.
+        core.pointee.buffers.settle()
+        return core.pointee.buffers.isOut
+    }
 
-    /// The most that the loop holds for its connections together.
-    package var heldBytesMax: Int { core.pointee.buffers.share.bytesMax }
+    /// The most that this loop and those that share its budget hold for their connections.
+    package var heldBytesMax: Int { core.pointee.buffers.heldBytesMax }
 
     /// Whether so many bytes may be held besides, with what is kept back for each connection that there is.
     package func hasRoom(toHold bytes: Int) -> Bool {
         guard heldBytesMax != .max else { return true }
-        let kept = (openChannelCount + outboundChannelCount) * BufferShare.bytesPerConnection
-        return bytes <= heldBytesMax - core.pointee.buffers.heldBytes - kept
+        let connections = acceptPolicy?.connectionCount ?? openChannelCount + outboundChannelCount
+        return bytes <= core.pointee.buffers.room() - connections * BufferBudget.bytesPerConnection
     }
 
     /// A window of `full` bytes as large as it is now: any byte fills it where buffers are short.
@@ -230,8 +247,9 @@ package final class EventLoop: @unchecked Sendable {
         runJobs()
         if core.pointee.shedsIdle { closeLongestIdle() }
         reap()
-        metrics.set(.bufferBytes, core.pointee.buffers.heldBytes)
         core.pointee.hooks.turnEnded?(core.pointee.hooks.context)
+        core.pointee.buffers.settle()
+        metrics.set(.bufferBytes, core.pointee.buffers.heldBytes)
     }
 
     /// Ends the loop after this turn; every connection that is left is closed.
@@ -347,6 +365,8 @@ package final class EventLoop: @unchecked Sendable {
         inbox.drain(on: self)
         // What came with the last messages.
         closeAll()
+        // What others hold goes on.
+        core.pointee.buffers.settle()
         hooks = LoopHooks()
         acceptPolicy = nil
     }

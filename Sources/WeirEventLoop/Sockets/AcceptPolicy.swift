@@ -138,9 +138,17 @@ package final class AcceptPolicy: @unchecked Sendable {
     /// is free where that is more, because files and what handlers open count too.
     var descriptorCount: Int {
         guard let first else { return 0 }
-        var sum = otherDescriptorCount.load(ordering: .relaxed)
+        return max(
+            otherDescriptorCount.load(ordering: .relaxed) + connectionCount,
+            Int(weir_lowest_free_descriptor(first.inbox.descriptor))
+        )
+    }
+
+    /// Connections of all loops: of clients, and those that we made.
+    var connectionCount: Int {
+        var sum = 0
         forEach { sum += $0.openChannelCount + $0.outboundChannelCount }
-        return max(sum, Int(weir_lowest_free_descriptor(first.inbox.descriptor)))
+        return sum
     }
 
     var openCount: Int {

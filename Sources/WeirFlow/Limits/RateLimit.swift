@@ -39,6 +39,8 @@ package enum RateLimitKey: Equatable, Sendable {
     /// All requests count together.
     case none
     case client
+    /// The client's certificate.
+    case subject
     case host
     case route
     case header(String)

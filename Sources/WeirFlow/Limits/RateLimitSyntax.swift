@@ -7,7 +7,7 @@
 /// |---|---|---|
 /// | rate | `AMOUNT/[COUNT]UNIT`, 1 to 10⁹ per 1s to 365d; units `s m h d` | – |
 /// | `burst` | 1 to 10⁹, refilled within 365d; not with `sliding-window` | the amount |
-/// | `by` | `none client host route header:NAME param:NAME` | `none` |
+/// | `by` | `none client subject host route header:NAME param:NAME` | `none` |
 /// | `algorithm` | `gcra sliding-window token-bucket` | `gcra` |
 /// | `name` | 1 to 64 characters that RFC 9651 allows unescaped in a string | what `by` says, with a number if taken |
 ///
@@ -62,6 +62,7 @@ extension RateLimitKey {
         switch self {
         case .none: "total"
         case .client: "client"
+        case .subject: "subject"
         case .host: "host"
         case .route: "route"
         case .header: "header"
@@ -135,6 +136,7 @@ private struct Item {
         switch value {
         case "none": return .none
         case "client": return .client
+        case "subject": return .subject
         case "host": return .host
         case "route": return .route
         default: break

@@ -68,7 +68,7 @@ extension RateLimitSyntaxError.Problem {
         case .burstRefillsTooSlowly: "at this rate the burst takes more than 365d to come back; make it smaller"
         case .burstOfSlidingWindow: "a sliding window has no burst, its amount is the most; leave it out, or use gcra"
         case .amountOfSlidingWindow(let most): "a sliding window of this period counts to \(most); use gcra"
-        case .unknownKey: "by must be none, client, host, route, header:NAME or param:NAME"
+        case .unknownKey: "by must be none, client, subject, host, route, header:NAME or param:NAME"
         case .malformedHeaderName: "a header's name is 1 to 128 letters, digits or any of !#$%&'*+-.^_`|~"
         case .malformedParameterName: "a parameter's name is 1 to 128 visible ASCII characters"
         case .unknownAlgorithm: "algorithm must be gcra, sliding-window or token-bucket"

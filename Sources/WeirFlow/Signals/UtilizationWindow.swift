@@ -153,8 +153,11 @@ package struct UtilizationWindow {
         let arrivals = Double(sample.counters.arrivals &- base.counters.arrivals)
         let limitNanoseconds = Double(sample.limitNanoseconds &- base.limitNanoseconds)
         result.offeredLoad = arrivals * meanExecution(from: base, to: sample) / limitNanoseconds
-        for (now, before) in zip(sample.counters.busyNanoseconds, base.counters.busyNanoseconds) {
-            result.busiestLoop = max(result.busiestLoop, Double(now &- before) / elapsed)
+        let before = base.counters.busyNanoseconds
+        for (index, now) in sample.counters.busyNanoseconds.enumerated() {
+            // A loop that has come since was not busy before.
+            let busy = now &- (index < before.count ? before[index] : 0)
+            result.busiestLoop = max(result.busiestLoop, Double(busy) / elapsed)
         }
         return result
     }

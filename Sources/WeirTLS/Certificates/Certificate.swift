@@ -22,9 +22,32 @@ import Glibc
         return unsafe Int64(timegm(&time))
     }
 
-    /// Whether one of its names (the alternative ones, or the common name where there are none) is `host`.
-    package func names(_ host: String) -> Bool {
-        unsafe X509_check_host(pointer, host, host.utf8.count, UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS), nil) == 1
+    /// The size of its subject, as it is sent.
+    var subjectByteCount: Int { unsafe Int(max(0, i2d_X509_NAME(X509_get_subject_name(pointer), nil))) }
+
+    /// The hosts that it names: its alternative names, or its common name where there are none (RFC 6125 section 6.4.4).
+    package var hostNames: [String] {
+        let names = unsafe weir_x509_names(pointer)
+        defer { unsafe weir_x509_names_free(names) }
+        var texts: [String] = []
+        for index in 0..<(unsafe weir_x509_names_count(names)) {
+            guard let name = unsafe weir_x509_name(names, index, GEN_DNS) else { continue }
+            if let text = unsafe Self.text(name) { texts.append(text) }
+        }
+        guard texts.isEmpty else { return texts }
+        let subject = unsafe X509_get_subject_name(pointer)
+        let last = unsafe X509_NAME_get_index_by_NID(subject, NID_commonName, -1)
+        guard last >= 0, let entry = unsafe X509_NAME_get_entry(subject, last),
+            let name = unsafe X509_NAME_ENTRY_get_data(entry), let text = unsafe Self.text(name)
+        else { return [] }
+        return [text]
+    }
+
+    /// ASCII alone: no host that a client asks for has anything else.
+    private static func text(_ name: UnsafePointer<ASN1_STRING>) -> String? {
+        guard let start = unsafe ASN1_STRING_get0_data(name) else { return nil }
+        let bytes = unsafe UnsafeBufferPointer(start: start, count: Int(ASN1_STRING_length(name)))
+        return unsafe bytes.allSatisfy { $0 > 0x20 && $0 < 0x7F } ? unsafe String(decoding: bytes, as: UTF8.self) : nil
     }
 }
 

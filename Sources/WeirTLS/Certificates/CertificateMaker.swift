@@ -14,6 +14,10 @@ import COpenSSL
         /// Seconds from now.
         package var begins: Int
         package var ends: Int
+        /// Whether it may sign others; who signs himself may.
+        package var isAuthority = false
+        /// What others than a CA may be used for, in OpenSSL's words.
+        package var usages = "serverAuth,clientAuth"
 
         package init(name: String, alternativeNames: String = "", begins: Int = -3600, ends: Int = 30 * 86_400) {
             self.name = name
@@ -78,15 +82,14 @@ import COpenSSL
     ) -> Bool {
         let issuerPointer = unsafe issuer?.signed.pointer ?? pointer
         guard unsafe X509_set_issuer_name(pointer, X509_get_subject_name(issuerPointer)) == 1 else { return false }
+        let isAuthority = plan.isAuthority || issuer == nil
         var extensions: [(Int32, String)] = [
-            (NID_basic_constraints, issuer == nil ? "critical,CA:TRUE" : "critical,CA:FALSE"),
-            (NID_key_usage, issuer == nil ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature"),
+            (NID_basic_constraints, isAuthority ? "critical,CA:TRUE" : "critical,CA:FALSE"),
+            (NID_key_usage, isAuthority ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature"),
             (NID_subject_key_identifier, "hash"),
         ]
-        if issuer != nil {
-            extensions.append((NID_ext_key_usage, "serverAuth,clientAuth"))
-            extensions.append((NID_authority_key_identifier, "keyid"))
-        }
+        if !isAuthority { extensions.append((NID_ext_key_usage, plan.usages)) }
+        if issuer != nil { extensions.append((NID_authority_key_identifier, "keyid")) }
         if !plan.alternativeNames.isEmpty { extensions.append((NID_subject_alt_name, plan.alternativeNames)) }
         var context = unsafe X509V3_CTX()
         unsafe X509V3_set_ctx(&context, issuerPointer, pointer, nil, nil, 0)

@@ -15,6 +15,8 @@ package struct CertificatePair: Sendable {
     /// Those between it and a root, in the order in which they are sent.
     package let chain: [Certificate]
     package let key: PrivateKey
+    /// What its CA says of it; nil where that is not known.
+    package var staple: OCSPStaple?
 
     /// - Parameter now: seconds since 1970.
     /// - Throws: `TLSError`, which says which of the two files is at fault.

@@ -7,6 +7,9 @@ import COpenSSL
 package struct ClientAuthorities: Sendable {
     /// The most certificates in the file.
     package static let countMax = 1000
+    /// The most that the names of the CAs may have, which each client is told before anybody knows who it is; of more
+    /// none is told, and clients choose by themselves (RFC 8446 section 4.2.4). What a message has room for is 64 KiB.
+    package static let namesBytesMax = 16 << 10
     /// The most certificates between a client's and a CA.
     private static let depthMax: Int32 = 16
 
@@ -29,9 +32,12 @@ package struct ClientAuthorities: Sendable {
     func serve(_ context: OpaquePointer) throws(TLSError) {
         OpenSSLQueue.clear()
         let store = unsafe SSL_CTX_get_cert_store(context)
+        // Whatever the file has is trusted, also a CA between a root and the clients (RFC 5280 section 6.1: an anchor).
+        unsafe X509_STORE_set_flags(store, UInt(X509_V_FLAG_PARTIAL_CHAIN))
+        let tellsNames = certificates.reduce(0) { $0 + $1.subjectByteCount + 2 } <= Self.namesBytesMax
         for certificate in certificates {
             guard unsafe X509_STORE_add_cert(store, certificate.pointer) == 1,
-                unsafe SSL_CTX_add_client_CA(context, certificate.pointer) == 1
+                unsafe !tellsNames || SSL_CTX_add_client_CA(context, certificate.pointer) == 1
             else { throw OpenSSLQueue.error(in: "X509_STORE_add_cert") }
         }
         guard unsafe SSL_CTX_set_session_id_context(context, digest, UInt32(digest.count)) == 1 else {

@@ -20,7 +20,7 @@ package struct PeerCertificate: Sendable, Equatable {
     package let uris: [String]
 
     init(_ certificate: OpaquePointer) {
-        subject = unsafe Self.subject(certificate)
+        subject = unsafe Self.text(of: X509_get_subject_name(certificate))
         fingerprint = unsafe Self.fingerprint(certificate)
         let names = unsafe weir_x509_names(certificate)
         defer { unsafe weir_x509_names_free(names) }
@@ -28,11 +28,12 @@ package struct PeerCertificate: Sendable, Equatable {
         uris = unsafe Self.texts(names, GEN_URI)
     }
 
-    private static func subject(_ certificate: OpaquePointer) -> String {
+    /// As RFC 2253 has it; empty where it is too long.
+    static func text(of name: OpaquePointer?) -> String {
         guard let bio = unsafe BIO_new(BIO_s_mem()) else { return "" }
         defer { unsafe BIO_free_all(bio) }
         let flags = UInt(weir_name_flags)
-        guard unsafe X509_NAME_print_ex(bio, X509_get_subject_name(certificate), 0, flags) >= 0 else { return "" }
+        guard unsafe X509_NAME_print_ex(bio, name, 0, flags) >= 0 else { return "" }
         let count = unsafe Int(weir_bio_pending(bio))
         guard (1...subjectBytesMax).contains(count) else { return "" }
         var bytes = [UInt8](repeating: 0, count: count)

@@ -20,8 +20,12 @@ package enum TLSError: Error, Equatable, Sendable, CustomStringConvertible {
     case keyMismatch(keyFile: String, certificateFile: String)
     /// `end` as `2026-01-31T12:00:00Z`.
     case expired(file: String, end: String)
+    /// None of the files is there in which systems have the certificates of public CAs.
+    case noAuthorities(places: [String])
     /// Not the bytes of a ``TicketKeys/Key``.
     case badTicketKey(file: String)
+    /// Not an OCSP response that can be shown with a certificate.
+    case badStaple(file: String, reason: String)
     /// OpenSSL does not take it, a key that is too short perhaps.
     case refused(file: String, reason: String)
     /// OpenSSL failed where nothing that was given is at fault.
@@ -44,8 +48,11 @@ package enum TLSError: Error, Equatable, Sendable, CustomStringConvertible {
         case .keyMismatch(let keyFile, let certificateFile):
             "\(keyFile): not the key of the first certificate in \(certificateFile)"
         case .expired(let file, let end): "\(file): the certificate expired at \(end)"
+        case .noAuthorities(let places):
+            "no certificates of CAs on this system (\(places.joined(separator: ", "))); name a file of those to trust"
         case .badTicketKey(let file):
             "\(file): expected \(TicketKeys.Key.byteCount) random bytes, the key of session tickets"
+        case .badStaple(let file, let reason): "\(file): no OCSP response to be stapled: \(reason)"
         case .refused(let file, let reason): "\(file): refused by OpenSSL: \(reason)"
         case .library(let call, let reason): "OpenSSL: \(call): \(reason)"
         }

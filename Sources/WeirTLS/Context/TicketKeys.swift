@@ -38,16 +38,16 @@ package final class TicketKeys: Sendable {
 
     private let keys: Mutex<[Key]>
 
-    /// - Parameter keys: The first seals; at least one.
+    /// - Parameter keys: The first seals; 1 to ``keysMax``.
     package init(_ keys: [Key]) {
-        precondition(!keys.isEmpty, "tickets without a key")
-        self.keys = Mutex(Array(keys.prefix(Self.keysMax)))
+        precondition(1...Self.keysMax ~= keys.count, "tickets have 1 to 8 keys")
+        self.keys = Mutex(keys)
     }
 
     /// Puts others in their place.
     package func replace(with keys: [Key]) {
-        precondition(!keys.isEmpty, "tickets without a key")
-        self.keys.withLock { $0 = Array(keys.prefix(Self.keysMax)) }
+        precondition(1...Self.keysMax ~= keys.count, "tickets have 1 to 8 keys")
+        self.keys.withLock { $0 = keys }
     }
 
     /// Seals with `key` from now on, and still opens what the `kept` keys before it have sealed.
@@ -71,6 +71,9 @@ package final class TicketKeys: Sendable {
     }
 }
 
+/// Looked up once, and constant from then on: `EVP_aes_256_cbc` would be, each time that it is used.
+nonisolated(unsafe) private let ticketCipher = unsafe EVP_CIPHER_fetch(nil, "AES-256-CBC", nil)
+
 /// What OpenSSL asks for each ticket: to prepare sealing (1), or opening: 1, 2 where the client is to get a new one, and 0
 /// for a ticket of an unknown key, whose client is served by a full handshake.
 private let sealOrOpen:
@@ -88,7 +91,7 @@ private let sealOrOpen:
             key = keys.sealing
             for index in 0..<16 { unsafe name[index] = key.name[index] }
             guard unsafe RAND_bytes(vector, 16) == 1,
-                unsafe EVP_EncryptInit_ex(cipher, EVP_aes_256_cbc(), nil, key.encryption, vector) == 1
+                unsafe EVP_EncryptInit_ex(cipher, ticketCipher, nil, key.encryption, vector) == 1
             else { return -1 }
         } else {
             guard let found = unsafe keys.opening(UnsafeBufferPointer(start: name, count: 16)) else { return 0 }
@@ -97,7 +100,7 @@ private let sealOrOpen:
             // certificate is not looked at again, and a session may not outlive its first ticket's key.
             let asksClients = unsafe SSL_get_verify_mode(session) != SSL_VERIFY_NONE
             if !asksClients, unsafe !found.isNewest || SSL_version(session) == TLS1_3_VERSION { result = 2 }
-            guard unsafe EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), nil, key.encryption, vector) == 1 else {
+            guard unsafe EVP_DecryptInit_ex(cipher, ticketCipher, nil, key.encryption, vector) == 1 else {
                 return -1
             }
         }

@@ -13,13 +13,61 @@ import COpenSSL
     var input = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
     /// Nothing has come yet.
     var isNew = true
+    /// The handshake has been done.
+    var isEstablished = false
+    /// Messages of TLS itself that have come since the peer's last content.
+    var messageCount = 0
+    /// What comes may be in front of the end of the handshake.
+    var readsEarlyData = false
+    /// Why nothing more is read.
+    var fault: TLSFault?
+    /// A server's session, which has more to fear; nil for a client's.
+    private var server: OpaquePointer?
+    private var gate = HelloGate(isLooking: false)
     let output: Output
     let argument: UnsafeMutableRawPointer
+
+    /// The most messages of TLS without any content between them: a handshake has six, a session new keys at times.
+    static let messagesMax = 32
 
     init(output: @escaping Output, argument: UnsafeMutableRawPointer) {
         unsafe self.output = output
         unsafe self.argument = argument
     }
+
+    /// Makes it a server's: what comes is looked at before OpenSSL has it.
+    mutating func guardServer(_ session: OpaquePointer, takesEarlyData: Bool) {
+        unsafe server = unsafe session
+        gate = HelloGate(isLooking: true)
+        readsEarlyData = takesEarlyData
+    }
+
+    var isServer: Bool { unsafe server != nil }
+
+    /// Whether OpenSSL may have the next bytes of the input; else there is a fault.
+    mutating func passes(_ count: Int) -> Bool {
+        guard fault == nil else { return false }
+        guard messageCount <= Self.messagesMax else {
+            fault = .flood
+            return false
+        }
+        guard gate.isLooking, !isEstablished else { return true }
+        let isTLS13 = unsafe SSL_version(server) == TLS1_3_VERSION
+        guard unsafe gate.passes(UnsafeRawBufferPointer(rebasing: input[..<count]), isTLS13: isTLS13) else {
+            fault = .helloTooLarge
+            return false
+        }
+        return true
+    }
+
+    /// Counts the messages that come, for `SSL_CTX_set_msg_callback`.
+    static let noteMessage:
+        @convention(c) (
+            Int32, Int32, Int32, UnsafeRawPointer?, Int, OpaquePointer?, UnsafeMutableRawPointer?
+        ) -> Void = { isSent, _, type, _, _, _, argument in
+            guard isSent == 0, type == SSL3_RT_HANDSHAKE else { return }
+            unsafe argument?.assumingMemoryBound(to: SessionIO.self).pointee.messageCount += 1
+        }
 
     /// A BIO over `io`, with one reference; nil where there is no memory.
     static func makeBIO(_ io: UnsafeMutablePointer<SessionIO>) -> OpaquePointer? {
@@ -50,6 +98,8 @@ private let readInput:
                 unsafe weir_bio_retry_read(bio)
                 return 0
             }
+            // Without asking for a retry: it breaks the session.
+            guard unsafe io.pointee.passes(count) else { return 0 }
             unsafe UnsafeMutableRawPointer(target).copyMemory(from: source, byteCount: count)
             unsafe io.pointee.input = unsafe UnsafeRawBufferPointer(rebasing: io.pointee.input[count...])
             unsafe readCount?.pointee = count

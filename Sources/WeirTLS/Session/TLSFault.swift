@@ -17,6 +17,10 @@ package enum TLSFault: Sendable, Equatable {
     case alert(Int32)
     /// The peer's certificate does not pass.
     case certificate
+    /// A ClientHello of more than 16 KiB, or one that is cut so that nobody can tell.
+    case helloTooLarge
+    /// Messages of TLS (new keys, other handshakes) without content between them.
+    case flood
     /// Anything else; OpenSSL's code.
     case other(UInt)
 
@@ -49,6 +53,8 @@ package enum TLSFault: Sendable, Equatable {
         case .application: "no application protocol in common"
         case .alert(let code): unsafe "the peer sent the alert \(String(cString: SSL_alert_desc_string_long(code)))"
         case .certificate: "the peer's certificate does not pass"
+        case .helloTooLarge: "the ClientHello is longer than \(HelloGate.helloBytesMax) bytes"
+        case .flood: "more than \(SessionIO.messagesMax) messages of TLS without content"
         case .other(let code):
             if let reason = unsafe ERR_reason_error_string(code) { unsafe String(cString: reason) } else { "unknown" }
         }

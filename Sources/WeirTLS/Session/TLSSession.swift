@@ -16,6 +16,8 @@ package struct TLSReceived {
     /// Plain bytes that were written.
     package var count: Int
     package var state: State
+    /// They came before the handshake was done: somebody else may have sent them again (RFC 8446 section 8).
+    package var isEarly = false
 }
 
 /// A session of OpenSSL over a BIO of ours.
@@ -26,10 +28,10 @@ package struct TLSReceived {
     /// beginning came before.
     package static let recordRoom = 17 << 10
 
-    private let session: OpaquePointer
+    let session: OpaquePointer
     private let io: UnsafeMutablePointer<SessionIO>
-    /// Callbacks of OpenSSL's context refer to it.
-    private let context: TLSContext
+    /// The owner of OpenSSL's context, to which its callbacks refer.
+    private let context: AnyObject
 
     /// A server's session; nil where there is no memory.
     ///
@@ -41,9 +43,21 @@ package struct TLSReceived {
         output: @escaping SessionIO.Output,
         _ argument: UnsafeMutableRawPointer
     ) {
+        unsafe self.init(of: context, context.first, output: output, argument)
+        unsafe SSL_set_accept_state(session)
+        unsafe io.pointee.guardServer(session, takesEarlyData: context.takesEarlyData)
+    }
+
+    /// A session of neither side yet, which keeps `context`, the owner of `pointer`.
+    init?(
+        of context: AnyObject,
+        _ pointer: OpaquePointer,
+        output: @escaping SessionIO.Output,
+        _ argument: UnsafeMutableRawPointer
+    ) {
         let io = UnsafeMutablePointer<SessionIO>.allocate(capacity: 1)
         unsafe io.initialize(to: SessionIO(output: output, argument: argument))
-        let session = unsafe SSL_new(context.first)
+        let session = unsafe SSL_new(pointer)
         let bio = unsafe SessionIO.makeBIO(io)
         guard let session = unsafe session, let bio = unsafe bio else {
             unsafe SSL_free(session)
@@ -56,10 +70,13 @@ package struct TLSReceived {
         self.context = context
         // One reference for both directions.
         unsafe SSL_set_bio(session, bio, bio)
-        unsafe SSL_set_accept_state(session)
+        unsafe weir_ssl_set_message_argument(session, io)
     }
 
     deinit {
+        // A session that a peer has left without a word may be resumed (RFC 8446 section 6.1 asks for nothing else); what was
+        // broken is forgotten by now.
+        unsafe SSL_set_shutdown(session, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
         unsafe SSL_free(session)
         unsafe io.deallocate()
     }
@@ -82,6 +99,7 @@ package struct TLSReceived {
         _ input: UnsafeRawBufferPointer,
         into target: UnsafeMutableRawBufferPointer
     ) -> TLSReceived {
+        precondition(target.count >= input.count + Self.recordRoom, "less room than is asked for")
         if unsafe io.pointee.isNew, let first = unsafe input.first {
             unsafe io.pointee.isNew = false
             if Self.isHTTP(first) { return TLSReceived(count: 0, state: .failed(.plainHTTP)) }
@@ -89,13 +107,36 @@ package struct TLSReceived {
         unsafe io.pointee.input = unsafe input
         defer { unsafe io.pointee.input = unsafe UnsafeRawBufferPointer(start: nil, count: 0) }
         OpenSSLQueue.clear()
+        var received = unsafe read(into: target)
+        if case .failed(.helloTooLarge) = received.state { refuseHello() }
+        // Half a message that a server has no use for (TLS 1.2: another handshake) would hold memory for as long as a client
+        // likes.
+        let isHalf = unsafe io.pointee.isServer && io.pointee.isEstablished && !isEstablished
+        if isHalf, received.state == .open { received.state = .failed(.flood) }
+        unsafe io.pointee.isEstablished = unsafe io.pointee.isEstablished || isEstablished
+        received.isEarly = received.count > 0 && !isEstablished
+        return received
+    }
+
+    /// Reads until the input is used up.
+    private func read(into target: UnsafeMutableRawBufferPointer) -> TLSReceived {
         var count = 0
+        while unsafe io.pointee.readsEarlyData {
+            var readCount = 0
+            let room = unsafe UnsafeMutableRawBufferPointer(rebasing: target[count...])
+            switch unsafe SSL_read_early_data(session, room.baseAddress, room.count, &readCount) {
+            case SSL_READ_EARLY_DATA_SUCCESS: count += readCount
+            case SSL_READ_EARLY_DATA_FINISH: unsafe io.pointee.readsEarlyData = false
+            default: return TLSReceived(count: count, state: stopped(0))
+            }
+        }
         while true {
             var readCount = 0
             let room = unsafe UnsafeMutableRawBufferPointer(rebasing: target[count...])
             let result = unsafe SSL_read_ex(session, room.baseAddress, room.count, &readCount)
             guard result == 1 else { return TLSReceived(count: count, state: stopped(result)) }
             count += readCount
+            unsafe io.pointee.messageCount = 0
             // Less than there was room for: the record is used up, and asking again would only say so.
             if unsafe io.pointee.input.isEmpty, readCount < room.count {
                 return TLSReceived(count: count, state: .open)
@@ -106,7 +147,11 @@ package struct TLSReceived {
 
     /// Why OpenSSL gives no more.
     private func stopped(_ result: Int32) -> TLSReceived.State {
-        switch unsafe SSL_get_error(session, result) {
+        if let fault = unsafe io.pointee.fault {
+            OpenSSLQueue.clear()
+            return .failed(fault)
+        }
+        return switch unsafe SSL_get_error(session, result) {
         case SSL_ERROR_WANT_READ: .open
         case SSL_ERROR_ZERO_RETURN: .ended
         default: .failed(TLSFault.take())
@@ -116,6 +161,10 @@ package struct TLSReceived {
     /// Encrypts `bytes` as one record, at most 16 KiB; false where the session cannot send.
     package func send(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var count = 0
+        // An answer to early data; later it would be refused.
+        if unsafe !io.pointee.isEstablished, !isEstablished {
+            return unsafe SSL_write_early_data(session, bytes.baseAddress, bytes.count, &count) == 1
+        }
         return unsafe SSL_write_ex(session, bytes.baseAddress, bytes.count, &count) == 1
     }
 
@@ -123,6 +172,12 @@ package struct TLSReceived {
     package func end() {
         guard isEstablished else { return }
         _ = unsafe SSL_shutdown(session)
+    }
+
+    /// Tells the client why, as OpenSSL would for one that is longer still: it has not seen this one.
+    private func refuseHello() {
+        let alert: StaticString = "\u{15}\u{3}\u{3}\u{0}\u{2}\u{2}\u{2F}"
+        unsafe io.pointee.output(io.pointee.argument, alert.utf8Start, alert.utf8CodeUnitCount)
     }
 
     /// A TLS connection begins with a record's type, which is no letter; an HTTP request with its method.

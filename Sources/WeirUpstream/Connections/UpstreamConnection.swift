@@ -18,6 +18,8 @@ package final class UpstreamConnection: @unchecked Sendable {
     private let address: SocketAddress
     /// The header that it begins with; such a connection serves one request.
     package let proxyProtocol: ProxyProtocol.Version?
+    /// How TLS is spoken on it; nil where it is not.
+    let tls: TLSClient?
     package var channel: Channel { ownChannel }
     // Changed in `open` alone; the run-time check would cost each request ten times 75 instructions. Behind a property,
     // because other modules check all the same.
@@ -66,6 +68,8 @@ package final class UpstreamConnection: @unchecked Sendable {
         var isIdle = false
         var newer: Unmanaged<UpstreamConnection>?
         var older: Unmanaged<UpstreamConnection>?
+        /// The transform's, which lasts as long as the channel.
+        fileprivate var secure: UnsafeMutablePointer<TLSClientConnection>?
 
         fileprivate init(_ events: UnsafePointer<UpstreamEvents>) {
             self.events = events
@@ -100,6 +104,7 @@ package final class UpstreamConnection: @unchecked Sendable {
         self.endpoint = endpoint
         self.address = address
         proxyProtocol = policy.proxyProtocol
+        tls = endpoint.url.scheme == .https ? policy.tls : nil
         loop = pool.loop
         parser = .allocate(capacity: 1)
         parser.initialize(to: ResponseParser(limits: policy.http))
@@ -125,6 +130,10 @@ package final class UpstreamConnection: @unchecked Sendable {
         ownChannel = channel
         channel.context = Unmanaged.passRetained(self).toOpaque()
         channel.setDeadline(loop.now &+ pool.policy.connectTimeout, on: loop)
+        guard let tls else { return }
+        state.pointee.secure = TLSClientConnection.open(channel, to: pool.target(of: endpoint, tls), on: loop)
+        // No memory for a session.
+        if state.pointee.secure == nil { loop.close(channel, reason: .failed) }
     }
 
     /// Whether the endpoint is still where it is connected to; as a rule one load.
@@ -459,6 +468,7 @@ package final class UpstreamConnection: @unchecked Sendable {
     }
 
     private func timedOut() {
+        if channel.isConnecting { state.pointee.secure?.pointee.timedOut() }
         guard state.pointee.taker != nil else {
             if channel.isConnecting { endpoint.note(.connectTimeout) }
             return loop.close(channel)
@@ -471,10 +481,14 @@ package final class UpstreamConnection: @unchecked Sendable {
 
     private func closed(_ reason: CloseReason) {
         state.pointee.isOpen = false
-        let fault: UpstreamFault = channel.isConnecting ? .connect : .reset
+        let wasConnecting = channel.isConnecting
+        let failure = state.pointee.secure?.pointee.closed(reason)
+        state.pointee.secure = nil
+        if let failure { endpoint.handshakes?.note(failure) }
+        let fault: UpstreamFault = failure != nil ? .tls : wasConnecting ? .connect : .reset
         if state.pointee.taker != nil {
             fail(fault)
-        } else if channel.isConnecting, reason == .failed {
+        } else if wasConnecting || failure != nil, reason == .failed {
             endpoint.note(fault)
         }
         pool.remove(self)
@@ -523,7 +537,7 @@ package final class UpstreamConnection: @unchecked Sendable {
             endpoint.load.noteFailure(after: time, at: loop.now)
         case .attemptTimeout:
             endpoint.noteTimeout(takePermit(), route: state.pointee.route, after: time, at: loop.now)
-        case .connect, .connectTimeout, .reset, .closed, .timeout:
+        case .connect, .tls, .connectTimeout, .reset, .closed, .timeout:
             pool.noteFailure(of: endpoint, takePermit(), after: time)
         }
     }
@@ -533,7 +547,7 @@ package final class UpstreamConnection: @unchecked Sendable {
         switch fault {
         // Or of bytes that nobody had asked for, which made the connection useless (RFC 9112 section 9.3.1).
         case .closed, .reset, .malformed: isReused && !hasReceived
-        case .connect, .connectTimeout, .timeout, .attemptTimeout: false
+        case .connect, .tls, .connectTimeout, .timeout, .attemptTimeout: false
         }
     }
 

@@ -7,6 +7,8 @@ package import WeirHTTP
 package enum UpstreamFault: Equatable, Sendable {
     /// No connection could be made: refused, unreachable, no such socket, no descriptor.
     case connect
+    /// The connection stood, but the two sides could not agree on TLS, or the endpoint is not whom it should be.
+    case tls
     /// The connection was not made in time.
     case connectTimeout
     /// The endpoint reset the connection.
@@ -25,7 +27,7 @@ package enum UpstreamFault: Equatable, Sendable {
 
     /// The values of the label, in the order of `index`.
     package static let labels: [StaticString] = [
-        "connect", "connect_timeout", "reset", "closed", "malformed", "timeout", "attempt_timeout",
+        "connect", "connect_timeout", "reset", "closed", "malformed", "timeout", "attempt_timeout", "tls",
     ]
 
     /// Counts the kinds, for tables.
@@ -38,6 +40,7 @@ package enum UpstreamFault: Equatable, Sendable {
         case .malformed: 4
         case .timeout: 5
         case .attemptTimeout: 6
+        case .tls: 7
         }
     }
 }

@@ -195,6 +195,12 @@ extension UpstreamPool {
 
     /// Begins a connection in a place that was reserved, which is free again if there is no way to.
     private func connect(_ endpoint: Endpoint, _ policy: UpstreamPolicy) throws(ConnectFault) -> UpstreamConnection {
+        guard endpoint.url.scheme == .http || policy.tls != nil else {
+            endpoint.handshakes?.note(.notSetUp)
+            endpoint.note(.tls)
+            endpoint.returnConnection()
+            throw .there
+        }
         guard let address = endpoint.addressInTurn() else {
             endpoint.note(.connect)
             endpoint.returnConnection()

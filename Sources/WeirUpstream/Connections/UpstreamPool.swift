@@ -136,7 +136,8 @@ package final class UpstreamPool: @unchecked Sendable {
         let former = state.pointee.set
         guard set !== former else { return }
         // Those that begin with another header are unused, too, where they were opened to learn whether somebody answers.
-        let beginsAlike = set.policy.proxyProtocol == former.policy.proxyProtocol
+        let beginsAlike =
+            set.policy.proxyProtocol == former.policy.proxyProtocol && set.policy.tls == former.policy.tls
         for endpoint in former.endpoints where !beginsAlike || !set.contains(endpoint) {
             eachIdle(endpoint.slot) { loop.close($0.channel) }
         }
@@ -165,9 +166,9 @@ package final class UpstreamPool: @unchecked Sendable {
 
     /// Takes a connection that has served its request, or was opened for none.
     func give(_ connection: UpstreamConnection) {
-        guard state.pointee.keepsConnections, hasSlot(connection.endpoint), connection.isAtEndpoint else {
-            return loop.close(connection.channel)
-        }
+        guard state.pointee.keepsConnections, hasSlot(connection.endpoint), connection.isAtEndpoint,
+            connection.tls == nil || connection.tls === policy.tls
+        else { return loop.close(connection.channel) }
         if upstream.hasWaiting, state.pointee.waiting.isEmpty {
             // Others wait for the place that it takes.
             return loop.close(connection.channel)

@@ -11,7 +11,7 @@ package enum DiscoveredHealth: String, Sendable, CaseIterable {
 /// An endpoint that was found, with all that its source told.
 package struct DiscoveredEndpoint: Sendable, Equatable {
     /// Where it is, and its weight while it is well. A name still has to be resolved.
-    package let url: EndpointURL
+    package var url: EndpointURL
     /// Its weight while its health is `warning`, from 0; nil where the source has no word on it.
     package var warningWeight: Int?
     /// Nil where the source knows nothing of health.
@@ -56,8 +56,8 @@ extension DiscoveredEndpoint {
 }
 
 extension Endpoint {
-    /// Whether it stays the same object: its Host field is written once.
+    /// Whether it stays the same object: how it is spoken to, and its Host field, are written once.
     func isSame(as found: DiscoveredEndpoint) -> Bool {
-        authorityBytes.elementsEqual((found.authority ?? found.url.authority).utf8)
+        url.scheme == found.url.scheme && authorityBytes.elementsEqual((found.authority ?? found.url.authority).utf8)
     }
 }

@@ -8,6 +8,7 @@ package enum DiscoveryKind: String, Sendable, CaseIterable {
     case file
     case dns
     case consul
+    case kubernetes
 }
 
 /// What came of reading a source once.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The seam to whatever knows where an upstream's endpoints are: a file, DNS, Consul, and in time Kubernetes.
+// The seam to whatever knows where an upstream's endpoints are: a file, DNS, Consul, Kubernetes.
 
 package import WeirEventLoop
 

@@ -27,7 +27,7 @@ package final class Endpoint: @unchecked Sendable {
     private let openConnections = Atomic<Int>(0)
     private let nextAddress = Atomic<Int>(0)
     private let opened = Atomic<UInt64>(0)
-    private let failures = InlineArray<7, Atomic<UInt64>> { _ in Atomic(0) }
+    private let failures = InlineArray<8, Atomic<UInt64>> { _ in Atomic(0) }
     private let answered = Atomic<Bool>(false)
     package let responseTimes = RouteResponseTimes()
     /// What balancing goes by.
@@ -38,6 +38,8 @@ package final class Endpoint: @unchecked Sendable {
     package let pressure = BackPressure()
     /// What its checks and its source say of it.
     package let condition = EndpointCondition()
+    /// Nil where it is spoken to without TLS.
+    package let handshakes: EndpointHandshakes?
     /// Its name in metrics, in the log and on pages: where it is, without its weight.
     package let name: String
     // What has come of them; written where the endpoints are weighed, read for metrics.
@@ -53,7 +55,8 @@ package final class Endpoint: @unchecked Sendable {
         self.url = url
         self.slot = slot
         self.serial = serial
-        name = EndpointURL(place: url.place).description
+        name = url.withoutWeight.description
+        handshakes = url.scheme == .https ? EndpointHandshakes() : nil
         let text = Array((authority ?? url.authority).utf8)
         self.authority = .allocate(byteCount: text.count, alignment: 1)
         self.authority.copyBytes(from: text)

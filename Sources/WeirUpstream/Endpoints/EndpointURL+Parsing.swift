@@ -21,7 +21,8 @@ extension EndpointURL {
             }
             weight = number
         }
-        self.init(place: try Self.place(String(url), in: text), weight: weight ?? Self.weightDefault)
+        let (scheme, place) = try Self.place(String(url), in: text)
+        self.init(scheme: scheme, place: place, weight: weight ?? Self.weightDefault)
     }
 
     /// Reads a list with commas; blanks around endpoints are ignored. Nothing may be listed twice, whatever its weight.
@@ -45,14 +46,12 @@ extension EndpointURL {
         return endpoints
     }
 
-    private static func place(_ url: String, in text: String) throws(EndpointURLError) -> Place {
+    private static func place(_ url: String, in text: String) throws(EndpointURLError) -> (Scheme, Place) {
         guard !url.isEmpty else { throw .missingScheme(url: text) }
-        if url.hasPrefix("unix:") { return try unix(String(url.dropFirst(5)), in: text) }
+        if url.hasPrefix("unix:") { return (.http, try unix(String(url.dropFirst(5)), in: text)) }
         guard let separator = url.firstRange(of: "://") else { throw .missingScheme(url: text) }
-        switch url[..<separator.lowerBound].lowercased() {
-        case "http": break
-        case "https": throw .tlsUnsupported(url: text)
-        default: throw .unknownScheme(url: text, scheme: String(url[..<separator.lowerBound]))
+        guard let scheme = Scheme(rawValue: url[..<separator.lowerBound].lowercased()) else {
+            throw .unknownScheme(url: text, scheme: String(url[..<separator.lowerBound]))
         }
         let rest = url[separator.upperBound...]
         // The authority ends at the first of these (RFC 3986 section 3.2); an "@" before it ends a user's name.
@@ -65,7 +64,7 @@ extension EndpointURL {
             default: throw .hasFragment(url: text)
             }
         }
-        return try authority(rest[..<end], in: text)
+        return (scheme, try authority(rest[..<end], scheme.portDefault, in: text))
     }
 
     private static func unix(_ path: String, in text: String) throws(EndpointURLError) -> Place {
@@ -78,13 +77,22 @@ extension EndpointURL {
         return .address(.unix(path: path))
     }
 
+    /// Whether `host [":" port]` has a port: the colons of an IPv6 address begin none.
+    package static func hasPort(_ authority: some StringProtocol) -> Bool {
+        authority[(authority.lastIndex(of: "]") ?? authority.startIndex)...].contains(":")
+    }
+
     /// `host [":" port]`
-    private static func authority(_ authority: Substring, in text: String) throws(EndpointURLError) -> Place {
+    private static func authority(
+        _ authority: Substring,
+        _ portDefault: UInt16,
+        in text: String
+    ) throws(EndpointURLError) -> Place {
         if authority.hasPrefix("[") {
             guard let close = authority.firstIndex(of: "]") else {
                 throw .invalidHost(url: text, host: String(authority))
             }
-            let port = try port(authority[authority.index(after: close)...], in: text)
+            let port = try port(authority[authority.index(after: close)...], portDefault, in: text)
             let host = authority[authority.index(after: authority.startIndex)..<close]
             guard host.contains(":"), let address = SocketAddress(numeric: String(host).utf8.span, port: port) else {
                 throw .invalidHost(url: text, host: String(authority[...close]))
@@ -96,14 +104,18 @@ extension EndpointURL {
         // A second colon is an IPv6 address without its brackets.
         if authority[colon...].dropFirst().contains(":") { throw .invalidHost(url: text, host: String(authority)) }
         guard !host.isEmpty else { throw .emptyHost(url: text) }
-        let port = try port(authority[colon...], in: text)
+        let port = try port(authority[colon...], portDefault, in: text)
         if let address = SocketAddress(numeric: host.utf8.span, port: port) { return .address(address) }
         guard isName(host) else { throw .invalidHost(url: text, host: host) }
         return .name(host.lowercased(), port: port)
     }
 
     /// Nothing, or a colon and a number.
-    private static func port(_ text: Substring, in url: String) throws(EndpointURLError) -> UInt16 {
+    private static func port(
+        _ text: Substring,
+        _ portDefault: UInt16,
+        in url: String
+    ) throws(EndpointURLError) -> UInt16 {
         if text.isEmpty { return portDefault }
         guard text.hasPrefix(":"), let number = decimal(text.dropFirst()), let port = UInt16(exactly: number), port > 0
         else { throw .invalidPort(url: url, port: String(text.hasPrefix(":") ? text.dropFirst() : text)) }

@@ -3,7 +3,7 @@
 
 package import WeirEventLoop
 
-/// An endpoint of an upstream: `http://10.0.0.1:8080;weight=3`, `http://orders.shop.svc:8080`, `http://[fd00::7]`,
+/// An endpoint of an upstream: `http://10.0.0.1:8080;weight=3`, `https://orders.shop.svc:8443`, `http://[fd00::7]`,
 /// `unix:/run/orders.sock`.
 ///
 /// A value has one form: names are in lower case, addresses as the kernel writes them, IPv4-mapped IPv6 is IPv4, and
@@ -12,6 +12,9 @@ package struct EndpointURL: Sendable, Equatable, CustomStringConvertible {
     /// How requests are sent.
     package enum Scheme: String, Sendable, CaseIterable {
         case http
+        case https
+
+        package var portDefault: UInt16 { self == .http ? 80 : 443 }
     }
 
     /// Where the endpoint listens.
@@ -27,7 +30,6 @@ package struct EndpointURL: Sendable, Equatable, CustomStringConvertible {
     /// Its share of requests beside the weights of the others, from 1 to 65535.
     package let weight: Int
 
-    package static let portDefault: UInt16 = 80
     package static let weightDefault = 1
     package static let weightMax = 65_535
     /// The longest host name in bytes, without a final dot (RFC 1035 section 3.1), and its longest label.
@@ -38,9 +40,9 @@ package struct EndpointURL: Sendable, Equatable, CustomStringConvertible {
     /// The most endpoints of one upstream.
     package static let endpointsMax = 256
 
-    package init(place: Place, weight: Int = weightDefault) {
+    package init(scheme: Scheme = .http, place: Place, weight: Int = weightDefault) {
         precondition((1...Self.weightMax).contains(weight), "a weight is from 1 to 65535")
-        scheme = .http
+        self.scheme = scheme
         self.place = place
         self.weight = weight
     }
@@ -53,8 +55,17 @@ package struct EndpointURL: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
+    /// The host alone: a name, or an address without brackets; nil for a Unix socket.
+    package var host: String? {
+        switch place {
+        case .name(let name, _): name
+        case .address(.unix): nil
+        case .address(let address): address.host
+        }
+    }
+
     /// What the Host field of a request to this endpoint says (RFC 9110 section 7.2): host and port, the port left out
-    /// where it is 80. A Unix socket has no name; `localhost` stands for it.
+    /// where it is the scheme's. A Unix socket has no name; `localhost` stands for it.
     package var authority: String {
         let host =
             switch place {
@@ -64,9 +75,17 @@ package struct EndpointURL: Sendable, Equatable, CustomStringConvertible {
             case .address(.unix): "localhost"
             case .address(let address): address.host
             }
-        guard let port, port != Self.portDefault else { return host }
+        guard let port, port != scheme.portDefault else { return host }
         return "\(host):\(port)"
     }
+
+    /// Host and port, the port always.
+    package var authorityWithPort: String {
+        port == scheme.portDefault ? "\(authority):\(scheme.portDefault)" : authority
+    }
+
+    /// The same endpoint without its weight.
+    package var withoutWeight: EndpointURL { EndpointURL(scheme: scheme, place: place) }
 
     /// The text that reads as this endpoint.
     package var description: String {

@@ -6,7 +6,6 @@ package enum EndpointURLError: Error, Equatable, CustomStringConvertible, Sendab
     case empty(position: Int)
     case missingScheme(url: String)
     case unknownScheme(url: String, scheme: String)
-    case tlsUnsupported(url: String)
     case hasUserInfo(url: String)
     case hasPath(url: String, path: String)
     case hasQuery(url: String)
@@ -28,11 +27,9 @@ package enum EndpointURLError: Error, Equatable, CustomStringConvertible, Sendab
         case .empty(let position):
             "endpoint \(position) of the list is empty; write http://host:port, or remove the comma"
         case .missingScheme(let url):
-            "\(endpoint(url)) has no scheme; write http://host:port or unix:/path"
+            "\(endpoint(url)) has no scheme; write http://host:port, https://host:port or unix:/path"
         case .unknownScheme(let url, let scheme):
-            "\(endpoint(url)): scheme \(quoted(scheme)) is not known; write http://host:port or unix:/path"
-        case .tlsUnsupported(let url):
-            "\(endpoint(url)): TLS to upstreams is not supported yet; write http:// for a plain connection"
+            "\(endpoint(url)): scheme \(quoted(scheme)) is not known; write http://host:port, https://host:port or unix:/path"
         case .hasUserInfo(let url):
             "\(endpoint(url)) has a user name; write http://host:port alone"
         case .hasPath(let url, let path):

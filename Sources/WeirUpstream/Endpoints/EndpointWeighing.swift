@@ -2,12 +2,15 @@
 // What an upstream's endpoints get, from all that is known of them. A value, under the upstream's mutex.
 
 import WeirEventLoop
+package import WeirTLS
 
 /// Something that happened to an endpoint, for the log.
 package enum UpstreamEvent: Sendable {
     case ejection(EjectionEvent)
     /// Its connections fail, or no longer do.
     case breaker(endpoint: String, isFailing: Bool)
+    /// A handshake with it has failed.
+    case handshake(endpoint: String, HandshakeFailure)
     /// So few endpoints are well that all are used, or no longer.
     case panic(Bool)
 }
@@ -33,6 +36,8 @@ struct EndpointWeighing {
     private var random = WyRand()
     /// By serial: what was said last of an endpoint's connections, and when.
     private var said: [UInt64: (isFailing: Bool, at: Nanoseconds)] = [:]
+    /// The same of its handshakes.
+    private var saidHandshakes: [UInt64: (fault: HandshakeFault, at: Nanoseconds)] = [:]
 
     /// How soon after a line on an endpoint's connections there may be another: one whose connections come and go would
     /// fill the log. What it is by then is said.
@@ -45,7 +50,7 @@ struct EndpointWeighing {
 
     /// Ejects and brings back.
     mutating func look(at set: EndpointSet, _ now: Nanoseconds) -> [UpstreamEvent] {
-        var events = breakerEvents(set, now)
+        var events = handshakeEvents(set, now) + breakerEvents(set, now)
         guard let policy = set.policy.ejection else {
             ejection = nil
             counts.ejected = 0
@@ -95,6 +100,21 @@ struct EndpointWeighing {
             if let former, now < former.at + Self.breakerEventGap { return nil }
             said[endpoint.serial] = (isFailing, now)
             return .breaker(endpoint: endpoint.name, isFailing: isFailing)
+        }
+    }
+
+    /// The same fault again is said again after a while: until somebody has seen to it.
+    private mutating func handshakeEvents(_ set: EndpointSet, _ now: Nanoseconds) -> [UpstreamEvent] {
+        if saidHandshakes.count > set.endpoints.count {
+            let serials = Set(set.endpoints.map(\.serial))
+            saidHandshakes = saidHandshakes.filter { serials.contains($0.key) }
+        }
+        return set.endpoints.compactMap { endpoint in
+            guard let failure = endpoint.handshakes?.takeFailure() else { return nil }
+            let former = saidHandshakes[endpoint.serial]
+            if let former, former.fault == failure.fault, now < former.at + Self.breakerEventGap { return nil }
+            saidHandshakes[endpoint.serial] = (failure.fault, now)
+            return .handshake(endpoint: endpoint.name, failure)
         }
     }
 

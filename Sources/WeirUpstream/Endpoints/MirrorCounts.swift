@@ -15,7 +15,9 @@ package enum MirrorResult: Int, CaseIterable, Sendable {
     case busy
     /// None: the upstream has no endpoint that takes requests.
     case unavailable
-    /// None: the request has a body, or asks to switch protocols.
+    /// The mirror took its body too slowly, or the original was over before its body was.
+    case cut
+    /// None: the request has a body that is not to be copied, or asks to switch protocols.
     case notCopyable
 
     package var label: String {
@@ -25,6 +27,7 @@ package enum MirrorResult: Int, CaseIterable, Sendable {
         case .timeout: "timeout"
         case .busy: "busy"
         case .unavailable: "unavailable"
+        case .cut: "cut"
         case .notCopyable: "not_copyable"
         }
     }
@@ -33,7 +36,7 @@ package enum MirrorResult: Int, CaseIterable, Sendable {
 /// The counts of one upstream.
 package struct MirrorCounts: ~Copyable {
     // Relaxed: each is exact on its own.
-    private let counts = InlineArray<6, Atomic<UInt64>> { _ in Atomic(0) }
+    private let counts = InlineArray<7, Atomic<UInt64>> { _ in Atomic(0) }
     private let used = Atomic<Bool>(false)
 
     init() {}

@@ -30,6 +30,8 @@ package struct UpstreamPolicy: Sendable, Equatable {
     package var transferTimeout: Nanoseconds = 60_000_000_000
     /// The header that begins each connection; such a connection serves one request.
     package var proxyProtocol: ProxyProtocol.Version?
+    /// How the endpoints that are `https` are spoken to; nil where there is to be none.
+    package var tls: TLSClient?
     package var http = HTTPLimits()
     /// Whether the service can serve nothing before an endpoint has answered.
     package var gatesReadiness = true

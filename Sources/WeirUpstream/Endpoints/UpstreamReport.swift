@@ -26,6 +26,7 @@ package final class UpstreamReport: Sendable {
 
     /// What became of requests that were to be copied to it.
     package let mirrored = MirrorCounts()
+    package let handshakes = HandshakeCounts()
 
     init() {}
 

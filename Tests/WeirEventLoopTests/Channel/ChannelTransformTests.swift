@@ -326,4 +326,20 @@ import WeirTestSupport
         #expect(recorder.closeReasons == [.failed])
         #expect(recorder.endedCount == 0)
     }
+
+    @Test func `a connection of ours that is closed at once tells its end`() throws {
+        let test = try HandTurnedLoop()
+        let backlog = try Backlog()
+        let recorder = Recorder()
+        recorder.onOpened = { loop, channel in MaskTransform.attach(loop, channel) }
+        try test.loop.connect(to: backlog.address, open: recorder.opener)
+        let peer = try backlog.accept()
+        peer.send(MaskTransform.record(.hello))
+        test.turn(until: "it is connected") { recorder.connectedCount == 1 }
+        _ = peer.receive()
+        test.loop.close(recorder.channel)
+        test.turn()
+        #expect(MaskTransform.records(peer.receive().bytes).map(\.kind) == [.end])
+        #expect(recorder.closeReasons == [.requested])
+    }
 }

@@ -8,7 +8,7 @@ enum Pairs {
 
     static let authority = make(.init(name: "test CA"), nil)
     static let one = make(.init(name: "one", alternativeNames: "DNS:one.test,DNS:*.one.test"), authority)
-    static let two = make(.init(name: "two", alternativeNames: "DNS:two.test"), authority)
+    static let two = make(.init(name: "two", alternativeNames: "DNS:Two.test,DNS:*.two.TEST,DNS:*.test"), authority)
 
     static func make(_ plan: MadeCertificate.Plan, _ issuer: MadeCertificate?) -> MadeCertificate {
         do { return try MadeCertificate(plan, issuer: issuer) } catch { fatalError("\(error)") }

@@ -11,6 +11,10 @@ final class TestClient {
         var highest = TLS1_3_VERSION
         /// Suites of TLS 1.2 in OpenSSL's words, at its lowest security level.
         var suites: String?
+        /// Groups in OpenSSL's words, the first of which it begins with.
+        var groups: String?
+        /// Whether it asks for what the CA says of the certificate.
+        var asksStatus = false
         /// What it shows where it is asked for a certificate.
         var identity: MadeCertificate?
     }
@@ -52,6 +56,7 @@ final class TestClient {
         _ = weir_ssl_ctx_set_versions(context, TLS1_VERSION, options.highest)
         SSL_CTX_set_security_level(context, 0)
         if let suites = options.suites { SSL_CTX_set_cipher_list(context, suites) }
+        if let groups = options.groups { _ = weir_ssl_ctx_set_groups(context, groups) }
         if let identity = options.identity { Self.show(identity, in: context) }
         session = SSL_new(context)
         input = BIO_new(BIO_s_mem())
@@ -61,6 +66,7 @@ final class TestClient {
         if !options.applications.isEmpty {
             SSL_set_alpn_protos(session, options.applications, UInt32(options.applications.count))
         }
+        if options.asksStatus { weir_ssl_ask_status(session) }
         if let ticket { SSL_set_session(session, ticket.session) }
         SSL_set_connect_state(session)
     }
@@ -104,8 +110,47 @@ final class TestClient {
         return text.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
     }
 
+    /// The OCSP response that the server has shown; empty for none.
+    var status: [UInt8] {
+        var start: UnsafePointer<UInt8>?
+        let count = weir_ssl_status_response(session, &start)
+        return count > 0 ? Array(UnsafeBufferPointer(start: start, count: count)) : []
+    }
+
+    /// How many CAs the server has said that it knows.
+    var authorityCount: Int { Int(OPENSSL_sk_num(SSL_get0_peer_CA_list(session))) }
+
+    /// Changes its keys, and asks the server to do so.
+    func updateKeys() {
+        SSL_key_update(session, SSL_KEY_UPDATE_REQUESTED)
+        SSL_do_handshake(session)
+    }
+
+    /// Asks for another handshake, as TLS 1.2 has it.
+    func renegotiate() {
+        SSL_renegotiate(session)
+        SSL_do_handshake(session)
+        ERR_clear_error()
+    }
+
     /// Whether the server has said that nothing follows.
     var hasEnded: Bool { SSL_get_shutdown(session) & SSL_RECEIVED_SHUTDOWN != 0 }
+
+    /// Sends in front of the end of the handshake, by the ticket that it has; false where the ticket does not allow it.
+    func sendEarly(_ bytes: [UInt8]) -> Bool {
+        var count = 0
+        defer { ERR_clear_error() }
+        return SSL_write_early_data(session, bytes, bytes.count, &count) == 1
+    }
+
+    /// Ends a handshake behind what was sent early.
+    func finish() {
+        SSL_do_handshake(session)
+        ERR_clear_error()
+    }
+
+    /// Whether the server has taken what was sent early.
+    var wasEarlyTaken: Bool { SSL_get_early_data_status(session) == SSL_EARLY_DATA_ACCEPTED }
 
     func send(_ bytes: [UInt8]) { SSL_write(session, bytes, Int32(bytes.count)) }
 

@@ -9,6 +9,8 @@ final class TestServer {
     private let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
     private(set) var plain: [UInt8] = []
     private(set) var state = TLSReceived.State.open
+    /// What of the plain bytes came before the handshake was done.
+    private(set) var early: [UInt8] = []
 
     init(_ context: TLSContext) {
         output.initialize(to: [])
@@ -37,6 +39,7 @@ final class TestServer {
     func receive(_ bytes: [UInt8]) {
         let received = bytes.withUnsafeBytes { session.receive($0, into: room) }
         plain += room[..<received.count]
+        if received.isEarly { early += room[..<received.count] }
         state = received.state
     }
 

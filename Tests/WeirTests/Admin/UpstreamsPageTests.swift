@@ -33,10 +33,10 @@ import WeirUpstream
     @Test func `the page shows each endpoint with its counts`() throws {
         let none =
             #""failures":{"connect":0,"connect_timeout":0,"reset":0,"closed":0,"malformed":0,"timeout":0,"#
-            + #""attempt_timeout":0}"#
+            + #""attempt_timeout":0,"tls":0}"#
         let some =
             #""failures":{"connect":1,"connect_timeout":0,"reset":0,"closed":0,"malformed":0,"timeout":2,"#
-            + #""attempt_timeout":0}"#
+            + #""attempt_timeout":0,"tls":0}"#
         let idle = #""connections":0,"connections_opened":0,"requests_executing":0,"requests":0"#
         let used = #""connections":0,"connections_opened":1,"requests_executing":1,"requests":2"#
         let new = #""health":"unknown","check":"""#

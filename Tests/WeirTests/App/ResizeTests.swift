@@ -167,6 +167,76 @@ final class CPUsInHand: Sendable {
         return false
     }
 
+    /// With memory for connections of which a third would not be enough for the body that comes.
+    private static let bufferBytes = 1 << 20
+
+    @Test func `a body that is being collected goes on when more loops share the memory for it`() async throws {
+        let log = CapturedLog()
+        let pod = CPUsInHand(1)
+        let folder = try ScratchFolder()
+        let app = Self.makeListening(log) {
+            $0.listen = [.unix(path: "\(folder.path)/s", mode: nil)]
+            $0.bufferBytes = .exactly(Self.bufferBytes)
+            $0.connectionsMax = .exactly(16)
+        }
+        app.post("/collect", on: .loop) { request, _ in .text("\(try request.body.collect().count)") }
+        let running = try await RunningApp(app, log: log, cpus: pod.cpus)
+        let client = try RawClient(try #require(running.addresses.first))
+        client.send("POST /collect HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
+        let chunk = [UInt8](repeating: 1, count: 1 << 16)
+        func send(chunks: Int) {
+            for _ in 0..<chunks {
+                client.send("10000\r\n")
+                client.send(chunk)
+                client.send("\r\n")
+            }
+            client.waitUntilTaken()
+        }
+        send(chunks: 6)
+        pod.count = 3
+        #expect(await eventuallyTrue { log.entry(Self.change) != nil })
+        #expect(try await Self.metrics(running)["weir_loops"] == 3)
+        send(chunks: 1)
+        client.send("0\r\n\r\n")
+        #expect(try await WireResponse.all(in: client.receive()).map(\.text) == ["\(7 << 16)"])
+        try await running.stop()
+    }
+
+    @Test func `the limit of memory is one for all loops, and those that have left hold nothing of it`() async throws {
+        let log = CapturedLog()
+        let pod = CPUsInHand(2)
+        let folder = try ScratchFolder()
+        let app = Self.makeListening(log) {
+            $0.listen = [.unix(path: "\(folder.path)/s", mode: nil)]
+            $0.bufferBytes = .exactly(Self.bufferBytes)
+        }
+        app.post("/collect", on: .loop) { request, _ in .text("\(try request.body.collect().count)") }
+        let running = try await RunningApp(app, log: log, cpus: pod.cpus)
+        let address = try #require(running.addresses.first)
+        #expect(try await Self.metrics(running)["weir_buffer_limit_bytes"] == Double(Self.bufferBytes))
+        let clients = try (0..<8).map { _ in
+            let client = try RawClient(address)
+            client.send("POST /collect HTTP/1.1\r\nHost: h\r\nContent-Length: 20000\r\n\r\n")
+            client.send([UInt8](repeating: 1, count: 10_000))
+            client.waitUntilTaken()
+            return client
+        }
+        pod.count = 1
+        #expect(await eventuallyTrue { log.entry(Self.change) != nil })
+        #expect(try await Self.metrics(running)["weir_loops_leaving"] == 1)
+        // Held by both loops.
+        #expect(await eventuallyMetric(running, "weir_buffer_bytes", is: 80_000))
+        for client in clients {
+            client.send([UInt8](repeating: 1, count: 10_000))
+            #expect(try await WireResponse.all(in: client.receive()).map(\.text) == ["20000"])
+            client.close()
+        }
+        #expect(await eventuallyMetric(running, "weir_loops_leaving", is: 0))
+        #expect(await eventuallyMetric(running, "weir_buffer_bytes", is: 0))
+        #expect(try await Self.metrics(running)["weir_buffer_limit_bytes"] == Double(Self.bufferBytes))
+        try await running.stop()
+    }
+
     @Test func `requests that wait get the places of new CPUs, and none is lost when they go`() async throws {
         let hold = Hold()
         let pod = CPUsInHand(1)

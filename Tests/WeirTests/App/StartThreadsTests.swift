@@ -1,22 +1,66 @@
 // SPDX-License-Identifier: Apache-2.0
+// Which threads a start makes, and whether they fit.
 
 import Testing
 import Weir
 import WeirHost
 
 @Suite struct StartThreadsTests {
-    @Test func `each engine, each loop and what else has a thread counts`() {
+    private static func settings(_ change: (inout Settings) -> Void = { _ in }) -> Settings {
         var settings = Settings()
         settings.loops = .exactly(1)
         settings.workersMin = 0
-        let least = StartThreads.count(settings, cpus: 1)
-        #expect(StartThreads.count(settings, cpus: 1, engines: 2) == least + 4)
-        settings.loops = .exactly(3)
-        settings.workersMin = 5
-        settings.accessLog = .standardOutput
-        settings.configurationFile = "/weir.yaml"
         settings.adminListen = []
-        #expect(StartThreads.count(settings, cpus: 1) == least + 2 + 5 + 1 + 1 - 1)
+        change(&settings)
+        return settings
+    }
+
+    /// What each engine has in any case: a loop, `weir-flow`, `weir-control`, the log's, a look-up.
+    private static let least = 5
+
+    private static let further: [(String, Int, @Sendable (inout Settings) -> Void)] = [
+        ("loops", 2, { $0.loops = .exactly(3) }),
+        ("workers", 5, { $0.workersMin = 5 }),
+        ("no more workers than the most", 3, { ($0.workersMin, $0.workersMax) = (5, .exactly(3)) }),
+        ("the access log", 1, { $0.accessLog = .standardOutput }),
+        ("the admin port", 1, { $0.adminListen = [.tcp(host: nil, port: 9901)] }),
+        ("reloads", 1, { $0.configurationFile = "/weir.yaml" }),
+        ("certificates", 1, { ($0.tls.certificates, $0.tls.keys) = (["/tls.crt"], ["/tls.key"]) }),
+        (
+            "a store for each of two loops", 1 + 2,
+            {
+                $0.loops = .exactly(2)
+                ($0.rateLimiting.scope, $0.rateLimiting.redis) = (.cluster, "redis://redis:6379")
+            }
+        ),
+    ]
+
+    @Test(arguments: further)
+    func `each thread counts that the settings ask for`(
+        what: String,
+        count: Int,
+        change: @Sendable (inout Settings) -> Void
+    ) {
+        let runtime = StartThreads.runtimeCount
+        #expect(StartThreads.count([Self.settings()], cpus: 1) == Self.least + runtime)
+        let settings = Self.settings(change)
+        #expect(StartThreads.count([settings], cpus: 1) == Self.least + runtime + count, "\(what)")
+        // Each engine by its own settings, Swift's threads once, and who watches the process watches one.
+        #expect(
+            StartThreads.count([settings, Self.settings()], cpus: 1, isSupervised: true)
+                == 2 * Self.least + runtime + count + 1
+        )
+    }
+
+    @Test(arguments: [(1, 4), (2, 3), (5, 0), (50, 0)])
+    func `Swift's own count where they are not there yet`(present: Int, count: Int) {
+        #expect(StartThreads.count([Self.settings()], cpus: 1, present: present) == Self.least + count)
+    }
+
+    @Test func `the loops follow the CPUs`() {
+        let settings = Self.settings { $0.loops = .automatic }
+        let counts = (1...3).map { StartThreads.count([settings], cpus: $0) }
+        #expect(counts == [counts[0], counts[0] + 1, counts[0] + 2])
     }
 
     @Test func `a start that does not fit says what, where and what would be right, and ends with 69`() {

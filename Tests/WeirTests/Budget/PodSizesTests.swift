@@ -76,8 +76,9 @@ import WeirHost
     }
 
     private static let buffers: [(Int?, Int, Int)] = [
-        (nil, .max, 0), (65536, 16 << 30, 0), (1024, 256 << 20, 0), (1023, 1023 << 18, 1023 << 8),
-        (256, 64 << 20, 64 << 10), (64, 16 << 20, 16 << 10), (32, 8 << 20, 16 << 10), (0, 256 << 10, 16 << 10),
+        (nil, .max, 0), (65536, 16 << 30, 0), (1024, 256 << 20, 0), (1023, 1023 << 18, 32 << 10),
+        (128, 32 << 20, 32 << 10), (96, 24 << 20, 24 << 10), (64, 16 << 20, 16 << 10), (32, 8 << 20, 16 << 10),
+        (0, 256 << 10, 16 << 10),
     ]
 
     @Test(arguments: buffers)
@@ -94,18 +95,29 @@ import WeirHost
     @Test(arguments: [16, 64, 256, 1024, 65536], [false, true])
     func `every connection's least fits into the memory for buffers`(mebibytes: Int, hasUpstreams: Bool) {
         let sizes = Self.sizes(mebibytes: mebibytes, hasUpstreams: hasUpstreams)
-        let share = sizes.buffers.share(ofLoops: 1)
-        let least = sizes.buffers.connectionsMax * BufferShare.bytesPerConnection
-        #expect(share.bytesLent + least <= share.bytesMax + BufferShare.bytesPerConnection)
+        let budget = sizes.buffers.budget()
+        let least = sizes.buffers.connectionsMax * BufferBudget.bytesPerConnection
+        #expect(budget.bytesLent + least <= budget.bytesMax)
         // With the kernel's at their least it is less than all.
         let socketsLeast = sizes.buffers.connectionsMax * 2 * (16 << 10)
-        #expect(share.bytesMax + socketsLeast <= mebibytes << 20 - mebibytes << 18)
+        #expect(budget.bytesMax + socketsLeast <= mebibytes << 20 - mebibytes << 18)
     }
 
-    @Test func `loops share the memory for buffers`() {
-        let buffers = BufferSizes(bytesMax: 1 << 20, socketBytes: 0, connectionsMax: 8)
-        #expect(buffers.share(ofLoops: 4) == BufferShare(bytesMax: 256 << 10, connectionsMax: 3))
-        #expect(BufferSizes.unbounded.share(ofLoops: 4) == .unbounded)
+    @Test(arguments: [
+        (512, 1024, 128 << 10), (512, 8192, 32 << 10), (64, 1024, 16 << 10), (64, 480, 32 << 10), (64, 1, 16 << 20),
+    ])
+    func `the kernel's buffers are as large as half of the memory has room for all connections, and never too small`(
+        mebibytes: Int,
+        connections: Int,
+        bytes: Int
+    ) {
+        var settings = Settings()
+        settings.connectionsMax = .exactly(connections)
+        #expect(Self.sizes(settings, mebibytes: mebibytes).buffers.socketBytes == bytes)
+        // Where each has one to an endpoint as well, half as much; in whole pages.
+        let least = min(max(mebibytes << 8, 16 << 10), 32 << 10)
+        let ofGateway = Self.sizes(settings, mebibytes: mebibytes, hasUpstreams: true).buffers.socketBytes
+        #expect(ofGateway == max(least, bytes / 2 / 4096 * 4096))
     }
 
     @Test func `connections of TLS take half as much memory again`() {

@@ -44,6 +44,11 @@ import Weir
             "endpoints: [{url: http://a;weight=2, weight: 3}]",
             "1:68: upstreams.default.endpoints[0].weight: the url has a weight already; write one of them"
         ),
+        ("endpoints: [http://a], tls: {}", "1:51: upstreams.default.tls: no endpoint begins with https://"),
+        (
+            "endpoints: [https://a], tls: {key: /a}",
+            "1:52: upstreams.default.tls: certificate is missing: expected certificate and key, or neither"
+        ),
         (
             "endpoints: [http://a], discover: 'dns://a:80'",
             "1:56: upstreams.default.discover: expected endpoints or discover, not both"
@@ -201,7 +206,7 @@ import Weir
         ),
         (
             "- {upstream: a, limit: {rate: 1/s, by: moon}}",
-            #"3:40: routes[0].limit[0].by: "moon": by must be none, client, host, route, header:NAME or param:NAME"#
+            #"3:40: routes[0].limit[0].by: "moon": by must be none, client, subject, host, route, header:NAME or param:NAME"#
         ),
         (
             "- {upstream: a, limit: {rate: 1/s;by=client}}",

@@ -47,6 +47,24 @@ import WeirUpstream
         #expect(first.headerFields == 20 && first.proxyProtocol == .v2)
     }
 
+    @Test func `TLS is that of all upstreams where an upstream says nothing of it`() throws {
+        let configuration = try GatewayConfiguration(
+            """
+            upstream: {tls: {ca: /ca.crt, min: 1.3}}
+            upstreams:
+              a: {discover: 'dns://a:443', tls: {}}
+              default:
+                endpoints: [https://b]
+                tls: {ca: /b.crt, server-name: B.test, certificate: /c.crt, key: /c.key, verify: false, min-version: 1.2}
+            """
+        )
+        let first = try #require(configuration.upstream("a")?.tls?.settings)
+        #expect(first.authorities == "/ca.crt" && first.lowest == .tls13 && first.verifies)
+        let second = try #require(configuration.upstream("default")?.tls?.settings)
+        #expect(second.authorities == "/b.crt" && second.serverName == "b.test" && second.lowest == .tls12)
+        #expect(second.certificate == "/c.crt" && second.key == "/c.key" && !second.verifies)
+    }
+
     @Test(arguments: [
         ("client", HashKey.client), ("{header: X-User}", .header("x-user")), ("{cookie: Session}", .cookie("Session")),
     ])

@@ -529,7 +529,7 @@ import WeirTestSupport
     }
 
     @Test(arguments: [
-        "https://127.0.0.1", "127.0.0.1:80", "http://127.0.0.1:0", "http://h;weight=0", "", "http://a\nb",
+        "ftp://127.0.0.1", "127.0.0.1:80", "http://127.0.0.1:0", "http://h;weight=0", "", "http://a\nb",
     ])
     func `an endpoint that is none stops the start with one line`(endpoint: String) async throws {
         let app = makeApp()

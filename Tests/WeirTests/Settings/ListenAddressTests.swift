@@ -5,6 +5,15 @@ import Testing
 import Weir
 
 @Suite struct ListenAddressTests {
+    static let own: ListenAddress.TLSOptions = {
+        var own = ListenAddress.TLSOptions()
+        own.certificates = ["/a"]
+        own.keys = ["/b"]
+        own.lowest = .tls13
+        own.clients = .off
+        return own
+    }()
+
     static let pathOf107Bytes = "/" + String(repeating: "s", count: 106)
 
     @Test(arguments: [
@@ -21,6 +30,7 @@ import Weir
         ("tls://:8443", .tls(host: nil, port: 8443)),
         ("tls://127.0.0.1:0", .tls(host: "127.0.0.1", port: 0)),
         ("tls://[::1]:443", .tls(host: "::1", port: 443)),
+        ("tls://:443;cert=/a;key=/b;min=1.3;client=off", .tls(host: nil, port: 443, own: own)),
     ])
     func `a form reads as its address and is written back`(text: String, address: ListenAddress) {
         #expect(ListenAddress(text) == address)
@@ -33,6 +43,8 @@ import Weir
         "unix:/run/s;mode=1777", "unix:/run/s;mode=+660", "unix:/run/s;owner=me", "unix:/run/s;mode=0660;mode=0660",
         "unix:\(pathOf107Bytes)s", "127.0.0.1\0:80", "unix:/run\0/s", "http://127.0.0.1:80", ":８０",
         "tls://", "tls:// :80", "tls://unix:/run/s", "tls://tls://:80", "tls:8443", "https://:8443",
+        "tls://:1;", "tls://:1;cert", "tls://:1;cert=", "tls://:1;min=1.1", "tls://:1;min=1.3;min=1.3",
+        "tls://:1;mode=0660",
     ])
     func `anything else is refused`(text: String) {
         #expect(ListenAddress(text) == nil)

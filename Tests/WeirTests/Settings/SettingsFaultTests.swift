@@ -36,17 +36,34 @@ struct Bounds: Sendable, CustomTestStringConvertible {
             ["/a.crt,", ",", "a\u{0}b", String(repeating: "a", count: 4096)]
         ),
         Bounds("WEIR_TLS_KEY", ["/a.key", "a.key"], ["/a.key,", "a\u{0}b", String(repeating: "a", count: 4096)]),
-        Bounds("WEIR_TLS_TICKET_KEYS", ["/a,/b", "a"], ["/a,", "a\u{0}b", String(repeating: "a", count: 4096)]),
+        Bounds("WEIR_TLS_OCSP", ["/a.ocsp", "-"], ["/a,", "a\u{0}b", String(repeating: "a", count: 4096)]),
+        Bounds(
+            "WEIR_TLS_TICKET_KEYS",
+            ["/a,/b", "a", "1,2,3,4,5,6,7,8"],
+            ["/a,", "a\u{0}b", "1,2,3,4,5,6,7,8,9"]
+        ),
         Bounds("WEIR_TLS_MIN", ["1.2", "1.3"], ["1.1", "1", "tls1.3"]),
         Bounds("WEIR_TLS_CLIENT", ["off", "optional", "required"], ["on", "none"]),
         Bounds("WEIR_TLS_CLIENT_CA", ["/ca.crt"], ["a\u{0}b", String(repeating: "a", count: 4096)]),
         Bounds("WEIR_TLS_HANDSHAKE_TIMEOUT", ["10ms", "1h"], ["9ms", "3601s"]),
         Bounds("WEIR_TLS_REDIRECT", ["0", "65535"], ["65536", "off", "-1"]),
+        Bounds("WEIR_TLS_EARLY_DATA", ["on", "false"], ["safe"]),
+        Bounds(
+            "WEIR_TLS_HSTS",
+            ["", "max-age=0", "max-age=31536000; includeSubDomains; preload", "max-age=1;preload"],
+            ["31536000", "max-age=", "max-age=-1", "max-age=1;", "max-age=1; preload; preload", "max-age=1\r\nX: y"]
+        ),
         Bounds("WEIR_TLS_HANDSHAKES", ["1", "1000"], ["0", "1001", "auto"]),
         Bounds(
             "WEIR_UPSTREAM",
-            ["http://127.0.0.1", "http://a.example:8080;weight=65535,unix:/run/a.sock"],
-            ["https://a.example", "a.example:80", "http://a.example,http://a.example", "http://a.example;weight=0"]
+            [
+                "http://127.0.0.1", "https://a.example", "http://a.example:8080;weight=65535,unix:/run/a.sock",
+                "k8s://shop/a", "dns://a:80",
+            ],
+            [
+                "k8s://shop", "dns://a", "k8s://shop/a,http://b", "ftp://a.example", "a.example:80",
+                "http://a.example,http://a.example", "http://a.example;weight=0",
+            ]
         ),
         Bounds("WEIR_UPSTREAM_CONNECTIONS", ["1", "1000000"], ["0", "1000001", "auto"]),
         Bounds("WEIR_UPSTREAM_WAITING", ["0", "1000000"], ["1000001", "-1"]),
@@ -67,9 +84,30 @@ struct Bounds: Sendable, CustomTestStringConvertible {
             [String(repeating: "a", count: 16), String(repeating: "~", count: 512)],
             ["fifteen-letters", String(repeating: "a", count: 513), "sixteen letters."]
         ),
+        Bounds("WEIR_CONSUL_TLS_CA", ["/ca.crt"], ["a\u{0}b", String(repeating: "a", count: 4096)]),
+        Bounds("WEIR_CONSUL_TLS_SERVER_NAME", ["server.dc1.consul", "10.0.0.1"], ["a:80", "a b"]),
+        Bounds("WEIR_CONSUL_TLS_CERT", ["/a.crt"], ["a\u{0}b", String(repeating: "a", count: 4096)]),
+        Bounds("WEIR_CONSUL_TLS_KEY", ["/a.key"], ["a\u{0}b", String(repeating: "a", count: 4096)]),
+        Bounds(
+            "WEIR_KUBERNETES_API",
+            ["http://127.0.0.1:8001", "https://kubernetes.default.svc", "https://[fd00::1]:6443"],
+            ["127.0.0.1:8001", "ftp://a", "https://a/b", "unix:/a"]
+        ),
+        Bounds("WEIR_KUBERNETES_ACCOUNT", ["/a"], ["a\u{0}b", String(repeating: "a", count: 4096)]),
+        Bounds("WEIR_ZONE", ["eu-1", String(repeating: "a", count: 63)], ["eu 1", String(repeating: "a", count: 64)]),
         Bounds("WEIR_STREAMS", ["1", "10000000", "auto"], ["0", "10000001"]),
         Bounds("WEIR_TUNNELS", ["0", "10000000", "auto"], ["-1", "10000001"]),
         Bounds("WEIR_TUNNEL_TIMEOUT", ["10ms", "24h"], ["9ms", "86401s"]),
+        Bounds("WEIR_UPSTREAM_TLS_CA", ["/ca.crt"], ["a\u{0}b", String(repeating: "a", count: 4096)]),
+        Bounds(
+            "WEIR_UPSTREAM_TLS_SERVER_NAME",
+            ["shop.svc", "10.0.0.1", "fd00::1"],
+            ["a:80", "a b", "https://a", "a/b", "[::1]:80"]
+        ),
+        Bounds("WEIR_UPSTREAM_TLS_CERT", ["/a.crt"], ["a\u{0}b", String(repeating: "a", count: 4096)]),
+        Bounds("WEIR_UPSTREAM_TLS_KEY", ["/a.key"], ["a\u{0}b", String(repeating: "a", count: 4096)]),
+        Bounds("WEIR_UPSTREAM_TLS_VERIFY", ["true", "off"], ["maybe"]),
+        Bounds("WEIR_UPSTREAM_TLS_MIN", ["1.2", "1.3"], ["1.1", "tls1.3"]),
         Bounds("WEIR_BASELINE", ["/var/lib/weir"], ["/" + String(repeating: "c", count: 4095)]),
         Bounds(
             "WEIR_BASELINE_VERSION",
@@ -104,7 +142,11 @@ struct Bounds: Sendable, CustomTestStringConvertible {
         Bounds("WEIR_RATE_LIMIT_TABLE", ["4KiB", "1GiB", "auto"], ["4095", "1073741825", "automatic", "1MB"]),
         Bounds("WEIR_RATE_LIMIT_FIELDS", ["true", "off"], ["maybe", "2"]),
         Bounds("WEIR_RATE_LIMIT_SCOPE", ["pod", "CLUSTER"], ["node", "all"]),
-        Bounds("WEIR_REPLICAS", ["1", "100000"], ["0", "100001", "auto", "-1"]),
+        Bounds(
+            "WEIR_REPLICAS",
+            ["1", "100000", "k8s://shop/a"],
+            ["0", "100001", "auto", "-1", "k8s://a", "k8s://a/b:80"]
+        ),
         Bounds(
             "WEIR_REDIS",
             ["redis://redis.shop.svc:6379/0", "unix:/" + String(repeating: "r", count: 1018)],
@@ -201,9 +243,14 @@ struct Bounds: Sendable, CustomTestStringConvertible {
             var environment = [bounds.name: value]
             // It needs the other, which has a row of its own.
             if bounds.name == "WEIR_PROXY_PROTOCOL" { environment["WEIR_TRUSTED_PROXIES"] = "loopback" }
-            if bounds.name == "WEIR_TLS_CERT" || bounds.name == "WEIR_TLS_KEY" {
+            let pairs = ["WEIR_TLS_CERT", "WEIR_TLS_KEY"]
+            if pairs.contains(bounds.name) || bounds.name == "WEIR_TLS_OCSP" {
                 environment["WEIR_LISTEN"] = "tls://:0"
-                environment[bounds.name == "WEIR_TLS_KEY" ? "WEIR_TLS_CERT" : "WEIR_TLS_KEY"] = "/b"
+                for name in pairs where name != bounds.name { environment[name] = "/b" }
+            }
+            for prefix in ["WEIR_UPSTREAM_TLS_", "WEIR_CONSUL_TLS_"] {
+                if bounds.name == prefix + "CERT" { environment[prefix + "KEY"] = "/b" }
+                if bounds.name == prefix + "KEY" { environment[prefix + "CERT"] = "/b" }
             }
             if bounds.name == "WEIR_TLS_CLIENT", value != "off" { environment["WEIR_TLS_CLIENT_CA"] = "/ca.crt" }
             if bounds.name == "WEIR_TLS_CLIENT_CA" { environment["WEIR_TLS_CLIENT"] = "optional" }
@@ -237,6 +284,30 @@ struct Bounds: Sendable, CustomTestStringConvertible {
         (
             ["WEIR_TLS_CERT": "/a,/b", "WEIR_TLS_KEY": "/c", "WEIR_LISTEN": "tls://:1"],
             #"WEIR_TLS_KEY="/c" with WEIR_TLS_CERT="/a,/b": expected as many keys as certificates"#
+        ),
+        (
+            ["WEIR_TLS_CERT": "/a", "WEIR_TLS_KEY": "/c", "WEIR_TLS_OCSP": "/d,-", "WEIR_LISTEN": "tls://:1"],
+            #"WEIR_TLS_OCSP="/d,-" with WEIR_TLS_CERT="/a": expected as many responses as certificates, - for none"#
+        ),
+        (
+            ["WEIR_TLS_EARLY_DATA": "on", "WEIR_TLS_TICKET_KEYS": "/k"],
+            #"WEIR_TLS_EARLY_DATA="true" with WEIR_TLS_TICKET_KEYS="/k": expected one of them alone"#
+        ),
+        (
+            ["WEIR_LISTEN": "tls://:1;cert=/a;cert=/b;key=/c"],
+            #"WEIR_LISTEN="tls://:1;cert=/a;cert=/b;key=/c": expected as many key= as cert="#
+        ),
+        (
+            ["WEIR_LISTEN": "tls://:1;cert=/a;key=/c;client=required"],
+            #"WEIR_LISTEN="tls://:1;cert=/a;key=/c;client=required": expected client-ca=, the CAs of clients"#
+        ),
+        (
+            ["WEIR_LISTEN": "tls://:1;cert=/a;key=/c;client-ca=/d"],
+            #"WEIR_LISTEN="tls://:1;cert=/a;key=/c;client-ca=/d": expected client=optional or client=required with client-ca="#
+        ),
+        (
+            ["WEIR_TLS_CERT": "/a", "WEIR_TLS_KEY": "/c", "WEIR_LISTEN": "tls://:1;cert=/a;key=/c"],
+            #"WEIR_TLS_CERT="/a" with WEIR_LISTEN="tls://:1;cert=/a;key=/c": expected an address with tls://, such as tls://:8443"#
         ),
         (
             ["WEIR_TLS_CERT": "/a", "WEIR_TLS_KEY": "/c"],

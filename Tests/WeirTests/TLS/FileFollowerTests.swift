@@ -66,4 +66,24 @@ import WeirTestSupport
         looks += look(&follower, 2)
         #expect(looks == [false, false, false])
     }
+
+    @Test func `what was at fault is read again when it changes, also back to what it was`() {
+        var follower = follower()
+        rename(paths[0], "\(folder.path)/aside")
+        write("wrong", paths[0])
+        #expect(look(&follower, 2) == [false, true])
+        follower.noteFailed()
+        rename("\(folder.path)/aside", paths[0])
+        #expect(look(&follower, 3) == [false, true, false])
+        #expect((0..<200).allSatisfy { _ in !follower.isRetryDue() })
+    }
+
+    @Test func `what was at fault is read once more after a while, and again for as long as it is`() {
+        var follower = follower()
+        #expect((0..<200).allSatisfy { _ in !follower.isRetryDue() })
+        for _ in 0..<2 {
+            follower.noteFailed()
+            #expect((0..<200).count { _ in follower.isRetryDue() } == 1)
+        }
+    }
 }

@@ -36,8 +36,8 @@ import WeirUpstream
 
     @Test(arguments: [
         (
-            "http://a\nhttps://b",
-            "line 2: endpoint \"https://b\": TLS to upstreams is not supported yet; write http:// for a plain connection"
+            "http://a\nhttps://b:0",
+            "line 2: endpoint \"https://b:0\": port \"0\" must be a whole number from 1 to 65535"
         ),
         ("http://a\n\nhttp://A:80;weight=2", "line 3: http://a is listed already, on line 1; remove one"),
         ("http://u:secret@a", "line 1: endpoint \"http://***@a\" has a user name; write http://host:port alone"),
@@ -64,7 +64,7 @@ import WeirUpstream
         ("[{\"url\": [\"http://a\"]}]", "line 1: url must be a text"),
         ("[{\"url\": \"http://a\", \"tags\": \"x\"}]", "line 1: a list in [ and ] must come next"),
         ("[", "line 1: an endpoint is a text or an object"),
-        ("{}", "line 1: endpoint \"{}\" has no scheme; write http://host:port or unix:/path"),
+        ("{}", "line 1: endpoint \"{}\" has no scheme; write http://host:port, https://host:port or unix:/path"),
     ])
     func `a fault names its line`(_ text: String, _ expected: String) {
         #expect { try read(text) } throws: { "\($0)" == expected }

@@ -63,10 +63,18 @@ import WeirUpstream
         #expect(String(decoding: endpoint.authorityBytes, as: UTF8.self) == host)
     }
 
+    @Test(arguments: [
+        ("https://[fd00::7]:8443", nil, "fd00::7"), ("https://10.0.0.7", nil, "10.0.0.7"),
+        ("https://shop.svc:8443", nil, "shop.svc"), ("https://10.0.0.7:8443", "shop.svc:8443", "shop.svc"),
+    ])
+    func `a certificate must be for the host that it was found by`(_ url: String, found: String?, host: String) throws {
+        #expect(Endpoint(try EndpointURL(parsing: url), authority: found).host == host)
+    }
+
     @Test func `each kind of failure has a count of its own`() {
         let endpoint = Endpoint(EndpointURL(place: Self.place))
         #expect(endpoint.failureCounts.map { "\($0.label)" }.count == UpstreamFault.labels.count)
-        #expect(Set(endpoint.failureCounts.map { "\($0.label)" }).count == 7)
+        #expect(Set(endpoint.failureCounts.map { "\($0.label)" }).count == 8)
         #expect(endpoint.failureCounts.allSatisfy { $0.count == 0 })
         #expect(!endpoint.hasAnswered)
     }

@@ -54,6 +54,24 @@ import WeirUpstream
         #expect(try EndpointURL(parsing: form) == endpoint)
     }
 
+    @Test(
+        "One that is spoken to by TLS has another port by default, and is another",
+        arguments: [
+            ("https://a", 443, "a", "https://a"), ("HTTPS://A:443;weight=2", 443, "a", "https://a;weight=2"),
+            ("https://a:80", 80, "a:80", "https://a:80"),
+            ("https://[::1]:8443", 8443, "[::1]:8443", "https://[::1]:8443"),
+        ]
+    )
+    func secure(text: String, port: UInt16, authority: String, form: String) throws {
+        let endpoint = try EndpointURL(parsing: text)
+        #expect(endpoint.scheme == .https)
+        #expect(endpoint.port == port)
+        #expect(endpoint.authority == authority)
+        #expect(endpoint.description == form)
+        #expect(try EndpointURL(parsing: form) == endpoint)
+        #expect(endpoint != EndpointURL(place: endpoint.place, weight: endpoint.weight))
+    }
+
     @Test("A port is there but for Unix sockets")
     func port() throws {
         #expect(try EndpointURL(parsing: "http://a").port == 80)
@@ -70,7 +88,7 @@ import WeirUpstream
         ("//a", { .missingScheme(url: $0) }), (" ", { .missingScheme(url: $0) }),
         ("://a", { .unknownScheme(url: $0, scheme: "") }), ("ftp://a", { .unknownScheme(url: $0, scheme: "ftp") }),
         (" http://a", { .unknownScheme(url: $0, scheme: " http") }),
-        ("https://a", { .tlsUnsupported(url: $0) }), ("HTTPS://a:443/x", { .tlsUnsupported(url: $0) }),
+        ("HTTPS://a:443/x", { .hasPath(url: $0, path: "/x") }), ("https:a", { .missingScheme(url: $0) }),
         ("http://user:password@a", { .hasUserInfo(url: $0) }), ("http://@a/", { .hasUserInfo(url: $0) }),
         ("http://a/", { .hasPath(url: $0, path: "/") }), ("http://a:80/b?c", { .hasPath(url: $0, path: "/b?c") }),
         ("http://a?b", { .hasQuery(url: $0) }), ("http://a#b", { .hasFragment(url: $0) }),
@@ -129,8 +147,9 @@ import WeirUpstream
     @Test("The reason says what would be right")
     func reasons() {
         #expect(
-            EndpointURLError.tlsUnsupported(url: "https://a").description
-                == "endpoint \"https://a\": TLS to upstreams is not supported yet; write http:// for a plain connection"
+            EndpointURLError.unknownScheme(url: "ftp://a", scheme: "ftp").description
+                == "endpoint \"ftp://a\": scheme \"ftp\" is not known; "
+                + "write http://host:port, https://host:port or unix:/path"
         )
         #expect(
             EndpointURLError.invalidHost(url: "http://a\n\u{1b}[2J", host: "\"\\").description

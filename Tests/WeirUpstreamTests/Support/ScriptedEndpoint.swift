@@ -94,13 +94,20 @@ final class ScriptedPeer {
 
     /// What has come until now.
     func receive() -> (text: String, isEnd: Bool) {
+        let (bytes, isEnd) = receiveAll()
+        return (String(decoding: bytes, as: UTF8.self), isEnd)
+    }
+
+    func receiveBytes() -> [UInt8] { receiveAll().bytes }
+
+    private func receiveAll() -> (bytes: [UInt8], isEnd: Bool) {
         var bytes: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 65536)
         while true {
             let count = recv(descriptor, &piece, piece.count, Int32(MSG_DONTWAIT))
             if count <= 0 {
                 let isEnd = count == 0 || errno != EAGAIN
-                return (String(decoding: bytes, as: UTF8.self), isEnd)
+                return (bytes, isEnd)
             }
             bytes.append(contentsOf: piece[..<count])
         }

@@ -17,7 +17,9 @@ extension GatewayConfiguration {
                 endpoints: upstream.endpoints,
                 policy: policy,
                 discover: upstream.discover,
-                check: upstream.check
+                check: upstream.check,
+                tls: upstream.tlsSettings,
+                sourceTLS: upstream.sourceTLSSettings
             )
         }
     }

@@ -78,7 +78,7 @@ struct ReachabilityCheck {
                 "more than \(Self.routesPerLeafMax) routes are for the same host, path and method"
             )
         }
-        for other in others where routes[other].match.headersAreImplied(by: routes[index].match) {
+        for other in others where routes[other].match.conditionsAreImplied(by: routes[index].match) {
             throw document.fault(
                 path.key("match"),
                 "no request comes here, routes[\(other)] takes them all; remove one, or move this in front of it"

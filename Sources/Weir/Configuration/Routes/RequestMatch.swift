@@ -14,9 +14,11 @@ package struct RequestMatch: Sendable, Equatable {
     package var methods: [Method] = []
     /// All must hold.
     package var headers: [HeaderMatch] = []
+    /// What the client's certificate must say. All must hold.
+    package var client: [HeaderMatch] = []
 }
 
-/// A condition on a header field of a request.
+/// A condition on a header field of a request, or on a part of its client's certificate.
 package struct HeaderMatch: Sendable, Equatable {
     package enum Condition: Sendable, Equatable {
         /// The field is there, or is not.
@@ -42,10 +44,14 @@ extension HeaderMatch.Condition {
 }
 
 extension RequestMatch {
-    /// Whether every request whose fields meet `other`'s conditions meets these too.
-    func headersAreImplied(by other: RequestMatch) -> Bool {
-        headers.allSatisfy { own in
-            other.headers.contains { $0.name == own.name && own.condition.isImplied(by: $0.condition) }
+    /// Whether every request that meets `other`'s conditions on fields and certificates meets these too.
+    func conditionsAreImplied(by other: RequestMatch) -> Bool {
+        Self.areImplied(headers, by: other.headers) && Self.areImplied(client, by: other.client)
+    }
+
+    private static func areImplied(_ own: [HeaderMatch], by others: [HeaderMatch]) -> Bool {
+        own.allSatisfy { own in
+            others.contains { $0.name == own.name && own.condition.isImplied(by: $0.condition) }
         }
     }
 }
@@ -81,6 +87,13 @@ extension RequestMatch: ConfigurationObject {
             .mapping(of: .headerCondition, named: .token, itemsMax) { HeaderMatch(name: $0, condition: $1) },
             "Fields that must be as said: `{x-version: \"2\", x-beta: {present: true}, user-agent: {prefix: curl/}}`"
         ),
+        ConfigurationField(
+            "client",
+            \.client,
+            .mapping(of: .headerCondition, named: .certificatePart, 4) { HeaderMatch(name: $0, condition: $1) },
+            "What the [client's certificate](tls.md#certificates-of-clients) must say, of `subject`, `fingerprint`, `uri`, `host`: "
+                + "`{uri: \"spiffe://shop/orders\"}`"
+        ),
     ]
 
     package init(_ settings: Settings) {}
@@ -115,7 +128,8 @@ extension NodeForm where Value == HeaderMatch.Condition {
 private struct HeaderMatchFields: ConfigurationObject {
     static let name = "header-match"
     static let summary =
-        "A condition on a header field of a request. Of a field that comes several times the first counts."
+        "A condition on a header field of a request, or on a part of its client's certificate. Of a field that comes "
+        + "several times the first counts, of several hosts and URIs any one."
     static let alternatives = ["exact", "prefix", "present"]
 
     var exact: String?
@@ -142,6 +156,19 @@ private struct HeaderMatchFields: ConfigurationObject {
 }
 
 extension ValueForm where Value == String {
+    /// A part of a client's certificate.
+    fileprivate static var certificatePart: Self {
+        let parts = ["subject", "fingerprint", "uri", "host"]
+        return Self(
+            unit: "part",
+            range: parts.joined(separator: ", "),
+            expected: "a part of a client's certificate: subject, fingerprint, uri or host",
+            parse: { parts.contains($0) ? $0 : nil },
+            format: { $0 },
+            schema: .text("^(subject|fingerprint|uri|host)$")
+        )
+    }
+
     /// A route's host, which the route table checks.
     fileprivate static var host: Self {
         Self(

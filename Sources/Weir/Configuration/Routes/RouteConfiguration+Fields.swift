@@ -151,8 +151,7 @@ extension WeightedUpstream: ConfigurationObject {
 
 extension Mirror: ConfigurationObject {
     static let name = "mirror"
-    static let summary =
-        "Requests that are also sent elsewhere, if they have no body; what comes back is thrown away."
+    static let summary = "Requests that are also sent elsewhere; what comes back is thrown away."
 
     static let fields = [
         ConfigurationField<Self>(
@@ -173,6 +172,12 @@ extension Mirror: ConfigurationObject {
             \.concurrency,
             .value(.number(1...1_000_000)),
             "How many copies may be unanswered at a time; beyond it requests are not copied"
+        ),
+        ConfigurationField<Self>(
+            "bodies",
+            \.bodies,
+            .value(.flag),
+            "Requests that have a body are copied, too"
         ),
     ]
 

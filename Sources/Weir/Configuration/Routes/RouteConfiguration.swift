@@ -84,6 +84,8 @@ package struct Mirror: Sendable, Equatable {
     package var percent = 100
     /// How many copies may be unanswered at a time.
     package var concurrency = 256
+    /// Whether requests that have a body are copied, too.
+    package var bodies = true
 }
 
 /// An answer that sends the client elsewhere.

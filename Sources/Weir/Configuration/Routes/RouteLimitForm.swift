@@ -79,8 +79,8 @@ private struct LimitFields: ConfigurationObject {
                 .value(
                     .limitWord(
                         "key",
-                        "none, client, host, route, header:NAME, param:NAME",
-                        "none, client, host, route, header:NAME or param:NAME"
+                        "none, client, subject, host, route, header:NAME, param:NAME",
+                        "none, client, subject, host, route, header:NAME or param:NAME"
                     )
                 )
             ),

@@ -12,7 +12,13 @@ struct DiscoverySourceError: Error {
 
 extension DiscoverySource {
     static let forms =
-        "file:///run/orders.json, dns://name:port, dns+srv://name or consul://host:8500/service?tag=v2"
+        "file:///run/orders.json, dns://name:port, dns+srv://name, consul://host:8500/service?tag=v2 or "
+        + "k8s://namespace/service:port"
+
+    private static let schemes = ["file", "dns", "dns+srv", "consul", "consul+https", "k8s"]
+
+    /// Whether a text that may also list endpoints names a source.
+    static func isNamed(by text: String) -> Bool { schemes.contains { text.hasPrefix("\($0)://") } }
 
     init(parsing text: String) throws(DiscoverySourceError) {
         guard let separator = text.firstRange(of: "://") else {
@@ -23,9 +29,9 @@ extension DiscoverySource {
         case "file": self = try Self.file(rest)
         case "dns": self = try Self.addresses(rest)
         case "dns+srv": self = try Self.services(rest)
-        case "consul": self = try Self.consul(rest)
-        case "k8s":
-            throw DiscoverySourceError("Kubernetes is not supported yet; dns:// finds a headless Service's pods")
+        case "consul": self = try Self.consul(rest, isSecure: false)
+        case "consul+https": self = try Self.consul(rest, isSecure: true)
+        case "k8s": self = try Self.kubernetes(rest)
         case let scheme: throw DiscoverySourceError("scheme \"\(scheme)\" is not known; expected \(Self.forms)")
         }
     }
@@ -53,14 +59,14 @@ extension DiscoverySource {
         return .services(name: name)
     }
 
-    private static func consul(_ text: String) throws(DiscoverySourceError) -> DiscoverySource {
+    private static func consul(_ text: String, isSecure: Bool) throws(DiscoverySourceError) -> DiscoverySource {
         let form = "expected a server, a service and perhaps tags, such as consul://127.0.0.1:8500/orders?tag=v2"
         let parts = text.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         let names = parts[0].split(separator: "/", omittingEmptySubsequences: false)
         guard names.count == 2, isName(names[1]), let server = try? place(String(names[0]), isPortNeeded: true) else {
             throw DiscoverySourceError(form)
         }
-        var service = ConsulService(server: server, name: String(names[1]))
+        var service = ConsulService(server: server, name: String(names[1]), isSecure: isSecure)
         guard parts.count == 2 else { return .consul(service) }
         for option in parts[1].split(separator: "&", omittingEmptySubsequences: false) {
             let words = option.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -75,12 +81,20 @@ extension DiscoverySource {
         return .consul(service)
     }
 
+    private static func kubernetes(_ text: String) throws(DiscoverySourceError) -> DiscoverySource {
+        guard let service = KubernetesService(parsing: text) else {
+            throw DiscoverySourceError(
+                "expected a namespace, a service and a port by name or number, such as k8s://shop/orders:http"
+            )
+        }
+        return .kubernetes(service)
+    }
+
     /// The most tags that an instance may be asked to have.
     static let tagsMax = 16
 
     private static func place(_ text: String, isPortNeeded: Bool) throws(EndpointURLError) -> EndpointURL.Place {
-        let hasPort = text.split(separator: "]").last?.contains(":") ?? false
-        if text.contains(";") || isPortNeeded && !hasPort { throw .invalidPort(url: text, port: "") }
+        if text.contains(";") || isPortNeeded && !EndpointURL.hasPort(text) { throw .invalidPort(url: text, port: "") }
         return try EndpointURL(parsing: "http://\(text)").place
     }
 
@@ -102,7 +116,7 @@ extension ValueForm where Value == DiscoverySource {
     static var discoverySource: Self {
         Self(
             unit: "URL",
-            range: "file, dns, dns+srv, consul",
+            range: "file, dns, dns+srv, consul, consul+https, k8s",
             expected: DiscoverySource.forms,
             parse: { try? DiscoverySource(parsing: $0) },
             format: \.description,
@@ -114,7 +128,7 @@ extension ValueForm where Value == DiscoverySource {
                     return error.reason
                 }
             },
-            schema: .text("^(file|dns|dns\\+srv|consul)://")
+            schema: .text("^(file|dns|dns\\+srv|consul|consul\\+https|k8s)://")
         )
     }
 }

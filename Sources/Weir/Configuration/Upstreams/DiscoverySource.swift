@@ -13,6 +13,8 @@ package enum DiscoverySource: Sendable, Equatable {
     case services(name: String)
     /// A service of a Consul server.
     case consul(ConsulService)
+    /// A service of the Kubernetes cluster.
+    case kubernetes(KubernetesService)
 }
 
 /// A service as a Consul server knows it.
@@ -23,8 +25,17 @@ package struct ConsulService: Sendable, Equatable {
     /// All of which an instance must have.
     package var tags: [String] = []
     package var datacenter: String?
+    /// Whether the server is spoken to by TLS.
+    package var isSecure = false
 
-    package init(server: EndpointURL.Place, name: String, tags: [String] = [], datacenter: String? = nil) {
+    package init(
+        server: EndpointURL.Place,
+        name: String,
+        tags: [String] = [],
+        datacenter: String? = nil,
+        isSecure: Bool = false
+    ) {
+        self.isSecure = isSecure
         self.server = server
         self.name = name
         self.tags = tags
@@ -42,15 +53,10 @@ extension DiscoverySource: CustomStringConvertible {
         case .consul(let service):
             let options =
                 service.tags.map { "tag=\($0)" } + (service.datacenter.map { ["dc=\($0)"] } ?? [])
-            let url = "consul://\(EndpointURL(place: service.server).authorityWithPort)/\(service.name)"
+            let scheme = service.isSecure ? "consul+https" : "consul"
+            let url = "\(scheme)://\(EndpointURL(place: service.server).authorityWithPort)/\(service.name)"
             return options.isEmpty ? url : "\(url)?\(options.joined(separator: "&"))"
+        case .kubernetes(let service): return "k8s://\(service)"
         }
-    }
-}
-
-extension EndpointURL {
-    /// Host and port, the port always.
-    fileprivate var authorityWithPort: String {
-        port == Self.portDefault ? "\(authority):\(Self.portDefault)" : authority
     }
 }

@@ -13,7 +13,7 @@ extension NodeForm where Value == EndpointURL {
             if url.weight != EndpointURL.weightDefault {
                 throw context.document.fault(path.key("weight"), "the url has a weight already; write one of them")
             }
-            return EndpointURL(place: url.place, weight: weight)
+            return EndpointURL(scheme: url.scheme, place: url.place, weight: weight)
         }.or(.value(.endpoint))
     }
 }
@@ -34,7 +34,7 @@ extension ValueForm where Value == EndpointURL {
                     return error.description
                 }
             },
-            schema: .text("^(http://|unix:/)")
+            schema: .text("^(https?://|unix:/)")
         )
     }
 }
@@ -52,7 +52,7 @@ private struct EndpointFields: ConfigurationObject {
             "url",
             \.url,
             .optional(.value(.endpoint)),
-            "Where it listens: `http://10.0.0.1:8080`, `http://orders.shop.svc`, `unix:/run/orders.sock`",
+            "Where it listens: `http://10.0.0.1:8080`, `https://orders.shop.svc`, `unix:/run/orders.sock`",
             isRequired: true
         ),
         ConfigurationField<Self>(

@@ -20,14 +20,15 @@ extension UpstreamConfiguration: ConfigurationObject {
             "endpoints",
             \.endpoints,
             .list(of: .endpoint, 1...EndpointURL.endpointsMax),
-            "Where it is: `http://10.0.0.1:8080;weight=3`, or `{url: http://10.0.0.1:8080, weight: 3}`"
+            "Where it is: `https://orders.shop.svc`, `http://10.0.0.1:8080;weight=3`, or `{url: http://10.0.0.1:8080, weight: 3}`"
         ),
         ConfigurationField(
             "discover",
             \.discover,
             .optional(.value(.discoverySource)),
             "Where its endpoints are found: `file:///run/orders.json`, `dns://orders.shop.svc:8080`, "
-                + "`dns+srv://_http._tcp.orders.shop.svc`, `consul://127.0.0.1:8500/orders?tag=v2`"
+                + "`dns+srv://_http._tcp.orders.shop.svc`, `consul://127.0.0.1:8500/orders?tag=v2`, "
+                + "`k8s://shop/orders:http`"
         ),
     ]
 
@@ -113,6 +114,7 @@ extension UpstreamConfiguration: ConfigurationObject {
             "The PROXY protocol's version that begins each connection",
             inherits: "WEIR_UPSTREAM_PROXY_PROTOCOL"
         ),
+        ConfigurationField("tls", \.tls, .optional(.object), "How TLS is spoken with `https://` endpoints"),
     ]
 
     func check(_ node: DocumentNode, _ path: FieldPath, _ context: ReadingContext) throws(SettingsError) {
@@ -121,6 +123,9 @@ extension UpstreamConfiguration: ConfigurationObject {
         }
         if node.gives("hash"), balance != .maglev {
             throw context.document.fault(path.key("hash"), "only balance: maglev chooses by it")
+        }
+        if tls != nil, !endpoints.isEmpty, !endpoints.contains(where: { $0.scheme == .https }) {
+            throw context.document.fault(path.key("tls"), "no endpoint begins with https://")
         }
         for (index, endpoint) in endpoints.enumerated() {
             guard endpoints[..<index].contains(where: { $0.place == endpoint.place }) else { continue }

@@ -32,6 +32,12 @@ package struct UpstreamConfiguration: Sendable, Equatable {
     package var headerBytes: Int
     package var headerFields: Int
     package var proxyProtocol: Settings.ProxyProtocolVersion
+    /// Nil where the file says nothing of it.
+    package var tls: UpstreamTLSConfiguration?
+    /// What holds then.
+    private let tlsDefault: UpstreamTLSConfiguration
+    /// How a server that lists the endpoints is spoken to.
+    private let consulTLS: Settings.UpstreamTLS
 
     package init(_ settings: Settings) {
         balance = settings.upstream.balance
@@ -41,8 +47,28 @@ package struct UpstreamConfiguration: Sendable, Equatable {
         headerBytes = settings.upstream.headerBytes
         headerFields = settings.upstream.headerFields
         proxyProtocol = settings.upstream.proxyProtocol
+        tlsDefault = UpstreamTLSConfiguration(settings)
+        consulTLS = settings.upstream.consulTLS
         ejection = EjectionConfiguration(settings)
         breaker = BreakerConfiguration(settings)
+    }
+}
+
+extension UpstreamConfiguration {
+    /// How TLS is spoken with endpoints; nil where there is none to speak it with.
+    var tlsSettings: TLSClientSettings? {
+        guard tls != nil || endpoints.contains(where: { $0.scheme == .https }) else { return nil }
+        return TLSClientSettings((tls ?? tlsDefault).settings)
+    }
+
+    /// The same of the server that lists them.
+    var sourceTLSSettings: TLSClientSettings? { discover?.tlsSettings(consulTLS) }
+}
+
+extension DiscoverySource {
+    /// How the server that lists endpoints is spoken to, where settings say it; `settings` are those of Consul servers.
+    func tlsSettings(_ settings: Settings.UpstreamTLS) -> TLSClientSettings? {
+        if case .consul(let service) = self, service.isSecure { TLSClientSettings(settings) } else { nil }
     }
 }
 

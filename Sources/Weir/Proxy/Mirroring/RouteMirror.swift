@@ -5,7 +5,7 @@
 import WeirHTTP
 import WeirUpstream
 
-/// A route's mirror. It is the taker of every copy that it sends: what a copy needs is in its connection.
+/// A route's mirror.
 final class RouteMirror: Sendable {
     /// What marks a copy, in lower case. A request that has it is one already, and is not copied again: two gateways
     /// that mirror to each other would do so for ever.
@@ -14,6 +14,8 @@ final class RouteMirror: Sendable {
     static let mark: StaticString = "X-Weir-Mirrored: 1\r\n"
 
     let destination: RouteUpstream
+    /// Whether requests that have a body are copied, too.
+    let copiesBodies: Bool
     private let percent: UInt64
     private let copiesMax: Int
     private let copies: MirrorCopies
@@ -22,6 +24,7 @@ final class RouteMirror: Sendable {
     init?(_ mirror: Mirror, _ copies: MirrorCopies, _ upstreams: [RouteUpstream]) {
         guard let destination = upstreams.first(where: { $0.upstream.name == mirror.upstream }) else { return nil }
         self.destination = destination
+        copiesBodies = mirror.bodies
         percent = UInt64(mirror.percent)
         copiesMax = mirror.concurrency
         self.copies = copies
@@ -43,31 +46,4 @@ final class RouteMirror: Sendable {
     func note(_ result: MirrorResult) {
         destination.upstream.report.mirrored.note(result)
     }
-
-    // MARK: What the endpoint does
-
-    /// The taker of a copy; it keeps the mirror until ``ended(_:_:)``.
-    func taker() -> UpstreamEvents.Taker { Unmanaged.passRetained(self).toOpaque() }
-
-    private static func ended(_ taker: UpstreamEvents.Taker, _ result: MirrorResult) {
-        Unmanaged<RouteMirror>.fromOpaque(taker).takeRetainedValue().end(result)
-    }
-
-    /// A copy is over with the head of its response; the rest is read for the sake of the connection only.
-    static let events = UpstreamEvents(
-        connected: { _, _ in },
-        head: { taker, connection, _ in
-            guard !connection.parser.pointee.head.isInterim else { return }
-            connection.discard()
-            ended(taker, .answered)
-        },
-        body: { _, _, _ in },
-        ended: { _, _, _, _ in },
-        halfClosed: { _, _ in },
-        // Told once more behind the end, when the mirror may be gone.
-        settled: { _, _ in },
-        drained: { _, _ in },
-        failed: { taker, _, fault in ended(taker, fault == .attemptTimeout ? .timeout : .failed) },
-        available: { _ in }
-    )
 }

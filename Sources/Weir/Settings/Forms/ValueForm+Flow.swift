@@ -2,6 +2,7 @@
 // How concurrency, rate limits and field names are written in settings. Pure.
 
 import WeirFlow
+import WeirUpstream
 
 extension ValueForm where Value == Settings.Concurrency {
     /// `64`, `256/cpu` or `auto`.
@@ -30,6 +31,37 @@ extension ValueForm where Value == Settings.Concurrency {
             schema: .integer(range, or: "^(auto|[0-9]+/cpu)$")
         )
     }
+}
+
+extension ValueForm where Value == Settings.Replicas {
+    /// `3`, or `k8s://shop/weir`.
+    static var replicas: Self {
+        let number = ValueForm<Int>.number(1...100_000)
+        return Self(
+            unit: "number or URL",
+            range: number.range,
+            expected: "\(number.expected), or a Service such as k8s://shop/weir",
+            parse: { text in
+                if let count = number.parse(text) { return .fixed(count) }
+                return KubernetesService(url: text).flatMap { $0.port == .only ? .counted(text) : nil }
+            },
+            format: { replicas in
+                switch replicas {
+                case .fixed(let count): "\(count)"
+                case .counted(let url): url
+                }
+            },
+            schema: .integer(1...100_000, or: "^([0-9]+|k8s://[a-z0-9-]+/[a-z0-9-]+)$")
+        )
+    }
+}
+
+extension Settings.Replicas {
+    /// How many there are as long as nothing was counted.
+    var first: Int { if case .fixed(let count) = self { count } else { 1 } }
+
+    /// The service that has them; nil for a fixed number.
+    var service: KubernetesService? { if case .counted(let url) = self { KubernetesService(url: url) } else { nil } }
 }
 
 extension ValueForm where Value == [RateLimit] {

@@ -6,19 +6,24 @@ import WeirHTTP
 import WeirUpstream
 
 extension ValueForm where Value == [String] {
-    /// Endpoints with commas between them, or nothing.
+    /// Endpoints with commas between them, a source of endpoints, or nothing.
     static var endpoints: Self {
-        let forms = "http://10.0.0.1:8080;weight=3, http://orders.shop.svc:8080 or unix:/run/orders.sock"
+        let forms = "http://10.0.0.1:8080;weight=3, https://orders.shop.svc:8443 or unix:/run/orders.sock"
         return Self(
             unit: "endpoints",
-            range: "at most \(EndpointURL.endpointsMax) endpoints",
-            expected: "at most \(EndpointURL.endpointsMax) different endpoints such as \(forms)",
+            range: "at most \(EndpointURL.endpointsMax) endpoints, or one source",
+            expected:
+                "at most \(EndpointURL.endpointsMax) different endpoints such as \(forms); or \(DiscoverySource.forms)",
             parse: { text in
                 if text.isEmpty { return [] }
+                if DiscoverySource.isNamed(by: text) {
+                    return (try? DiscoverySource(parsing: text)).map { [$0.description] }
+                }
                 return (try? EndpointURL.list(text))?.map(\.description)
             },
             format: { $0.joined(separator: ",") },
             reason: { text in
+                if DiscoverySource.isNamed(by: text) { return ValueForm<DiscoverySource>.discoverySource.reason(text) }
                 do throws(EndpointURLError) {
                     _ = try EndpointURL.list(text)
                     return nil
@@ -32,8 +37,8 @@ extension ValueForm where Value == [String] {
     }
 
     /// Paths of files with commas between them, or nothing.
-    static var paths: Self {
-        let (countMax, bytesMax) = (Settings.TLS.pairsMax, 4095)
+    static func paths(atMost countMax: Int = Settings.TLS.pairsMax) -> Self {
+        let bytesMax = 4095
         return Self(
             unit: "paths",
             range: "at most \(countMax) paths",
@@ -82,6 +87,28 @@ extension ValueForm where Value == String {
         )
     }
 
+    /// The directives of Strict-Transport-Security (RFC 6797 section 6.1) that there are, or nothing.
+    static var strictTransport: Self {
+        let bytesMax = 256
+        return Self(
+            unit: "field value",
+            range: "at most \(bytesMax) bytes",
+            expected: "max-age=SECONDS, and behind it, if wanted, ; includeSubDomains and ; preload",
+            parse: { text in
+                if text.isEmpty { return text }
+                let directives = text.split(separator: ";", omittingEmptySubsequences: false).map {
+                    $0.trimmingBlanks.lowercased()
+                }
+                let names = Set(directives.dropFirst())
+                let age = directives[0].hasPrefix("max-age=") ? Int(decimal: directives[0].dropFirst(8)) : nil
+                let areKnown = names.isSubset(of: ["includesubdomains", "preload"])
+                let isWhole = age != nil && areKnown && names.count == directives.count - 1
+                return isWhole && text.utf8.count <= bytesMax ? text : nil
+            },
+            format: { $0 }
+        )
+    }
+
     /// The place of a store, or nothing. What a place looks like, the store itself knows.
     static var storePlace: Self {
         let bytesMax = 1024
@@ -107,6 +134,39 @@ extension ValueForm where Value == String {
             expected: "name servers such as 10.0.0.10,127.0.0.1:5353,[fd00::10]:53",
             parse: { text in
                 text.utf8.count <= bytesMax && text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F } ? text : nil
+            },
+            format: { $0 }
+        )
+    }
+
+    /// A Kubernetes API server, or nothing.
+    static var apiServer: Self {
+        Self(
+            unit: "URL",
+            range: "http, https",
+            expected: "http://127.0.0.1:8001 or https://10.0.0.1:6443",
+            parse: { text in text.isEmpty || KubernetesAPI(parsing: text) != nil ? text : nil },
+            format: { $0 }
+        )
+    }
+
+    /// The value of a label of Kubernetes, or nothing.
+    static var zone: Self {
+        let bytesMax = 63
+        return Self(
+            unit: "zone",
+            range: "at most \(bytesMax) characters",
+            expected: "a zone such as eu-central-1a, of at most \(bytesMax) letters, digits and - _ .",
+            parse: { text in
+                let isLabel = text.utf8.allSatisfy { byte in
+                    switch byte {
+                    case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+                        UInt8(ascii: "A")...UInt8(ascii: "Z"):
+                        true
+                    default: "-_.".utf8.contains(byte)
+                    }
+                }
+                return isLabel && text.utf8.count <= bytesMax ? text : nil
             },
             format: { $0 }
         )

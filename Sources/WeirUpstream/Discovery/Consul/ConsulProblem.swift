@@ -21,10 +21,4 @@ package enum ConsulProblem: Error, Equatable, CustomStringConvertible, Sendable 
         case .malformed(let server): "\(server) answered with what is no list of a service's instances"
         }
     }
-
-    /// A body as a log may show it: one short line.
-    static func shown(_ body: [UInt8]) -> String {
-        let bytesMax = 120
-        return String(decoding: body.prefix(bytesMax).map { (0x20...0x7E).contains($0) ? $0 : 0x20 }, as: UTF8.self)
-    }
 }

@@ -3,6 +3,7 @@
 // loop's thread.
 
 package import WeirEventLoop
+import WeirTLS
 
 /// Asks for a service's instances again and again; the server answers when something has changed.
 package final class ConsulProvider: DiscoveryProvider {
@@ -36,13 +37,23 @@ package final class ConsulProvider: DiscoveryProvider {
     private var backoff = Backoff(from: firstRetry, to: longestRetry)
     private lazy var timer = LoopTimer { [unowned self] _ in ask() }
 
-    /// - Parameter lookup: finds the server, where it is given by name.
-    package init(_ query: ConsulQuery, feed: DiscoveryFeed, on loop: EventLoop, lookup: @escaping AddressLookup) {
+    /// - Parameters:
+    ///   - tls: how a server whose URL is `https` is spoken to.
+    ///   - lookup: finds the server, where it is given by name.
+    package init(
+        _ query: ConsulQuery,
+        feed: DiscoveryFeed,
+        on loop: EventLoop,
+        tls: TLSClient? = nil,
+        lookup: @escaping AddressLookup
+    ) {
         self.query = query
         self.feed = feed
         self.loop = loop
         self.lookup = lookup
-        client = FetchClient(on: loop, field: "x-consul-index", bodyBytesMax: Self.bodyBytesMax)
+        let target = tls.flatMap { tls in query.server.host.map { TLSTarget(tls, to: $0, resuming: TLSSessionCache()) }
+        }
+        client = FetchClient(on: loop, field: "x-consul-index", bodyBytesMax: Self.bodyBytesMax, tls: target)
     }
 
     package func start() {
@@ -89,7 +100,7 @@ package final class ConsulProvider: DiscoveryProvider {
         case .failure(let fault): fail(.unanswered(server: server, fault))
         case .success(let answer):
             guard answer.status == 200 else {
-                let text = ConsulProblem.shown(answer.body)
+                let text = answer.body.shownInLine()
                 return fail(.refused(server: server, status: answer.status, text: text))
             }
             guard let endpoints = ConsulAnswer.endpoints(answer.body) else { return fail(.malformed(server: server)) }

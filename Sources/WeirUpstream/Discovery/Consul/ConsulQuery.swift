@@ -47,11 +47,11 @@ package struct ConsulQuery: Sendable {
 
     /// The whole request. With an index the server answers when it knows something newer, or at the end of the wait.
     package func request(index: UInt64) -> [UInt8] {
-        var target = "/v1/health/service/\(Self.encoded(service))?wait=\(Self.waitSeconds)s"
+        var target = "/v1/health/service/\(service.percentEncoded)?wait=\(Self.waitSeconds)s"
         if index > 0 { target += "&index=\(index)" }
         if passingOnly { target += "&passing=true" }
-        for tag in tags { target += "&tag=\(Self.encoded(tag))" }
-        if let datacenter { target += "&dc=\(Self.encoded(datacenter))" }
+        for tag in tags { target += "&tag=\(tag.percentEncoded)" }
+        if let datacenter { target += "&dc=\(datacenter.percentEncoded)" }
         var head = "GET \(target) HTTP/1.1\r\nHost: \(server.authority)\r\nAccept: application/json\r\n"
         if let token { head += "X-Consul-Token: \(token)\r\n" }
         return Array((head + "\r\n").utf8)
@@ -59,19 +59,4 @@ package struct ConsulQuery: Sendable {
 
     /// How long the whole answer may take.
     package static var answerTimeout: Nanoseconds { (waitSeconds + waitSeconds / 16) * 1_000_000_000 + slack }
-
-    /// Percent-encoded, all but the unreserved characters (RFC 3986 section 2.3).
-    private static func encoded(_ text: String) -> String {
-        var encoded = ""
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-                UInt8(ascii: "~"):
-                encoded.unicodeScalars.append(UnicodeScalar(byte))
-            default: encoded += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-            }
-        }
-        return encoded
-    }
 }

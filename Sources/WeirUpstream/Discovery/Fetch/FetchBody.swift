@@ -21,6 +21,7 @@ struct FetchBody: ~Copyable {
 
     private let field: StaticString
     private let bytesMax: Int
+    private let isStream: Bool
     private var parser = ResponseParser()
     private var decoder = ChunkedDecoder()
     private var input = Input.head
@@ -28,12 +29,29 @@ struct FetchBody: ~Copyable {
     /// The value of the field that was asked for.
     private(set) var value: String?
     private(set) var bytes: [UInt8] = []
+    private var lines: FetchLines
 
-    /// - Parameter field: the header field whose value is kept.
-    init(field: StaticString, bytesMax: Int) {
+    /// - Parameters:
+    ///   - field: the header field whose value is kept.
+    ///   - bytesMax: the longest body, or the longest line of one that streams.
+    ///   - isStream: whether a body with status 200 is given line by line, by `nextLine`, and not kept.
+    init(field: StaticString, bytesMax: Int, isStream: Bool = false) {
         self.field = field
         self.bytesMax = bytesMax
+        self.isStream = isStream
+        lines = FetchLines(bytesMax: bytesMax)
     }
+
+    /// Whether the head has come of an answer whose lines are to be taken.
+    var streams: Bool { isStream && status == Self.statusOK }
+
+    /// The next line of an answer that streams; nil until there is one. To be taken after each `take`.
+    mutating func nextLine() -> [UInt8]? { lines.next() }
+
+    /// Whether the line that is on its way is longer than may be.
+    var hasLongLine: Bool { lines.isTooLong }
+
+    private static let statusOK = 200
 
     /// Works off the front of `span`; what is not taken is given again, in front of what comes.
     mutating func take(_ span: Span<UInt8>) -> (taken: Int, Step) {
@@ -92,7 +110,8 @@ struct FetchBody: ~Copyable {
         }
         switch head.framing {
         case .none, .length(0): return (count, complete(isLast: count < span.count))
-        case .length(let length) where length > UInt64(bytesMax): return (count, .failed(.tooLarge(bytesMax: bytesMax)))
+        case .length(let length) where length > UInt64(bytesMax) && !streams:
+            return (count, .failed(.tooLarge(bytesMax: bytesMax)))
         case .length(let length): input = .length(length)
         case .chunked: input = .chunked
         case .untilClose: input = .untilClose
@@ -102,8 +121,13 @@ struct FetchBody: ~Copyable {
     }
 
     private mutating func append(_ span: Span<UInt8>, _ range: Range<Int>) -> FetchFault? {
+        let piece = Array(span: span.extracting(range))
+        guard !streams else {
+            lines.append(piece)
+            return nil
+        }
         guard bytes.count + range.count <= bytesMax else { return .tooLarge(bytesMax: bytesMax) }
-        bytes.append(contentsOf: Array(span: span.extracting(range)))
+        bytes.append(contentsOf: piece)
         return nil
     }
 

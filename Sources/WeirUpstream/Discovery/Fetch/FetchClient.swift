@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Asks a server that knows endpoints: one GET after the other, over a connection that is kept. Confined to its loop.
+// Asks a server that knows endpoints: one GET after the other, over a connection that is kept, for a whole answer or for
+// one that goes on line by line. Confined to its loop.
 
 import WeirEventLoop
 import WeirHTTP
+import WeirTLS
 
 /// `@unchecked Sendable`: everything happens on the loop's thread.
 final class FetchClient: @unchecked Sendable {
@@ -15,6 +17,15 @@ final class FetchClient: @unchecked Sendable {
 
     typealias Done = (Result<Answer, FetchFault>) -> Void
 
+    /// What becomes of an answer that has no end: its status is 200, else it is taken as any other.
+    struct Stream {
+        /// How long nothing may come.
+        let silence: Nanoseconds
+        /// The head is there.
+        let opened: () -> Void
+        let line: ([UInt8]) -> Void
+    }
+
     private static let connectTimeout: Nanoseconds = 5_000_000_000
 
     /// A request that is being answered.
@@ -24,7 +35,9 @@ final class FetchClient: @unchecked Sendable {
         let timeout: Nanoseconds
         /// The connection was used before: an end without a byte may be the end of an idle one that has crossed it.
         let isReused: Bool
+        let stream: Stream?
         var hasReceived = false
+        var hasOpened = false
         let done: Done
     }
 
@@ -39,16 +52,31 @@ final class FetchClient: @unchecked Sendable {
     private let loop: EventLoop
     private let field: StaticString
     private let bodyBytesMax: Int
+    private let lineBytesMax: Int
+    /// Whom new connections are to find; nil for those without TLS.
+    var tls: TLSTarget?
     private var phase = Phase.closed
+    /// The transform's, which lasts as long as the channel.
+    private var secure: UnsafeMutablePointer<TLSClientConnection>?
     private var body: FetchBody
 
     /// - Parameters:
     ///   - field: the header field whose value an answer tells.
     ///   - bodyBytesMax: the largest body that is taken.
-    init(on loop: EventLoop, field: StaticString, bodyBytesMax: Int) {
+    ///   - lineBytesMax: the longest line of one that streams.
+    ///   - tls: whom the connection is to find; nil for one without TLS.
+    init(
+        on loop: EventLoop,
+        field: StaticString,
+        bodyBytesMax: Int,
+        lineBytesMax: Int = 0,
+        tls: TLSTarget? = nil
+    ) {
         self.loop = loop
         self.field = field
         self.bodyBytesMax = bodyBytesMax
+        self.lineBytesMax = lineBytesMax
+        self.tls = tls
         body = FetchBody(field: field, bytesMax: bodyBytesMax)
     }
 
@@ -59,14 +87,32 @@ final class FetchClient: @unchecked Sendable {
     /// once; within this call only where not even a connection can be begun.
     ///
     /// - Parameter timeout: until the whole answer is there, from when the connection stands.
-    func get(_ request: [UInt8], from address: SocketAddress, timeout: Nanoseconds, done: @escaping Done) {
+    ///   Of an answer that streams, until its head is there.
+    /// - Parameter stream: what is done with an answer line by line, which `done` then has no body of. It may close the
+    ///   connection, and ask for something else.
+    func get(
+        _ request: [UInt8],
+        from address: SocketAddress,
+        timeout: Nanoseconds,
+        stream: Stream? = nil,
+        done: @escaping Done
+    ) {
+        func exchange(isReused: Bool) -> Exchange {
+            Exchange(
+                request: request,
+                address: address,
+                timeout: timeout,
+                isReused: isReused,
+                stream: stream,
+                done: done
+            )
+        }
         switch phase {
         case .idle(let channel):
-            let exchange = Exchange(request: request, address: address, timeout: timeout, isReused: true, done: done)
+            let exchange = exchange(isReused: true)
             phase = .busy(channel, exchange)
             send(exchange, on: channel)
-        case .closed:
-            connect(Exchange(request: request, address: address, timeout: timeout, isReused: false, done: done))
+        case .closed: connect(exchange(isReused: false))
         case .opening, .busy: preconditionFailure("one request at a time")
         }
     }
@@ -75,6 +121,7 @@ final class FetchClient: @unchecked Sendable {
     func close() {
         let before = phase
         phase = .closed
+        secure = nil
         switch before {
         case .idle(let channel), .busy(let channel, _): loop.close(channel)
         case .closed, .opening: break
@@ -97,11 +144,19 @@ final class FetchClient: @unchecked Sendable {
         // Released when the channel has closed.
         channel.context = Unmanaged.passRetained(self).toOpaque()
         channel.setDeadline(loop.now &+ Self.connectTimeout, on: loop)
+        if let tls {
+            secure = TLSClientConnection.open(channel, to: tls, on: loop)
+            // No memory for a session.
+            if secure == nil { loop.close(channel, reason: .failed) }
+        }
         return FetchClient.channelEvents
     }
 
     private func send(_ exchange: Exchange, on channel: Channel) {
-        body = FetchBody(field: field, bytesMax: bodyBytesMax)
+        body =
+            exchange.stream == nil
+            ? FetchBody(field: field, bytesMax: bodyBytesMax)
+            : FetchBody(field: field, bytesMax: lineBytesMax, isStream: true)
         channel.setDeadline(loop.now &+ exchange.timeout, on: loop)
         exchange.request.withUnsafeBytes { loop.send(channel, $0) }
         loop.flush(channel)
@@ -124,12 +179,32 @@ final class FetchClient: @unchecked Sendable {
         phase = .busy(channel, exchange)
         // The bytes are the loop's, valid during this call.
         let (taken, step) = body.take(Span<UInt8>(_unsafeBytes: bytes))
+        guard stream(channel, &exchange) else { return bytes.count }
         switch step {
+        case .incomplete where body.streams && body.hasLongLine:
+            fail(channel, exchange, .tooLarge(bytesMax: lineBytesMax))
         case .incomplete: return taken
         case .failed(let fault): fail(channel, exchange, fault)
         case .complete(let keepsConnection): finish(channel, exchange, keepsConnection: keepsConnection)
         }
         return bytes.count
+    }
+
+    /// Gives the lines that have come to whoever asked for them; false where that has closed the connection.
+    private func stream(_ channel: Channel, _ exchange: inout Exchange) -> Bool {
+        guard let stream = exchange.stream, body.streams else { return true }
+        channel.setDeadline(loop.now &+ stream.silence, on: loop)
+        if !exchange.hasOpened {
+            exchange.hasOpened = true
+            phase = .busy(channel, exchange)
+            stream.opened()
+            guard case .busy(channel, _) = phase else { return false }
+        }
+        while let line = body.nextLine() {
+            stream.line(line)
+            guard case .busy(channel, _) = phase else { return false }
+        }
+        return true
     }
 
     private func ended(_ channel: Channel) {
@@ -142,6 +217,10 @@ final class FetchClient: @unchecked Sendable {
     }
 
     private func closed(_ channel: Channel, _ reason: CloseReason) {
+        // That of another channel stays: one that was dropped is closed behind the opening of the next.
+        let isOwn = if case .busy(channel, _) = phase { true } else { false }
+        let failure = isOwn ? secure?.pointee.closed(reason) : nil
+        if isOwn { secure = nil }
         switch phase {
         case .idle(channel): phase = .closed
         case .busy(channel, let exchange):
@@ -149,13 +228,20 @@ final class FetchClient: @unchecked Sendable {
                 phase = .closed
                 return
             }
-            if channel.isConnecting { fail(channel, exchange, .unreachable) } else { lost(channel, exchange) }
+            if let failure {
+                fail(channel, exchange, .tls(failure))
+            } else if channel.isConnecting {
+                fail(channel, exchange, .unreachable)
+            } else {
+                lost(channel, exchange)
+            }
         case .idle, .busy, .closed, .opening: break
         }
     }
 
     private func timedOut(_ channel: Channel) {
         guard case .busy(channel, let exchange) = phase else { return }
+        if channel.isConnecting { secure?.pointee.timedOut() }
         fail(channel, exchange, .timedOut)
     }
 
@@ -175,7 +261,13 @@ final class FetchClient: @unchecked Sendable {
     private func lost(_ channel: Channel, _ exchange: Exchange) {
         guard exchange.isReused, !exchange.hasReceived else { return fail(channel, exchange, .lost) }
         drop(channel)
-        get(exchange.request, from: exchange.address, timeout: exchange.timeout, done: exchange.done)
+        get(
+            exchange.request,
+            from: exchange.address,
+            timeout: exchange.timeout,
+            stream: exchange.stream,
+            done: exchange.done
+        )
     }
 
     private func fail(_ channel: Channel, _ exchange: Exchange, _ fault: FetchFault) {
@@ -185,6 +277,7 @@ final class FetchClient: @unchecked Sendable {
 
     private func drop(_ channel: Channel) {
         phase = .closed
+        secure = nil
         loop.close(channel)
     }
 

@@ -54,7 +54,7 @@ package enum EndpointFile {
                 throw .endpoint(line: entry.line, error)
             }
             if let firstLine = lines.updateValue(entry.line, forKey: url.place) {
-                throw .duplicate(line: entry.line, url: EndpointURL(place: url.place).description, firstLine: firstLine)
+                throw .duplicate(line: entry.line, url: url.withoutWeight.description, firstLine: firstLine)
             }
             endpoints.append(DiscoveredEndpoint(url, zone: entry.zone, tags: entry.tags))
         }

@@ -60,6 +60,8 @@ package struct CheckDefinition: Sendable, Equatable {
     package var deregisterCriticalServiceAfter: Duration
     /// The header that what is checked expects of each connection; nil for none.
     package var proxyProtocol: ProxyProtocol.Version?
+    /// Whom the connection is to find; nil where it is one without TLS.
+    package var tls: TLSTarget?
 
     package init(
         _ kind: Kind,

@@ -66,7 +66,7 @@ package struct CheckURL: Sendable, Equatable {
             place: endpoint.place,
             authority: endpoint.authority,
             target: path,
-            text: EndpointURL(place: endpoint.place).description + path
+            text: endpoint.withoutWeight.description + path
         )
         guard path.hasPrefix("/"), path.utf8.count <= Self.bytesMax, Self.isTarget(path) else {
             throw .invalidTarget(url: text)

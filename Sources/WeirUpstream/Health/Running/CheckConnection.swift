@@ -3,6 +3,7 @@
 
 import WeirEventLoop
 import WeirHTTP
+import WeirTLS
 
 /// Connects, and for an HTTP check asks and reads the answer. On the loop's thread.
 ///
@@ -29,6 +30,8 @@ final class CheckConnection: @unchecked Sendable {
     private var answer: (status: CheckStatus, text: String)?
     private var output = CheckOutput()
     private var bodyByteCount = 0
+    /// The transform's, which lasts as long as the channel.
+    private var secure: UnsafeMutablePointer<TLSClientConnection>?
 
     private static let limits = HTTPLimits()
 
@@ -44,6 +47,11 @@ final class CheckConnection: @unchecked Sendable {
         // Released when the channel has closed.
         channel.context = Unmanaged.passRetained(self).toOpaque()
         channel.setDeadline(deadline, on: loop)
+        if let tls = check?.definition.tls {
+            secure = TLSClientConnection.open(channel, to: tls, on: loop)
+            // No memory for a session.
+            if secure == nil { loop.close(channel, reason: .failed) }
+        }
         if let version = check?.definition.proxyProtocol { send(version, to: address, on: loop) }
         if let request { Array(request.text.utf8).withUnsafeBytes { loop.send(channel, $0) } }
         return Self.events
@@ -157,10 +165,14 @@ final class CheckConnection: @unchecked Sendable {
     }
 
     private func closed(_ loop: EventLoop, _ reason: CloseReason) {
+        let failure = secure?.pointee.closed(reason)
+        secure = nil
         guard let check else { return }
         if reason == .stopped {
             self.check = nil
             check.loopStopped()
+        } else if let failure {
+            fail(loop, "no TLS (\(failure.fault.label)): \(failure.text)")
         } else if channel.isConnecting {
             self.check = nil
             check.connectFailed()

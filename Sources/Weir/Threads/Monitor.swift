@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A lock with a condition to wait for: what the log's thread sleeps on. `Mutex` alone cannot wait.
+// A lock with a condition to wait for: what threads of our own sleep on. `Mutex` alone cannot wait.
 
 import Glibc
 

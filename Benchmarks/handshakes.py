@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CPU time for a TLS handshake beside nginx, whole and resumed: the same client on a core of its own, in turns.
+
+Each connection has one request behind its handshake, because a client of TLS 1.3 has its ticket only then, and is ended
+by the client: what servers do for a client that still sends when they end differs.
+"""
+
+import os
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import servers
+import turns
+from load import Plan
+from report import Row
+from servers import Server
+from tools import BenchmarkError, Products, run
+from turns import Side
+
+NGINX_CONFIGURATION = """\
+    server {{
+        listen 127.0.0.1:{port};
+        listen 127.0.0.1:{secure_port} ssl;
+        ssl_certificate {certificate};
+        ssl_certificate_key {key};
+        ssl_protocols TLSv1.2 TLSv1.3;
+        ssl_ecdh_curve X25519;
+        location / {{ return 200 "Hello, world\\n"; }}
+    }}
+"""
+
+REQUEST = b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n"
+TURN_SECONDS = 1.0
+PIECE_BYTES = 1 << 16
+
+
+@dataclass(frozen=True)
+class Kind:
+    work: str
+    version: ssl.TLSVersion
+    is_resumed: bool
+    ratio_max: float
+
+
+# As many handshakes for each second of CPU as 0.95 of nginx's, and as many resumed ones.
+KINDS = (
+    Kind("TLS 1.3 handshake, P-256", ssl.TLSVersion.TLSv1_3, False, 1 / 0.95),
+    Kind("TLS 1.3 handshake, resumed", ssl.TLSVersion.TLSv1_3, True, 1.0),
+    Kind("TLS 1.2 handshake, P-256", ssl.TLSVersion.TLSv1_2, False, 1 / 0.95),
+    Kind("TLS 1.2 handshake, resumed", ssl.TLSVersion.TLSv1_2, True, 1.0),
+)
+
+
+def compare(products: Products, plan: Plan) -> list[Row]:
+    certificate, key = make_pair(products.folder)
+    ports = servers.free_port(), servers.free_port()
+    settings = {
+        "WEIR_LISTEN": f"127.0.0.1:{(plain := servers.free_port())},tls://127.0.0.1:{ports[0]}",
+        "WEIR_TLS_CERT": str(certificate),
+        "WEIR_TLS_KEY": str(key),
+    }
+    weir = servers.weir(products, settings, plan.server_core)
+    weir.port = plain
+    nginx = servers.nginx_with(
+        "nginx", NGINX_CONFIGURATION, products, plan.server_core,
+        secure_port=ports[1], certificate=certificate, key=key,
+    )  # fmt: skip
+    os.sched_setaffinity(0, {plan.load_core})
+    with weir, nginx:
+        return [compare_kind(kind, [(weir, ports[0]), (nginx, ports[1])], plan) for kind in KINDS]
+
+
+def make_pair(folder: Path) -> tuple[Path, Path]:
+    certificate, key = folder / "tls.crt", folder / "tls.key"
+    run(
+        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+        "-keyout", key, "-out", certificate, "-subj", "/CN=localhost", "-days", "2",
+    )  # fmt: skip
+    return certificate, key
+
+
+def compare_kind(kind: Kind, sides: list[tuple[Server, int]], plan: Plan) -> Row:
+    works = [Side(server, client(kind, server.name, port)) for server, port in sides]
+    for side in works:
+        side.work()
+    ours, theirs = turns.microseconds(kind.work, works, plan)
+    return turns.cpu_beside("nginx", kind.work, ours, theirs, kind.ratio_max)
+
+
+def client(kind: Kind, name: str, port: int) -> Callable[[], int]:
+    """One connection after the other for a turn; gives how many there were."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.minimum_version = context.maximum_version = kind.version
+    # nginx ends without a word (close_notify) where a client has sent none.
+    context.options |= ssl.OP_IGNORE_UNEXPECTED_EOF
+    session: ssl.SSLSession | None = None
+
+    def connect() -> None:
+        nonlocal session
+        plain = socket.create_connection(("127.0.0.1", port))
+        # A request behind the client's last message would wait 40 ms for the kernel's acknowledgement of that.
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with context.wrap_socket(plain, server_hostname="localhost", session=session) as connection:
+            if session is not None and not connection.session_reused:
+                raise BenchmarkError(f"{name} did not resume a session")
+            connection.sendall(REQUEST)
+            answer = b""
+            while not answer.endswith(servers.BODY):
+                answer += connection.recv(PIECE_BYTES)
+            if kind.is_resumed:
+                session = connection.session
+
+    def turn() -> int:
+        count, end = 0, time.monotonic() + TURN_SECONDS
+        while time.monotonic() < end:
+            connect()
+            count += 1
+        return count
+
+    return turn

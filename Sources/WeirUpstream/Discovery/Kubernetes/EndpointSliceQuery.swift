@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an API server is asked for the slices of a service. A value; pure.
+
+import WeirEventLoop
+
+/// The requests of one service.
+package struct EndpointSliceQuery: Sendable {
+    /// A version of the API, the present one first. Servers before Kubernetes 1.21 know the older one only, those from 1.25
+    /// on the present one.
+    package enum Version: String, Sendable, CaseIterable {
+        case v1
+        case v1beta1
+
+        var other: Version { self == .v1 ? .v1beta1 : .v1 }
+    }
+
+    /// Slices in a page of a list: of 100 endpoints each, as the cluster makes them.
+    package static let pageSlices = 20
+
+    package let service: KubernetesService
+    private let path: String
+    private let host: String
+
+    package init(_ service: KubernetesService, from server: EndpointURL) {
+        self.service = service
+        path =
+            "/namespaces/\(service.namespace)/endpointslices?labelSelector="
+            + "kubernetes.io/service-name=\(service.name)".percentEncoded
+        host = server.authority
+    }
+
+    /// A page of the slices as they are now.
+    ///
+    /// - Parameter continuation: what the page before has said; nil for the first.
+    package func list(_ version: Version, continuation: String? = nil, token: String?) -> [UInt8] {
+        var query = "&limit=\(Self.pageSlices)"
+        if let continuation { query += "&continue=\(continuation.percentEncoded)" }
+        return request(version, query, token)
+    }
+
+    /// What happens from `resourceVersion` on, for so many seconds.
+    package func watch(_ version: Version, from resourceVersion: String, seconds: UInt64, token: String?) -> [UInt8] {
+        let from = "&resourceVersion=\(resourceVersion.percentEncoded)"
+        return request(version, "&watch=true&allowWatchBookmarks=true\(from)&timeoutSeconds=\(seconds)", token)
+    }
+
+    private func request(_ version: Version, _ query: String, _ token: String?) -> [UInt8] {
+        var head = "GET /apis/discovery.k8s.io/\(version.rawValue)\(path)\(query) HTTP/1.1\r\nHost: \(host)\r\n"
+        head += "Accept: application/json\r\nUser-Agent: weir\r\n"
+        if let token { head += "Authorization: Bearer \(token)\r\n" }
+        return Array((head + "\r\n").utf8)
+    }
+}
