@@ -38,6 +38,9 @@ package enum DemoRoutes {
             }
         }
 
+        /// How long a body is, which is collected for that.
+        app.post("/length", on: .loop) { request, _ in .text("\(try request.body.collect().count)\n") }
+
         app.get("/sleep") { request, context in
             guard let milliseconds = Int(request.query["ms"] ?? ""), milliseconds >= 0 else {
                 throw HTTPError(.badRequest, "ms: a number of milliseconds is expected")

@@ -2,6 +2,7 @@
 # A pod of little memory under more uploads at a time than it could hold: in a real control group with that limit, clients
 # outside of it. The kernel ends what goes beyond.
 
+import contextlib
 import resource
 import urllib.request
 
@@ -51,7 +52,27 @@ def test_a_gateway_passes_more_uploads_on_at_a_time_than_it_has_memory_for(group
         endpoint.stop()
 
 
+@pytest.mark.parametrize("is_chunked", [False, True], ids=["of known length", "chunked"])
+def test_bodies_that_are_collected_are_refused_where_they_would_not_fit(group, is_chunked):
+    with small_pod(group("memory"), BINARY) as (server, look):
+        how = {"target": "/length", "is_chunked": is_chunked}
+        seen = upload(("127.0.0.1", server.port), 200, seconds=240, each_turn=look, **how)
+        assert set(seen) <= {200, 503} and seen.total() == 200, seen
+        assert seen[200] > 0, seen
+        # One at a time there is room for any number.
+        for _ in range(5):
+            assert dict(upload(("127.0.0.1", server.port), 1, **how)) == {200: 1}
+
+
 def serves_more_than_fits(memory, binary, **settings):
+    with small_pod(memory, binary, **settings) as (server, look):
+        seen = upload(("127.0.0.1", server.port), UPLOADS, SLOW, seconds=240, each_turn=look)
+        assert dict(seen) == {200: UPLOADS}
+
+
+@contextlib.contextmanager
+def small_pod(memory, binary, **settings):
+    """A server in 64 MiB, and what is to be called all the while: it lives on, and holds no more than it may."""
     memory.write("memory.limit_in_bytes", 64 * MIB)
     # v1 counts what the kernel holds for sockets by itself, and only where it has a limit; v2 counts it with the rest.
     memory.write("memory.kmem.tcp.limit_in_bytes", 1 << 40)
@@ -71,8 +92,7 @@ def serves_more_than_fits(memory, binary, **settings):
         peak["held"] = max(peak["held"], metrics["weir_buffer_bytes"])
 
     try:
-        seen = upload(("127.0.0.1", server.port), UPLOADS, SLOW, seconds=240, each_turn=look)
-        assert dict(seen) == {200: UPLOADS}
+        yield server, look
         assert killed(memory.folder) == 0
         assert (server.process.poll(), server.pid) == (None, pid)
         assert peak["held"] <= 16 * MIB, peak
@@ -81,4 +101,5 @@ def serves_more_than_fits(memory, binary, **settings):
             assert response.status == 200
         assert server.metric("weir_buffer_bytes") < MIB
     finally:
+        print(peak)
         server.stop()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Many uploads at a time to a route that sends them back, from one thread: what each was answered, byte by byte.
+# Many uploads at a time, from one thread: what each was answered, byte by byte.
 
 import collections
 import select
@@ -15,12 +15,17 @@ PATTERN = bytes(range(251)) * ((BODY_BYTES + 2 * 251) // 251 + 1)
 
 
 class Upload:
-    """One connection, which sends all that is taken and reads all that comes; a slow reader once it is told to."""
+    """One connection, which sends all that is taken and reads all that comes; a slow reader once it is told to. To `/echo`,
+    which sends it back, or to `/length`, which collects it and says how long it was."""
 
-    def __init__(self, address, number, reads=True):
-        self.offset, self.reads = number % 251, reads
-        head = request("/echo", "POST", [f"Content-Length: {BODY_BYTES}", "Connection: close"])
-        self.unsent = memoryview(head + PATTERN[self.offset:self.offset + BODY_BYTES])
+    def __init__(self, address, number, reads=True, target="/echo", is_chunked=False):
+        self.offset, self.reads, self.is_echoed = number % 251, reads, target == "/echo"
+        body = PATTERN[self.offset:self.offset + BODY_BYTES]
+        if is_chunked:
+            pieces = (body[start:start + PIECE_BYTES] for start in range(0, BODY_BYTES, PIECE_BYTES))
+            body = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in (*pieces, b""))
+        framing = "Transfer-Encoding: chunked" if is_chunked else f"Content-Length: {BODY_BYTES}"
+        self.unsent = memoryview(request(target, "POST", [framing, "Connection: close"]) + body)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.socket.setblocking(False)
         self.socket.connect_ex(address)
@@ -63,6 +68,10 @@ class Upload:
                 self.unsent = b""
                 self.outcome = self.status
                 return
+        if not self.is_echoed:
+            if self.rest.endswith(b"\n"):
+                self.outcome = 200 if int(self.rest) == BODY_BYTES else f"{self.rest} bytes were seen"
+            return
         while self.outcome is None:
             if self.chunk_left > 2:
                 piece = self.rest[:self.chunk_left - 2]
@@ -87,16 +96,16 @@ class Upload:
                     self.outcome = 200 if self.taken == BODY_BYTES else f"{self.taken} bytes in all"
 
 
-def upload(address, count, slow=0, seconds=120, each_turn=lambda: None):
-    """So many uploads at once, of which the first `slow` read nothing before half of the others are through. How often
-    each outcome was seen: a status, or what was wrong in words."""
+def upload(address, count, slow=0, seconds=120, each_turn=lambda: None, **how):
+    """So many uploads at once (`how`: see `Upload`), of which the first `slow` read nothing before half of the others are
+    through. How often each outcome was seen: a status, or what was wrong in words."""
     poller = select.epoll()
     uploads = {}
     seen = collections.Counter()
     end = time.monotonic() + seconds
     try:
         for number in range(count):
-            one = Upload(address, number, reads=number >= slow)
+            one = Upload(address, number, reads=number >= slow, **how)
             uploads[one.socket.fileno()] = one
             # At once, as clients do: a connection on which nothing comes is taken for idle.
             one.send()

@@ -357,11 +357,11 @@ final class Exchange: @unchecked Sendable {
         if case .length(let count) = parser.pointee.head.framing { Int(clamping: count) } else { nil }
     }
 
-    /// Tells the loop how much memory it holds for the connection: what is kept of the body, and a long head. What a
-    /// handler keeps when there is no connection any more is the handler's.
+    /// Tells the loop how much memory it holds for the request: what is kept of the body, and a long head. As long as it
+    /// has a connection, or a handler that runs on without one.
     func noteHeld() {
         var held = 0
-        if connectionReference != nil {
+        if connectionReference != nil || isHandlerRunning {
             let collected = parts.pointee.collected.count + collectedBytes
             held = parts.pointee.pieces.byteCount + collected
             // Its array grows to twice what is in it, and is copied for that.
@@ -375,18 +375,19 @@ final class Exchange: @unchecked Sendable {
 
     /// The longest body that the loops can ever hold whole: of unknown length it counts twice, see `noteHeld`.
     var collectedBytesMax: Int {
-        let bytesMax = owner.loop.heldBytesMax
+        let bytesMax = owner.loop.collectedBytesMax
         return bodyBytesSaid == nil ? bytesMax / 2 : bytesMax
     }
 
-    /// Whether more of the body may be kept until it is whole: all that is said to come before it begins, and then as long
-    /// as the loop holds anything more.
+    /// Whether more of the body may be kept until it is whole: all that is said to come before it begins, and then each
+    /// piece.
     var hasMemoryToCollect: Bool {
         guard connectionReference != nil else { return true }
         if collectedBytes == 0, case .length(let remaining) = input {
             return !hasLongBodyLeft || owner.loop.hasRoom(toHold: Int(clamping: remaining))
         }
-        return collectedBytes <= BufferBudget.smallPieceBytes || !owner.loop.isOutOfBuffers
+        let piece = BufferBudget.smallPieceBytes
+        return collectedBytes <= piece || owner.loop.mayHold(piece)
     }
 
     private func resetBodies() {

@@ -261,7 +261,8 @@ extension HTTP1Connection {
             absorb(exchange, UnsafeRawBufferPointer(rebasing: bytes[skip..<(skip + count)]))
             return skip + count
         case .incomplete(let consumed):
-            guard bytes.count - consumed >= BufferBudget.smallPieceBytes, loop.isOutOfBuffers else { return consumed }
+            guard bytes.count - consumed >= BufferBudget.smallPieceBytes, !loop.mayHold(BufferBudget.longPieceBytes)
+            else { return consumed }
             // Trailers that are long, and not there yet.
             exchange.inputFailure = .disconnected
             isLast = true
@@ -301,7 +302,7 @@ extension HTTP1Connection {
         case .collect(let bytesMax):
             let count = exchange.parts.pointee.collected.count + bytes.count
             if count > bytesMax { return refuseBody(exchange) }
-            if count > BufferBudget.smallPieceBytes, loop.isOutOfBuffers { return refuseForMemory(exchange) }
+            if count > BufferBudget.smallPieceBytes, !loop.mayHold(bytes.count) { return refuseForMemory(exchange) }
             exchange.collect(bytes)
         case .stream:
             exchange.parts.pointee.pieces.append(bytes)

@@ -313,7 +313,9 @@ final class HTTP1Connection: @unchecked Sendable {
                 channel.setIdle(since: .max)
                 readDeadline = loop.now &+ configuration.headTimeout
             }
-            guard bytes.count >= BufferBudget.smallPieceBytes, loop.isOutOfBuffers else { return nil }
+            guard bytes.count >= BufferBudget.smallPieceBytes, !loop.mayHold(BufferBudget.longPieceBytes) else {
+                return nil
+            }
             lease._withUnsafeGuaranteedRef { refuseHead($0) }
             if leased == nil { owner.retire(lease) }
             return bytes.count

@@ -127,6 +127,11 @@ extension ServerLoop {
 
     /// A handler that ran elsewhere, or beyond its answer, has ended.
     func handlerEnded(_ exchange: Exchange) {
+        if exchange.collectedBytes != 0 {
+            // The rest of a body that was too large may come yet.
+            exchange.collectedBytes = 0
+            exchange.noteHeld()
+        }
         if exchange.slot == .held, exchange.connection == nil { leave(exchange, now: loop.instant) }
     }
 

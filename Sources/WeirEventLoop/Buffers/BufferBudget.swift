@@ -19,11 +19,11 @@ import Synchronization
 /// so nobody has to be woken when some comes back.
 ///
 /// **The budget is a bound.** There are at most as many connections as it was made for, each beyond the lent part holds
-/// at most ``bytesPerConnection``, and that together fits. What cannot go on in so little is refused with 503 where the
-/// whole budget is in use (``EventLoop/isOutOfBuffers``), and has not been begun: a head that is longer than
-/// ``smallPieceBytes`` and not there yet, trailers alike, and a body that is to be collected. Three things are not bounded
-/// by it: a single write of a handler's; the head of an endpoint's response, of which each connection has one; and a
-/// record of TLS, which is decrypted whole (16 KiB, RFC 8446 section 5.1).
+/// at most ``bytesPerConnection``, and that together fits. What cannot go on in so little grows as long as so much is left
+/// for each connection that there is (``EventLoop/mayHold(_:)``), and is refused with 503 then, with nothing begun: a head
+/// that is longer than ``smallPieceBytes`` and not there yet, trailers alike, and a body that is to be collected. Three
+/// things are not bounded by it: a single write of a handler's; the head of an endpoint's response, of which each
+/// connection has one; and a record of TLS, which is decrypted whole (16 KiB, RFC 8446 section 5.1).
 ///
 /// **It belongs to no loop.** A loop tells it what it holds, and sees what the others do, at the end of each turn and
 /// whenever it has taken ``bytesUntoldMax`` more since. So it is exact to so much for each loop, and how many loops there
@@ -46,6 +46,9 @@ package final class BufferBudget: Sendable {
     /// elsewhere: each response asks for it.
     @inlinable package static var smallPieceBytes: Int { 3 << 10 }
 
+    /// A buffer for what does not fit into the smallest, and has to be kept together.
+    package static let longPieceBytes = 4 * BufferPool.smallestByteCount
+
     /// - Parameters:
     ///   - bytesMax: the bound, above 0; `.max` for none.
     ///   - connectionsMax: the most connections that the loops have, those to endpoints among them.
@@ -56,6 +59,9 @@ package final class BufferBudget: Sendable {
         bytesLent = max(bytesMax / 4, isTooMuch ? 0 : bytesMax - kept)
         bytesUntoldMax = min(64 << 10, bytesMax / 64)
     }
+
+    /// The longest body that can be held whole; the rest is for what its own connection and a few others need.
+    package var collectedBytesMax: Int { bytesMax - bytesMax / 8 }
 
     /// What the loops hold, as they have told.
     package var heldBytes: Int { told.load(ordering: .relaxed) }

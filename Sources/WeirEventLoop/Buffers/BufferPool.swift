@@ -77,16 +77,13 @@ package struct BufferPool: ~Copyable {
     /// Whether all is in use that is lent to whoever comes first.
     package var isShort: Bool { heldBytes >= lentHere }
 
-    /// Whether the whole budget is in use, as far as this pool has seen.
-    package var isOut: Bool { heldBytes >= mostHere }
+    /// The longest body that can be held whole.
+    package var collectedBytesMax: Int { budgetReference._withUnsafeGuaranteedRef { $0.collectedBytesMax } }
 
-    /// The most that all pools of the budget hold.
-    package var heldBytesMax: Int { budgetReference._withUnsafeGuaranteedRef { $0.bytesMax } }
-
-    /// What is left of the budget.
+    /// What is left of the budget; `.max` where it has no bound.
     package mutating func room() -> Int {
         settle()
-        return mostHere - heldBytes
+        return budgetReference._withUnsafeGuaranteedRef { $0.bytesMax } == .max ? .max : mostHere - heldBytes
     }
 
     /// Tells the budget what is held here, and sees what the others hold.

@@ -177,22 +177,19 @@ package final class EventLoop: @unchecked Sendable {
     /// Whether windows are small, because much is held for connections.
     package var isShortOfBuffers: Bool { core.pointee.buffers.isShort }
 
-    /// Whether all is held that may be.
-    package var isOutOfBuffers: Bool {
-        guard core.pointee.buffers.isOut else { return false }
-        // Something is to be refused for it: not for what others held a second ago.
-        core.pointee.buffers.settle()
-        return core.pointee.buffers.isOut
-    }
+    /// The longest body that this loop and those that share its budget can ever hold whole.
+    package var collectedBytesMax: Int { core.pointee.buffers.collectedBytesMax }
 
-    /// The most that this loop and those that share its budget hold for their connections.
-    package var heldBytesMax: Int { core.pointee.buffers.heldBytesMax }
+    /// Whether `bytes` more of what has to be kept whole may be held: as long as buffers are not short, and then where
+    /// there is room.
+    package func mayHold(_ bytes: Int) -> Bool { !isShortOfBuffers || hasRoom(toHold: bytes) }
 
     /// Whether so many bytes may be held besides, with what is kept back for each connection that there is.
     package func hasRoom(toHold bytes: Int) -> Bool {
-        guard heldBytesMax != .max else { return true }
+        let room = core.pointee.buffers.room()
+        if room == .max { return true }
         let connections = acceptPolicy?.connectionCount ?? openChannelCount + outboundChannelCount
-        return bytes <= core.pointee.buffers.room() - connections * BufferBudget.bytesPerConnection
+        return bytes <= room - connections * BufferBudget.bytesPerConnection
     }
 
     /// A window of `full` bytes as large as it is now: any byte fills it where buffers are short.

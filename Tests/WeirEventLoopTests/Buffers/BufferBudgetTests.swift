@@ -31,10 +31,10 @@ import WeirTestSupport
         let (next, last) = (pool.take(1), pool.take(1))
         #expect(next == two && last == one)
         pool.note(120 << 10)
-        let isOut = pool.isOut
+        let room = pool.room()
         pool.note(-1)
-        let isOutStill = pool.isOut
-        #expect(isOut && !isOutStill)
+        let roomThen = pool.room()
+        #expect(room == 0 && roomThen == 1)
         pool.give(next)
         pool.give(last)
         #expect(pool.heldBytes == 120 << 10 - 1)
@@ -144,7 +144,7 @@ import WeirTestSupport
         test.turn()
         #expect(recorder.deliveries.map(\.count) == [20_000])
         test.loop.noteHeld(Self.bytesLent)
-        #expect(test.loop.isShortOfBuffers && !test.loop.isOutOfBuffers)
+        #expect(test.loop.isShortOfBuffers)
         peer.send([UInt8](repeating: 2, count: 20_000))
         test.turn(4)
         #expect(recorder.deliveries.dropFirst().allSatisfy { $0.count <= Self.smallReceive })
@@ -163,10 +163,27 @@ import WeirTestSupport
         other.note(budget.bytesMax)
         other.settle()
         test.turn()
-        #expect(test.loop.isOutOfBuffers)
+        #expect(!test.loop.mayHold(1))
         other.note(-budget.bytesMax)
         other.settle()
-        #expect(!test.loop.isOutOfBuffers)
+        #expect(test.loop.mayHold(budget.bytesMax))
+    }
+
+    @Test func `what is kept whole grows freely at first, and then where each connection can go on besides`() throws {
+        let test = try Self.makeLoop()
+        let recorders = (0..<2).map { _ in Recorder() }
+        let peers = try recorders.map { try test.connect($0) }
+        test.turn()
+        let bytesMax = 4 * Self.bytesLent
+        #expect(test.loop.collectedBytesMax == bytesMax / 8 * 7)
+        // Not short: whatever comes, which is no more than a window.
+        test.loop.noteHeld(Self.bytesLent - 1)
+        #expect(!test.loop.isShortOfBuffers && test.loop.mayHold(bytesMax))
+        test.loop.noteHeld(1)
+        let room = bytesMax - Self.bytesLent - peers.count * Self.least
+        #expect(test.loop.mayHold(room) && !test.loop.mayHold(room + 1))
+        test.loop.noteHeld(room)
+        #expect(test.loop.mayHold(0) && !test.loop.mayHold(1))
     }
 
     @Test func `near the bound any output fills a window, in a small buffer`() throws {
@@ -266,7 +283,7 @@ private final class PoolInHand {
     }
 
     var isShort: Bool { pool.isShort }
-    var isOut: Bool { pool.isOut }
+    var isOut: Bool { room <= 0 }
     var room: Int { pool.room() }
 
     func note(_ change: Int) { pool.note(change) }

@@ -32,7 +32,10 @@ import WeirTestSupport
 
     private static func bytes(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 / 251) } }
 
-    private static func serve(_ declare: (App) -> Void = { _ in }) async throws -> Served {
+    private static func serve(
+        _ bytesMax: Int = bytesMax,
+        _ declare: (App) -> Void = { _ in }
+    ) async throws -> Served {
         let folder = try ScratchFolder()
         let log = CapturedLog()
         let app = makeApp(log: log) {
@@ -55,12 +58,15 @@ import WeirTestSupport
         return Served(running: running, address: try #require(running.addresses.first), folder: folder)
     }
 
-    /// A client whose body, of which some is missing, is all that the server may hold: of unknown length it counts twice.
+    /// The longest body of unknown length, which counts twice, that the server takes.
+    private static let collectedMax = bytesMax / 16 * 7
+
+    /// A client whose body, of which some is missing, is all that the server may keep whole.
     private static func fill(_ served: Served) throws -> RawClient {
         let client = try RawClient(served.address)
         let head = "POST /collect HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
-        client.send("\(head)\(String(bytesMax / 2 + 1, radix: 16))\r\n")
-        client.send(bytes(bytesMax / 2))
+        client.send("\(head)\(String(collectedMax + 1, radix: 16))\r\n")
+        client.send(bytes(collectedMax))
         client.waitUntilTaken()
         return client
     }
@@ -109,11 +115,12 @@ import WeirTestSupport
 
     @Test(arguments: ["/collect", "/gather"])
     func `a body that outgrows the memory is 413, and gives back what it held`(target: String) async throws {
-        let served = try await Self.serve()
+        // So much that what is received at once is little of it.
+        let served = try await Self.serve(4 * Self.bytesMax)
         let client = try RawClient(served.address)
         client.send("POST \(target) HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
         let chunk = Self.bytes(16 << 10)
-        for _ in 0..<(Self.bytesMax / chunk.count + 1) {
+        for _ in 0...(4 * Self.collectedMax / chunk.count) {
             client.send("4000\r\n")
             client.send(chunk)
             client.send("\r\n")
@@ -126,14 +133,15 @@ import WeirTestSupport
         }
         #expect(statuses.last == 200)
         client.send("0\r\n\r\nGET /hello HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
-        #expect(try WireResponse.all(in: await client.receiveToEnd()).map(\.status).first == 413)
+        let answers = try WireResponse.all(in: await client.receiveToEnd())
+        #expect(answers.map(\.status).first == 413)
         try await served.running.stop()
     }
 
     @Test(arguments: ["/collect", "/gather"])
     func `a body that the loop can never hold is 413 at once`(target: String) async throws {
         let served = try await Self.serve()
-        let head = "POST \(target) HTTP/1.1\r\nContent-Length: \(Self.bytesMax + 1)\r\n"
+        let head = "POST \(target) HTTP/1.1\r\nContent-Length: \(2 * Self.collectedMax + 1)\r\n"
         #expect(try await served.ask(head)?.status == 413)
         try await served.running.stop()
     }
@@ -189,6 +197,32 @@ import WeirTestSupport
         #expect(answer.isWhole && isEqual(answer.body, Self.bytes(200_000)))
         #expect(try WireResponse.all(in: await blocked.receiveToEnd()).map(\.text) == ["free"])
         #expect(try await served.post("/collect", count)?.text == "\(count)")
+        try await served.running.stop()
+    }
+
+    @Test func `what a handler holds counts until its end, whether its client is there or not`() async throws {
+        let (gate, left) = (Gate(), Gate())
+        let served = try await Self.serve { app in
+            app.post("/hold", on: .workers) { request, context in
+                context.onCancel { left.open() }
+                gate.pass()
+                return .text("\(try request.body.collect().count)")
+            }
+        }
+        let client = try RawClient(served.address)
+        client.send("POST /hold HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n")
+        client.send(Self.bytes(100_000))
+        #expect(await eventuallyTrue { gate.waitingCount == 1 })
+        client.close()
+        #expect(await eventuallyTrue { left.hasOpened })
+        let count = Self.bytesMax - 100_000
+        #expect(try await served.post("/collect", count)?.status == 503)
+        gate.open()
+        var answers: [Int?] = []
+        while answers.count < 1000, answers.last != 200 {
+            answers.append(try await served.post("/collect", count)?.status)
+        }
+        #expect(answers.last == 200)
         try await served.running.stop()
     }
 
