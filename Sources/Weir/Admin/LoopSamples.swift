@@ -25,6 +25,12 @@ enum LoopSamples {
                 kind: .gauge,
                 value: Double(server.loopPlan.buffers.bytesBound ?? 0)
             ),
+            MetricSample(
+                "weir_socket_buffer_bytes",
+                "What the kernel may hold for a TCP connection in each direction; 0 for what it finds itself.",
+                kind: .gauge,
+                value: Double(server.socketBytes)
+            ),
         ]
             + connections.enumerated().map { index, count in
                 MetricSample(

@@ -8,24 +8,24 @@ package import WeirEventLoop
 package struct BufferSizes: Sendable, Equatable {
     /// The most that all loops together hold.
     package let bytesMax: Int
-    /// The most that the kernel holds for one connection in each direction; 0 leaves it to the kernel.
-    package let socketBytes: Int
+    /// What the kernel holds for each connection.
+    package let sockets: SocketBuffers
     /// The most connections, those to endpoints among them.
     package let connectionsMax: Int
 
-    package init(bytesMax: Int, socketBytes: Int, connectionsMax: Int) {
+    package init(bytesMax: Int, sockets: SocketBuffers, connectionsMax: Int) {
         self.bytesMax = bytesMax
-        self.socketBytes = socketBytes
+        self.sockets = sockets
         self.connectionsMax = connectionsMax
     }
 
-    package static let unbounded = BufferSizes(bytesMax: .max, socketBytes: 0, connectionsMax: 0)
+    package static let unbounded = BufferSizes(bytesMax: .max, sockets: .ofTheKernel, connectionsMax: 0)
 
     /// `bytesMax`, nil for no limit.
     var bytesBound: Int? { bytesMax == .max ? nil : bytesMax }
 
-    /// `socketBytes`, nil where they are the kernel's.
-    var socketBound: Int? { socketBytes == 0 ? nil : socketBytes }
+    /// What the kernel holds for a connection where all are open, nil where it finds that itself.
+    var socketBound: Int? { sockets.bytesLeast == 0 ? nil : sockets.bytesLeast }
 
     /// What the loops of a server share.
     package func budget() -> BufferBudget { BufferBudget(bytesMax: bytesMax, connectionsMax: connectionsMax) }

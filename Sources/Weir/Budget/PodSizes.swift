@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the settings leave to Weir (`auto`), worked out from what the pod may use. Pure.
 
+import WeirEventLoop
+
 /// How many threads and connections a pod has, and how large its tables and buffers are.
 package struct PodSizes: Sendable, Equatable {
     /// Threads: what follows the CPUs while the engine runs. The rest is as it was at the start.
@@ -38,9 +40,7 @@ package struct PodSizes: Sendable, Equatable {
             bytesMax: settings.bufferBytes.resolved(
                 automatic: memoryBytes.map { max(Self.bufferBytesLeast, $0 / Self.bufferDivisor) } ?? .max
             ),
-            socketBytes: settings.socketBufferBytes.resolved(
-                automatic: Self.socketBytes(memoryBytes, connections: connections)
-            ),
+            sockets: Self.sockets(settings.socketBufferBytes, memoryBytes, connections: connections),
             connectionsMax: connections
         )
         limitTableBytes = Self.limitTableBytes(settings.rateLimiting, memoryBytes: memoryBytes)
@@ -90,12 +90,14 @@ package struct PodSizes: Sendable, Equatable {
     private static let socketLeastDivisor = 4096
     private static let socketLeastRange = 16 << 10...32 << 10
 
-    private static func socketBytes(_ memoryBytes: Int?, connections: Int) -> Int {
-        guard let memoryBytes, memoryBytes < unboundedSocketsMemory else { return 0 }
+    private static func sockets(_ setting: Settings.Count, _ memoryBytes: Int?, connections: Int) -> SocketBuffers {
+        guard setting == .automatic else { return SocketBuffers(bytesLeast: setting.resolved(automatic: 0)) }
+        guard let memoryBytes, memoryBytes < unboundedSocketsMemory else { return .ofTheKernel }
         let least = clamped(memoryBytes / socketLeastDivisor, to: socketLeastRange)
-        let bytes = max(least, memoryBytes / socketsDivisor / 2 / connections)
+        let shared = memoryBytes / socketsDivisor
+        let bytes = max(least, shared / 2 / connections)
         // In whole pages.
-        return bytes / 4096 * 4096
+        return SocketBuffers(bytesLeast: bytes / 4096 * 4096, bytesShared: shared)
     }
 
     /// Keyed limits are few: a dozen of them take a twentieth of the memory.

@@ -555,8 +555,3 @@ final class Exchange: @unchecked Sendable {
         }
     }
 }
-
-extension Int {
-    /// The smallest power of two that is not below it; it is above 1.
-    fileprivate var roundedUpToPowerOfTwo: Int { 1 << (Int.bitWidth - (self - 1).leadingZeroBitCount) }
-}

@@ -70,7 +70,7 @@ extension HTTPServer {
                     let place = try ListeningPlace(
                         address,
                         plan.settings,
-                        socketBufferBytes: plan.buffers.socketBytes
+                        socketBufferBytes: plan.buffers.sockets.bytesLeast
                     )
                     try listen(on: place, first, &roster)
                 }
@@ -78,7 +78,7 @@ extension HTTPServer {
                 for descriptor in plan.inherited {
                     let place = try ListeningPlace(
                         inherited: descriptor,
-                        socketBufferBytes: plan.buffers.socketBytes
+                        socketBufferBytes: plan.buffers.sockets.bytesLeast
                     )
                     try listen(on: place, first, &roster)
                 }

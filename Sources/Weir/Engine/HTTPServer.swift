@@ -78,7 +78,7 @@ final class HTTPServer: Sendable {
             connectionsMax: plan.connectionsMax,
             descriptorsHigh: plan.descriptorsHigh,
             descriptorsMax: plan.descriptorsMax,
-            socketBufferBytes: plan.buffers.socketBytes
+            socketBuffers: plan.buffers.sockets
         )
         loopPlan = LoopPlan(
             name: plan.name,
@@ -98,6 +98,10 @@ final class HTTPServer: Sendable {
 
     /// Connections that are open.
     var connectionCount: Int { loops.reduce(0) { $0 + $1.openChannelCount } }
+
+    /// What the kernel may hold for each connection in each direction with as many as there are; 0 where it finds that
+    /// itself.
+    var socketBytes: Int { policy.socketBuffers.bytes(connections: max(1, policy.connectionCount)) }
 
     // MARK: Life
 

@@ -694,9 +694,10 @@ extension Settings {
             "WEIR_SOCKET_BUFFER",
             \.socketBufferBytes,
             .sizeOrAuto(8 << 10...64 << 20),
-            "What the kernel holds for a TCP connection in each direction; `auto` is half of the pod's memory for all of "
-                + "`WEIR_CONNECTIONS` in both directions, at least 1/4096 of the memory within 16 KiB to 32 KiB, and from 1 GiB "
-                + "on what the kernel finds itself"
+            "What the kernel holds for a TCP connection in each direction; `auto` is half of the pod's memory for all that are "
+                + "open in both directions, at most 128 KiB, at least what all of `WEIR_CONNECTIONS` can have and 1/4096 of the "
+                + "memory within 16 KiB to 32 KiB, and from 1 GiB on what the kernel finds itself",
+            seenIn: "`weir_socket_buffer_bytes`"
         ),
         Setting(
             "WEIR_DESCRIPTORS_HIGH",

@@ -103,9 +103,9 @@ public struct Settings: Sendable, Equatable {
     public var bufferBytes: Count = .automatic
 
     /// Bytes that the kernel holds for a TCP connection in each direction, its own part among it; the half is about what
-    /// fits. `WEIR_SOCKET_BUFFER`, 8 KiB to 64 MiB; default automatic: half of the pod's memory for all of
-    /// ``connectionsMax`` in both directions, those to endpoints among them, at least 1/4096 of the memory within 16 KiB to
-    /// 32 KiB, and from 1 GiB of memory on what the kernel finds itself.
+    /// fits. `WEIR_SOCKET_BUFFER`, 8 KiB to 64 MiB; default automatic: half of the pod's memory for all that are open in both
+    /// directions, those to endpoints among them, at most 128 KiB. At least what all of ``connectionsMax`` can have, and 1/4096
+    /// of the memory within 16 KiB to 32 KiB. From 1 GiB of memory on what the kernel finds itself.
     public var socketBufferBytes: Count = .automatic
 
     /// Above what share of the descriptor limit idle connections are closed, in percent. `WEIR_DESCRIPTORS_HIGH`,

@@ -379,5 +379,6 @@ package final class EventLoop: @unchecked Sendable {
         openChannels.store(count, ordering: .relaxed)
         outboundChannels.store(outboundCount, ordering: .relaxed)
         metrics.set(.connectionsOpen, count)
+        fitSocketBuffers()
     }
 }

@@ -31,6 +31,8 @@ package struct LoopCore: ~Copyable {
     var shedsIdle = false
     var isStopping = false
     var acceptTimer: LoopTimer?
+    /// What the kernel holds for each connection in each direction; 0 where that does not follow their number.
+    var socketBytes = 0
     /// Handshakes of transforms that are still worked on in this turn.
     var handshakesLeft = 0
     /// The list of channels to read is being worked off.

@@ -30,8 +30,8 @@ package final class AcceptPolicy: @unchecked Sendable {
     /// Where so many are in use accepting pauses and no connection is begun, so that files, the log and the admin port
     /// still get descriptors.
     let descriptorsMax: Int
-    /// As in `ListenerOptions`, for connections that the loops make.
-    let socketBufferBytes: Int
+    /// What the kernel holds for each connection.
+    package let socketBuffers: SocketBuffers
     /// Descriptors that are no connections of these loops; relaxed.
     private let otherDescriptorCount = Atomic<Int>(0)
 
@@ -44,14 +44,14 @@ package final class AcceptPolicy: @unchecked Sendable {
         connectionsMax: Int,
         descriptorsHigh: Int,
         descriptorsMax: Int,
-        socketBufferBytes: Int = 0
+        socketBuffers: SocketBuffers = .ofTheKernel
     ) {
         self.loopsMax = max(loopsMax ?? loops.count, loops.count)
         places = .allocate(capacity: self.loopsMax)
         self.connectionsMax = connectionsMax
         self.descriptorsHigh = min(descriptorsHigh, descriptorsMax)
         self.descriptorsMax = descriptorsMax
-        self.socketBufferBytes = socketBufferBytes
+        self.socketBuffers = socketBuffers
         for loop in loops { add(loop) }
         setTaking(loops.count)
     }
@@ -145,7 +145,7 @@ package final class AcceptPolicy: @unchecked Sendable {
     }
 
     /// Connections of all loops: of clients, and those that we made.
-    var connectionCount: Int {
+    package var connectionCount: Int {
         var sum = 0
         forEach { sum += $0.openChannelCount + $0.outboundChannelCount }
         return sum

@@ -142,6 +142,10 @@ extension EventLoop {
         }
         let channel = Channel(state: state)
         channelCountChanged()
+        if !isOutbound, core.pointee.socketBytes > 0 {
+            // It has what its listener has.
+            SocketBuffers.change(descriptor, core.pointee.socketBytes)
+        }
         state.pointee.events = open(self, channel, address)
         let token = Token.channel(slot: state.pointee.slot, generation: state.pointee.generation)
         do throws(SystemCallError) {

@@ -20,7 +20,7 @@ extension EventLoop {
             var on: Int32 = 1
             _ = setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
             do throws(SystemCallError) {
-                try SocketBuffers.bound(descriptor, acceptPolicy?.socketBufferBytes ?? 0, address.description)
+                try SocketBuffers.set(descriptor, socketBytesOfNext, address.description)
             } catch {
                 _ = Glibc.close(descriptor)
                 throw error

@@ -82,7 +82,7 @@ package struct Listener: Sendable {
                 // Accepted sockets inherit it: small answers go out at once without a call per connection.
                 try set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1, subject)
                 // As well, and before the handshake, which tells the peer how much may be on its way.
-                try SocketBuffers.bound(descriptor, options.socketBufferBytes, subject)
+                try SocketBuffers.set(descriptor, options.socketBufferBytes, subject)
                 if case .ipv6 = address {
                     try set(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, options.isDualStack ? 0 : 1, subject)
                 }
@@ -143,7 +143,7 @@ package struct Listener: Sendable {
         else { throw SystemCallError("fcntl", errno: errno, subject: subject) }
         if address.family != AF_UNIX {
             try set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1, subject)
-            try SocketBuffers.bound(descriptor, socketBufferBytes, subject)
+            try SocketBuffers.set(descriptor, socketBufferBytes, subject)
         }
         return address
     }

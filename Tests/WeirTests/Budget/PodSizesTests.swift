@@ -89,7 +89,9 @@ import WeirHost
     ) {
         let buffers = Self.sizes(mebibytes: mebibytes).buffers
         #expect(buffers.bytesMax == bytes)
-        #expect(buffers.socketBytes == socketBytes)
+        #expect(buffers.sockets.bytesLeast == socketBytes)
+        // Few connections share what all have.
+        #expect(buffers.sockets.bytesShared == (socketBytes == 0 ? 0 : (mebibytes ?? 0) << 19))
     }
 
     @Test(arguments: [16, 64, 256, 1024, 65536], [false, true])
@@ -113,10 +115,10 @@ import WeirHost
     ) {
         var settings = Settings()
         settings.connectionsMax = .exactly(connections)
-        #expect(Self.sizes(settings, mebibytes: mebibytes).buffers.socketBytes == bytes)
+        #expect(Self.sizes(settings, mebibytes: mebibytes).buffers.sockets.bytesLeast == bytes)
         // Where each has one to an endpoint as well, half as much; in whole pages.
         let least = min(max(mebibytes << 8, 16 << 10), 32 << 10)
-        let ofGateway = Self.sizes(settings, mebibytes: mebibytes, hasUpstreams: true).buffers.socketBytes
+        let ofGateway = Self.sizes(settings, mebibytes: mebibytes, hasUpstreams: true).buffers.sockets.bytesLeast
         #expect(ofGateway == max(least, bytes / 2 / 4096 * 4096))
     }
 
@@ -141,7 +143,10 @@ import WeirHost
         #expect(sizes.connectionsMax == 7)
         #expect(sizes.limitTableBytes == 4096)
         #expect(sizes.accessLogBytes == 3 << 16)
-        #expect(sizes.buffers == BufferSizes(bytesMax: 5 << 20, socketBytes: 1 << 20, connectionsMax: 7))
+        #expect(
+            sizes.buffers
+                == BufferSizes(bytesMax: 5 << 20, sockets: SocketBuffers(bytesLeast: 1 << 20), connectionsMax: 7)
+        )
     }
 
     private static let policies: [(String, Double?, CPUBudget.Rounding)] = [
