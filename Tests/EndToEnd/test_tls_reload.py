@@ -246,7 +246,7 @@ def test_a_response_of_the_ca_is_stapled_while_it_is_good(authority, mount, tmp_
     server = Server(settings_of(mount, WEIR_TLS_OCSP=staple))
     expiry = f'weir_tls_ocsp_expiry_seconds{{certificate="{mount.certificate}"}}'
     try:
-        assert f"{staple}: No such file" in server.wait_for_line("an OCSP response is not stapled")
+        assert f"{staple}: No such file" in server.wait_for_line("an OCSP response is not taken")
         assert server.metric(expiry) == 0
         authority.response(mount.certificate, staple)
         server.wait_for_metric(expiry, 1)

@@ -280,7 +280,9 @@ def test_a_certificate_that_is_asked_for_is_shown(gateway, secure, authority, ve
     server = gateway(endpoint, **settings)
     with server.connect() as wire:
         assert wire.get().status == 200
-    assert endpoint.connections[0].socket.getpeercert()["subject"] == ((("commonName", "gateway"),),)
+    # One whose handshake took too long on a busy machine is there as well, without TLS.
+    shown = [one.socket.getpeercert() for one in endpoint.connections if isinstance(one.socket, ssl.SSLSocket)]
+    assert shown[-1]["subject"] == ((("commonName", "gateway"),),)
     assert server.metric(f'weir_upstream_tls_certificate_expiry_seconds{{certificate="{certificate}"}}') > 0
 
 

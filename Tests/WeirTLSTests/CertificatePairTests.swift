@@ -68,6 +68,22 @@ import WeirTestSupport
         #expect(text == "a.crt: the certificate expired at 2026-01-31T12:00:00Z")
     }
 
+    @Test("A certificate that is not valid yet is refused, and the error says from when on it is")
+    func notYetValid() {
+        #expect(error(certificate: Pairs.one.certificate, key: Pairs.one.key, now: Pairs.now - 86_400) != nil)
+        let text = TLSError.notYetValid(file: "a.crt", start: "2026-01-31T12:00:00Z").description
+        #expect(text == "a.crt: the certificate is not valid before 2026-01-31T12:00:00Z")
+    }
+
+    @Test("A chain must have the issuer, in whatever order")
+    func foreignChain() {
+        let (certificate, key, issuer) = (Pairs.one.certificate, Pairs.one.key, Pairs.authority.certificate)
+        let other = Pairs.two.certificate
+        #expect(error(certificate: certificate + other, key: key) == .foreignChain(file: "a.crt"))
+        #expect(error(certificate: certificate + other + issuer, key: key) == nil)
+        #expect(error(certificate: certificate + issuer, key: key) == nil)
+    }
+
     @Test("A second certificate that is damaged is told by its number")
     func damagedChain() {
         let cut = Pairs.authority.certificate.prefix(300) + Array("\n-----END CERTIFICATE-----\n".utf8)

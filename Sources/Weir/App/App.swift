@@ -113,13 +113,14 @@ public final class App: Sendable, RouteCollection {
             try settings.checkConcurrency(cpus: CPUBudget.read(settings.cpuPolicy).count)
             try settings.checkStore(declared.store)
             try settings.checkNames(declared.nameResolution)
+            _ = try TLSServer(settings)
         } catch {
             throw .settings(error)
         }
         let routes = declared.routes.adding(configuration)
         try routes.check(settings)
-        // What names no upstream is found here.
-        if configuration != nil { _ = try routes.upstreamPlans(settings) }
+        // What names no upstream is found here, and what TLS with endpoints cannot be set up with.
+        _ = try UpstreamTLSClients().equip(routes.upstreamPlans(settings))
     }
 
     /// Changes what is declared. While an engine runs, it would have no effect: a mistake that ends the process, here

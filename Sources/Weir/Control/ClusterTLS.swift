@@ -19,9 +19,9 @@ final class ClusterTLS {
     }
 
     /// The file is read when it is another than before, so a CA that rotates is trusted from the next request on. Where the
-    /// new one is at fault, those of before are.
+    /// new one is at fault or gone, those of before are: nobody else has the account's token.
     func target() throws(KubernetesProblem) -> TLSTarget {
-        let present = FileVersion(path: api.authoritiesFile)
+        let present = FileVersion(path: api.authoritiesFile) ?? version
         if client == nil || present != version {
             var settings = TLSClientSettings()
             if present != nil { settings.authorities = api.authoritiesFile }

@@ -24,7 +24,13 @@ extension HTTP1Connection {
         // Of old age only after a moment of idleness: the next request may be on its way.
         let grace = owner.isLeaving ? Self.leavingGrace : Self.idleGrace
         idleDeadline = min(now &+ configuration.keepAliveTimeout, max(retiresAt, now &+ grace))
-        channel.setDeadline(min(idleDeadline, writeDeadline), on: loop)
+        arm(min(idleDeadline, writeDeadline))
+    }
+
+    /// Arms the one deadline that the channel has. A handshake that is not done yet has its own.
+    @inline(__always)
+    private func arm(_ deadline: Nanoseconds) {
+        channel.setDeadline(peer.isEarly ? min(deadline, handshakeDeadline) : deadline, on: loop)
     }
 
     /// For how long a connection that is to go may still begin a request.
@@ -36,7 +42,7 @@ extension HTTP1Connection {
         endAge()
         guard phase == .idle else { return }
         idleDeadline = min(idleDeadline, loop.now &+ Self.leavingGrace)
-        channel.setDeadline(min(idleDeadline, writeDeadline), on: loop)
+        arm(min(idleDeadline, writeDeadline))
     }
 
     /// For how long a connection of a loop that takes no more may be idle: a client that asks more often than that is told
@@ -58,7 +64,7 @@ extension HTTP1Connection {
         case .idle, .closing:
             return
         }
-        channel.setDeadline(deadline, on: loop)
+        arm(deadline)
     }
 
     /// A drain closes connections that wait for nothing. One that has not had an answer yet is given a moment to ask.
@@ -66,7 +72,7 @@ extension HTTP1Connection {
         guard phase == .idle else { return }
         if requestCount == 0 || channel.hasUntakenBytes || channel.hasInput(on: loop) {
             idleDeadline = loop.now &+ Self.idleGrace
-            channel.setDeadline(idleDeadline, on: loop)
+            arm(idleDeadline)
         } else {
             endIdle()
         }
@@ -88,6 +94,11 @@ extension HTTP1Connection {
 
     func timedOut() {
         let now = loop.now
+        if peer.isEarly, handshakeDeadline <= now {
+            metrics.increment(.timeoutsHandshake)
+            breakOff()
+            return
+        }
         if writeDeadline <= now {
             if writeWindowIsTooSlow() {
                 metrics.increment(.timeoutsWrite)
@@ -102,7 +113,7 @@ extension HTTP1Connection {
             if owner.isLeaving, !owner.server.isClosingIdle, !channel.isPaused, channel.hasInput(on: loop) {
                 // A request has come in the meantime; it is read in a moment.
                 idleDeadline = now &+ Self.idleGrace
-                channel.setDeadline(min(idleDeadline, writeDeadline), on: loop)
+                arm(min(idleDeadline, writeDeadline))
                 return
             }
             if !owner.server.isClosingIdle {
@@ -110,7 +121,7 @@ extension HTTP1Connection {
             }
             endIdle()
         case .idle:
-            channel.setDeadline(min(idleDeadline, writeDeadline), on: loop)
+            arm(min(idleDeadline, writeDeadline))
             return
         case .head where readDeadline <= now:
             metrics.increment(.timeoutsHead)

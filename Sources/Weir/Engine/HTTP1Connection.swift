@@ -36,6 +36,8 @@ final class HTTP1Connection: @unchecked Sendable {
     // Instants at which something has taken too long; `.max` when nothing is waited for.
     var readDeadline: Nanoseconds = .max
     var writeDeadline: Nanoseconds = .max
+    /// Until when the client must have shown that it is there, while `peer.isEarly`.
+    var handshakeDeadline: Nanoseconds = .max
     var idleDeadline: Nanoseconds = .max
 
     private(set) var peer = PeerAddress()
@@ -83,6 +85,7 @@ final class HTTP1Connection: @unchecked Sendable {
         self.channel = channel
         if secure != nil || clientCertificate != nil { clientCertificate = secure?.certificate }
         peer = PeerAddress(address, isSecure: channel.isTransformed, isEarly: secure?.isEarly ?? false)
+        if peer.isEarly { handshakeDeadline = loop.now &+ configuration.handshakeTimeout }
         isTransportStrict = peer.isSecure && configuration.strictTransport != nil
         if secure != nil || namedTarget != nil { namedTarget = secure?.target }
         ownClientFields.forget()

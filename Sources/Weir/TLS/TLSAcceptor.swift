@@ -86,7 +86,10 @@ final class TLSAcceptor: @unchecked Sendable {
 
     /// Both sides have agreed: HTTP follows.
     private func established(_ connection: UnsafeMutablePointer<TLSConnection>) {
-        metrics.increment(connection.pointee.isResumed ? .handshakesResumed : .handshakes)
+        // One with early requests is counted, and has its time, until the client has shown that it is there.
+        if !connection.pointee.isEarly {
+            metrics.increment(connection.pointee.isResumed ? .handshakesResumed : .handshakes)
+        }
         let channel = connection.pointee.channel
         channel.context = nil
         channel.setDeadline(.max, on: loop)
@@ -101,6 +104,8 @@ final class TLSAcceptor: @unchecked Sendable {
 
     /// The handshake of a connection that had requests before is done.
     func confirmed(_ channel: Channel) {
+        // Nothing early comes but by a former session.
+        metrics.increment(.handshakesResumed)
         // By now its protocol is HTTP's.
         guard let context = channel.context else { return }
         Unmanaged<HTTP1Connection>.fromOpaque(context)._withUnsafeGuaranteedRef { $0.endEarly() }

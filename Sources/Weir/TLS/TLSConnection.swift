@@ -145,7 +145,7 @@ struct TLSConnection: ~Copyable {
 
     private static func failed(_ connection: UnsafeMutablePointer<TLSConnection>, _ fault: TLSFault) {
         let (acceptor, channel) = (connection.pointee.acceptor, connection.pointee.channel)
-        guard connection.pointee.stage == .running else {
+        guard connection.pointee.stage == .running || connection.pointee.stage == .early else {
             if fault == .flood { acceptor.metrics.increment(.secureFloods) }
             return
         }

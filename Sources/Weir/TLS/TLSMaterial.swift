@@ -48,7 +48,15 @@ struct TLSProfile: Sendable, Equatable {
         _ tickets: TicketKeys,
         _ authorities: ClientAuthorities?
     ) throws(TLSError) -> TLSContext {
-        try TLSContext(pairs, lowest: lowest, tickets: tickets, clients: authorities, takesEarlyData: takesEarlyData)
+        try TLSContext(
+            pairs,
+            lowest: lowest,
+            tickets: tickets,
+            clients: authorities,
+            // The same behind a reload, and in the other replicas.
+            server: certificates.joined(separator: ","),
+            takesEarlyData: takesEarlyData
+        )
     }
 
     /// What stands for a certificate without an OCSP response.
@@ -59,7 +67,7 @@ struct TLSProfile: Sendable, Equatable {
         return staples[index]
     }
 
-    fileprivate func authorities() throws(TLSError) -> ClientAuthorities? {
+    func authorities() throws(TLSError) -> ClientAuthorities? {
         guard clients != .off else { return nil }
         return try ClientAuthorities(PEMFile(reading: clientAuthorities), isRequired: clients == .required)
     }
@@ -91,7 +99,15 @@ struct TLSMaterial: Sendable {
         var faults: [TLSError] = []
         var pairs = context.pairs
         for index in pairs.indices {
-            do throws(TLSError) { pairs[index] = try profile.pair(index, now: now) } catch { faults.append(error) }
+            do throws(TLSError) {
+                let pair = try profile.pair(index, now: now)
+                let isSame = pair.certificate == pairs[index].certificate
+                let former = pairs[index].staple
+                pairs[index] = pair
+                if isSame { pairs[index].staple = former }
+            } catch {
+                faults.append(error)
+            }
         }
         stapleFaults = Self.staple(profile, &pairs, now: now)
         do throws(TLSError) { authorities = try profile.authorities() } catch { faults.append(error) }
@@ -103,15 +119,16 @@ struct TLSMaterial: Sendable {
         return faults
     }
 
-    /// Gives each certificate the response that its CA has signed; answers which of them cannot be used, and why.
+    /// Gives each certificate the response that its CA has signed; answers which of them cannot be used, and why. The former
+    /// one stays then, unless the new one says that the certificate is revoked.
     private static func staple(_ profile: TLSProfile, _ pairs: inout [CertificatePair], now: Int64) -> [TLSError] {
         var faults: [TLSError] = []
         for index in pairs.indices {
-            pairs[index].staple = nil
             guard let path = profile.staple(index) else { continue }
             do throws(TLSError) {
                 pairs[index].staple = try OCSPStaple(PEMFile(reading: path), for: pairs[index], now: now)
             } catch {
+                if case .revoked = error { pairs[index].staple = nil }
                 faults.append(error)
             }
         }

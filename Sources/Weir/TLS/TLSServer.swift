@@ -63,6 +63,14 @@ final class TLSServer: Sendable {
         var materials: [TLSMaterial] = []
         let now = Int64(time(nil))
         for (profile, place) in zip(profiles, places) {
+            if profile.clientAuthorities == settings.tls.clientAuthorities {
+                do throws(TLSError) {
+                    _ = try profile.authorities()
+                } catch {
+                    let value = settings.tls.clientAuthorities
+                    throw .refused(name: "WEIR_TLS_CLIENT_CA", value: value, reason: error.description)
+                }
+            }
             do throws(TLSError) {
                 materials.append(try TLSMaterial(profile, tickets, now: now))
             } catch {
@@ -105,7 +113,7 @@ final class TLSServer: Sendable {
         }
         state.withLock { state in
             state.materials = materials
-            state.isRejected = !faults.isEmpty
+            state.isRejected = !faults.isEmpty || materials.contains { !$0.stapleFaults.isEmpty }
         }
         return faults
     }
@@ -177,7 +185,7 @@ final class TLSServer: Sendable {
         }
         let rejected = MetricSample(
             "weir_tls_certificates_rejected",
-            "1 while one of the certificate files is refused and an older one is in use.",
+            "1 while one of the files is refused, and what was read before is in use.",
             kind: .gauge,
             value: state.isRejected ? 1 : 0
         )

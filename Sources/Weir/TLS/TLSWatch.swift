@@ -54,26 +54,27 @@ final class TLSWatch: Sendable {
     /// False where something is at fault. Of files that have not changed since, nothing is said again.
     private func reload(isChange: Bool) -> Bool {
         let faults = server.reload()
-        if isChange || faults.isEmpty { server.noteChange(isApplied: faults.isEmpty) }
-        if faults.isEmpty {
+        let isWhole = faults.isEmpty && server.stapleFaults.isEmpty
+        if isChange || isWhole { server.noteChange(isApplied: isWhole) }
+        if isWhole || isChange && faults.isEmpty {
             logger.info(
                 "certificates reloaded",
                 metadata: ["files": .string(server.files.joined(separator: ","))]
             )
         }
-        if isChange || faults.isEmpty { warnOfStaples() }
+        if isChange || isWhole { warnOfStaples() }
         for fault in faults where isChange {
             logger.error(
                 "certificates were not reloaded; the former ones stay",
                 metadata: ["reason": .string(fault.description)]
             )
         }
-        return faults.isEmpty
+        return isWhole
     }
 
     private func warnOfStaples() {
         for fault in server.stapleFaults {
-            logger.warning("an OCSP response is not stapled", metadata: ["reason": .string(fault.description)])
+            logger.warning("an OCSP response is not taken", metadata: ["reason": .string(fault.description)])
         }
     }
 }

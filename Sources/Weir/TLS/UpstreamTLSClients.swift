@@ -66,14 +66,22 @@ final class UpstreamTLSClients: Sendable {
     func look(_ logger: Logger) {
         for (settings, followed) in state.withLock({ $0.followed }) {
             var follower = followed.follower
-            let hasSettled = follower.hasSettled()
+            let isChange = follower.hasSettled()
+            if isChange || follower.isRetryDue(), !reload(settings, followed.client, isChange, logger) {
+                follower.noteFailed()
+            }
             // It may have been let go meanwhile.
             state.withLock { $0.followed[settings]?.follower = follower }
-            if hasSettled { reload(settings, followed.client, logger) }
         }
     }
 
-    private func reload(_ settings: TLSClientSettings, _ client: TLSClient, _ logger: Logger) {
+    /// False where something is at fault. Of files that have not changed since, nothing is said again.
+    private func reload(
+        _ settings: TLSClientSettings,
+        _ client: TLSClient,
+        _ isChange: Bool,
+        _ logger: Logger
+    ) -> Bool {
         do throws(TLSError) {
             client.replace(by: try TLSClientContext(reading: settings))
             state.withLock { $0.reloads += 1 }
@@ -81,12 +89,15 @@ final class UpstreamTLSClients: Sendable {
                 "TLS files of upstreams reloaded",
                 metadata: ["files": .string(settings.files.joined(separator: ","))]
             )
+            return true
         } catch {
+            guard isChange else { return false }
             state.withLock { $0.rejections += 1 }
             logger.error(
                 "TLS files of upstreams were not reloaded; the former ones stay",
                 metadata: ["reason": .string(error.description)]
             )
+            return false
         }
     }
 

@@ -5,7 +5,7 @@ import COpenSSL
 import Glibc
 
 /// An X.509 certificate. `@unchecked Sendable`: nothing of it changes, but for what OpenSSL caches under its own lock.
-@safe package final class Certificate: @unchecked Sendable {
+@safe package final class Certificate: @unchecked Sendable, Equatable {
     let pointer: OpaquePointer
 
     /// Takes the reference over.
@@ -20,6 +20,23 @@ import Glibc
         var time = unsafe tm()
         guard unsafe ASN1_TIME_to_tm(X509_get0_notAfter(pointer), &time) == 1 else { return 0 }
         return unsafe Int64(timegm(&time))
+    }
+
+    /// From when on it is valid, in seconds since 1970.
+    package var start: Int64 {
+        var time = unsafe tm()
+        guard unsafe ASN1_TIME_to_tm(X509_get0_notBefore(pointer), &time) == 1 else { return .max }
+        return unsafe Int64(timegm(&time))
+    }
+
+    /// Whether it names `other` as its issuer, and its key fits that. No signature is looked at.
+    func isIssued(by other: Certificate) -> Bool {
+        unsafe X509_check_issued(other.pointer, pointer) == X509_V_OK
+    }
+
+    /// Byte by byte.
+    package static func == (one: Certificate, other: Certificate) -> Bool {
+        unsafe X509_cmp(one.pointer, other.pointer) == 0
     }
 
     /// The size of its subject, as it is sent.

@@ -29,6 +29,12 @@ package struct CertificatePair: Sendable {
         guard self.key.fits(self.certificate) else {
             throw .keyMismatch(keyFile: key.name, certificateFile: certificate.name)
         }
+        // The order of the others is clients' to find out (RFC 8446 section 4.4.2), but one must be its issuer's.
+        guard chain.isEmpty || chain.contains(where: self.certificate.isIssued) else {
+            throw .foreignChain(file: certificate.name)
+        }
+        let start = self.certificate.start
+        guard start <= now else { throw .notYetValid(file: certificate.name, start: Self.text(of: start)) }
         let expiry = self.certificate.expiry
         guard expiry > now else { throw .expired(file: certificate.name, end: Self.text(of: expiry)) }
     }

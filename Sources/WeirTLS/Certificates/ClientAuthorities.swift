@@ -15,17 +15,20 @@ package struct ClientAuthorities: Sendable {
 
     private let certificates: [Certificate]
     private let isRequired: Bool
-    /// Says which sessions may be resumed: those that these CAs were asked about, in the same way.
-    private let digest: [UInt8]
+    /// Other for other CAs, and for another way to ask.
+    let digest: [UInt8]
 
     /// - Parameter isRequired: A client without a certificate is refused; else it is as one of plain TLS.
     package init(_ file: PEMFile, isRequired: Bool) throws(TLSError) {
         certificates = try file.certificates(max: Self.countMax)
         self.isRequired = isRequired
+        digest = Self.digest(of: file.bytes + [isRequired ? 1 : 0])
+    }
+
+    static func digest(of bytes: [UInt8]) -> [UInt8] {
         var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))
-        let text = file.bytes + [isRequired ? 1 : 0]
-        unsafe SHA256(text, text.count, &digest)
-        self.digest = digest
+        unsafe SHA256(bytes, bytes.count, &digest)
+        return digest
     }
 
     /// Has a context ask clients for certificates.
@@ -39,9 +42,6 @@ package struct ClientAuthorities: Sendable {
             guard unsafe X509_STORE_add_cert(store, certificate.pointer) == 1,
                 unsafe !tellsNames || SSL_CTX_add_client_CA(context, certificate.pointer) == 1
             else { throw OpenSSLQueue.error(in: "X509_STORE_add_cert") }
-        }
-        guard unsafe SSL_CTX_set_session_id_context(context, digest, UInt32(digest.count)) == 1 else {
-            throw OpenSSLQueue.error(in: "SSL_CTX_set_session_id_context")
         }
         unsafe SSL_CTX_set_verify_depth(context, Self.depthMax)
         unsafe SSL_CTX_set_verify(

@@ -35,8 +35,9 @@ package struct OCSPStaple: Sendable {
         var updated: UnsafeMutablePointer<ASN1_GENERALIZEDTIME>?
         var next: UnsafeMutablePointer<ASN1_GENERALIZEDTIME>?
         let status = unsafe OCSP_single_get0_status(single, nil, nil, &updated, &next)
+        if status == V_OCSP_CERTSTATUS_REVOKED { throw .revoked(file: file.name, certificateFile: pair.file) }
         guard status == V_OCSP_CERTSTATUS_GOOD else {
-            throw refusal("it says that the certificate in \(pair.file) is \(Self.word(for: status))")
+            throw refusal("it says that the certificate in \(pair.file) is unknown")
         }
         guard let start = unsafe Self.seconds(updated), start <= now + Self.clockSkewSeconds else {
             throw refusal("not valid yet")
@@ -70,10 +71,6 @@ package struct OCSPStaple: Sendable {
             if unsafe weir_ocsp_is_about(single, certificate, issuer) == 1 { return unsafe single }
         }
         return nil
-    }
-
-    private static func word(for status: Int32) -> String {
-        status == V_OCSP_CERTSTATUS_REVOKED ? "revoked" : "unknown"
     }
 
     private static func seconds(_ time: UnsafeMutablePointer<ASN1_GENERALIZEDTIME>?) -> Int64? {

@@ -20,12 +20,18 @@ package enum TLSError: Error, Equatable, Sendable, CustomStringConvertible {
     case keyMismatch(keyFile: String, certificateFile: String)
     /// `end` as `2026-01-31T12:00:00Z`.
     case expired(file: String, end: String)
+    /// `start` as `end`.
+    case notYetValid(file: String, start: String)
+    /// None of the certificates behind the first is its issuer's.
+    case foreignChain(file: String)
     /// None of the files is there in which systems have the certificates of public CAs.
     case noAuthorities(places: [String])
     /// Not the bytes of a ``TicketKeys/Key``.
     case badTicketKey(file: String)
     /// Not an OCSP response that can be shown with a certificate.
     case badStaple(file: String, reason: String)
+    /// An OCSP response that says that the certificate must not be used.
+    case revoked(file: String, certificateFile: String)
     /// OpenSSL does not take it, a key that is too short perhaps.
     case refused(file: String, reason: String)
     /// OpenSSL failed where nothing that was given is at fault.
@@ -48,11 +54,15 @@ package enum TLSError: Error, Equatable, Sendable, CustomStringConvertible {
         case .keyMismatch(let keyFile, let certificateFile):
             "\(keyFile): not the key of the first certificate in \(certificateFile)"
         case .expired(let file, let end): "\(file): the certificate expired at \(end)"
+        case .notYetValid(let file, let start): "\(file): the certificate is not valid before \(start)"
+        case .foreignChain(let file):
+            "\(file): none of the certificates behind the first has issued it; expected the CA's that has signed it"
         case .noAuthorities(let places):
             "no certificates of CAs on this system (\(places.joined(separator: ", "))); name a file of those to trust"
         case .badTicketKey(let file):
             "\(file): expected \(TicketKeys.Key.byteCount) random bytes, the key of session tickets"
         case .badStaple(let file, let reason): "\(file): no OCSP response to be stapled: \(reason)"
+        case .revoked(let file, let certificateFile): "\(file): the certificate in \(certificateFile) is revoked"
         case .refused(let file, let reason): "\(file): refused by OpenSSL: \(reason)"
         case .library(let call, let reason): "OpenSSL: \(call): \(reason)"
         }

@@ -10,6 +10,10 @@ struct ClientState {
     let context: TLSClientContext
     /// Nil where nothing is resumed.
     let sessions: TLSSessionCache?
+    /// When the handshake began, and when the certificate of the session was verified that it may take up; in seconds since
+    /// 1970.
+    let begun: Int64
+    let formerlyVerified: Int64
     /// Why the server's certificate does not pass.
     var refusal: ServerRefusal?
     var isRevoked = false
@@ -56,6 +60,8 @@ let keepSession: @convention(c) (OpaquePointer?, OpaquePointer?) -> Int32 = { se
     guard let state = unsafe ClientState.of(session), let kept = unsafe kept,
         let sessions = unsafe state.pointee.sessions
     else { return 0 }
-    unsafe sessions.keep(KeptSession(kept), of: state.pointee.context)
+    // A server gives new ones for each that is used: they stand for a certificate that nobody has looked at since.
+    let verified = unsafe SSL_session_reused(session) == 1 ? state.pointee.formerlyVerified : state.pointee.begun
+    unsafe sessions.keep(KeptSession(kept, verified: verified), of: state.pointee.context)
     return 1
 }

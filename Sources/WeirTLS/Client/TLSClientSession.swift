@@ -29,12 +29,21 @@ import Glibc
     ) {
         let made = unsafe TLSSession(of: context, context.pointer, output: output, argument)
         guard let session = made, unsafe Self.expect(name, session.session) else { return nil }
-        if let former = sessions?.take(for: context, now: now) {
+        let former = sessions?.take(for: context, now: now)
+        if let former {
             // Where it does not fit, the handshake is a full one.
             unsafe SSL_set_session(session.session, former.pointer)
         }
         let state = UnsafeMutablePointer<ClientState>.allocate(capacity: 1)
-        unsafe state.initialize(to: ClientState(name: name, context: context, sessions: sessions))
+        unsafe state.initialize(
+            to: ClientState(
+                name: name,
+                context: context,
+                sessions: sessions,
+                begun: now,
+                formerlyVerified: former?.verified ?? now
+            )
+        )
         unsafe ClientState.attach(state, to: session.session)
         unsafe SSL_set_connect_state(session.session)
         self.session = session
@@ -54,7 +63,9 @@ import Glibc
         OpenSSLQueue.clear()
         // DNS knows names with a final dot, certificates don't.
         let host = String(name.hasSuffix(".") ? name.dropLast() : name[...])
-        unsafe X509_VERIFY_PARAM_set_hostflags(parameters, UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
+        // A common name is none of a host (RFC 9525 section 2), and a CA's constraints on names do not bind it.
+        let flags = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT
+        unsafe X509_VERIFY_PARAM_set_hostflags(parameters, UInt32(flags))
         return unsafe X509_VERIFY_PARAM_set1_host(parameters, host, host.utf8.count) == 1
             && weir_ssl_set_host_name(session, host) == 1
     }

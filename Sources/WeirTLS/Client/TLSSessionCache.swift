@@ -10,7 +10,8 @@ import Synchronization
 ///
 /// A session of TLS 1.3 is used once, so that nobody can tell by its ticket that two connections are of one client
 /// (RFC 8446 appendix C.4); one of TLS 1.2 is kept. A resumed session's certificate is not looked at again: so none is used
-/// by another context than the one that has verified it, and none for longer than `ageMax`.
+/// by another context than the one that has verified it, and none, nor what a server gives for it, for longer than `ageMax`
+/// after that.
 package final class TLSSessionCache: Sendable {
     /// The most sessions; beyond, the oldest goes. With its certificates one is some 5 KB.
     package static let countMax = 4
@@ -57,10 +58,13 @@ package final class TLSSessionCache: Sendable {
 /// A session of OpenSSL, which is never changed once it is known.
 @safe final class KeptSession: @unchecked Sendable {
     let pointer: OpaquePointer
+    /// When the certificate that it stands for was verified, in seconds since 1970.
+    let verified: Int64
 
     /// Takes the reference over.
-    init(_ pointer: OpaquePointer) {
+    init(_ pointer: OpaquePointer, verified: Int64) {
         unsafe self.pointer = pointer
+        self.verified = verified
     }
 
     deinit { unsafe SSL_SESSION_free(pointer) }
@@ -71,7 +75,7 @@ package final class TLSSessionCache: Sendable {
 
     /// Not where it is too old, or the certificate that it stands for has ended since.
     fileprivate func isUsable(at now: Int64) -> Bool {
-        let age = unsafe now - Int64(SSL_SESSION_get_time(pointer))
+        let age = now - verified
         guard age >= 0, age < TLSSessionCache.ageMax, let certificate = unsafe SSL_SESSION_get0_peer(pointer) else {
             return false
         }

@@ -20,12 +20,15 @@ import Glibc
     ///   - pairs: At least one.
     ///   - tickets: What sessions are resumed by; shared with the contexts that come before and after this one.
     ///   - clients: By whom certificates of clients are signed; nil where none is asked for.
+    ///   - server: Says which sessions may be resumed here: those of contexts with the same, and the same `clients`. Else who
+    ///     has verified one listener's certificate could be led to another's without a look at it.
     ///   - takesEarlyData: Whether clients that come back may send requests before the handshake is done.
     package init(
         _ pairs: [CertificatePair],
         lowest: TLSVersion,
         tickets: TicketKeys,
         clients: ClientAuthorities? = nil,
+        server: String = "",
         takesEarlyData: Bool = false
     ) throws(TLSError) {
         precondition(!pairs.isEmpty, "a server without a certificate")
@@ -36,7 +39,11 @@ import Glibc
         names = CertificateNames(pairs.map(\.certificate))
         self.tickets = tickets
         self.takesEarlyData = takesEarlyData
+        let digest = ClientAuthorities.digest(of: Array(server.utf8) + (clients?.digest ?? []))
         for context in contexts {
+            guard unsafe SSL_CTX_set_session_id_context(context.pointer, digest, UInt32(digest.count)) == 1 else {
+                throw OpenSSLQueue.error(in: "SSL_CTX_set_session_id_context")
+            }
             unsafe tickets.serve(context.pointer)
             try unsafe clients?.serve(context.pointer)
             if takesEarlyData { unsafe EarlyData.take(in: context.pointer) }

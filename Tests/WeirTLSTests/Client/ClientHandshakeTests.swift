@@ -56,6 +56,14 @@ import WeirTestSupport
         #expect(server.serverName == (name.first == "1" || name.first == ":" ? "" : name))
     }
 
+    @Test("A common name is none of a host", arguments: ["", "URI:spiffe://one.test/service,IP:127.0.0.1"])
+    func commonName(alternativeNames: String) throws {
+        let plan = MadeCertificate.Plan(name: "one.test", alternativeNames: alternativeNames)
+        let client = ClientInHand(try TLSClientContext(Self.trusted), to: "one.test")
+        client.exchange(with: RawServer(try MadeCertificate(plan, issuer: Pairs.authority)))
+        #expect(client.failure?.fault == .wrongName)
+    }
+
     @Test("What is between two ends reaches the other, and so does the end")
     func ends() throws {
         let server = try server()

@@ -19,9 +19,10 @@ import WeirTLS
     private func shake(
         _ context: TLSClientContext? = nil,
         _ pair: MadeCertificate = Pairs.one,
-        after seconds: Int64 = 0
+        after seconds: Int64 = 0,
+        server name: String = ""
     ) throws -> Bool {
-        let server = TestServer(try TLSContext([Pairs.pair(pair)], lowest: .tls12, tickets: tickets))
+        let server = TestServer(try TLSContext([Pairs.pair(pair)], lowest: .tls12, tickets: tickets, server: name))
         let client = ClientInHand(context ?? self.context, resuming: cache, now: Int64(time(nil)) + seconds)
         client.exchange(with: server)
         #expect(client.isEstablished)
@@ -69,6 +70,18 @@ import WeirTLS
         #expect(try !shake())
         #expect(try !shake(TLSClientContext(.none)))
         #expect(try !shake())
+    }
+
+    @Test func `what a server gives for a session is no younger than the look at its certificate`() throws {
+        #expect(try !shake())
+        for part in 1...3 as ClosedRange<Int64> { #expect(try shake(after: TLSSessionCache.ageMax / 4 * part)) }
+        #expect(try !shake(after: TLSSessionCache.ageMax))
+    }
+
+    @Test func `a session is none of another server's that has the same ticket keys`() throws {
+        #expect(try !shake(server: "one.crt"))
+        #expect(try !shake(server: "two.crt"))
+        #expect(try shake(server: "two.crt"))
     }
 
     @Test func `none is used after its time, or after its certificate's`() throws {

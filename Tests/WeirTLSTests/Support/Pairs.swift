@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Certificates that the tests of this folder share, made once.
 
+import Glibc
 import WeirTLS
 
 enum Pairs {
-    static let now: Int64 = 1
+    static let now = Int64(time(nil))
 
     static let authority = make(.init(name: "test CA"), nil)
     static let one = make(.init(name: "one", alternativeNames: "DNS:one.test,DNS:*.one.test"), authority)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The endpoint's end of a connection that is spoken TLS on, and what makes endpoints and their clients fit.
 
+import Glibc
 import Testing
 import WeirEventLoop
 import WeirTLS
@@ -28,7 +29,7 @@ enum SecureWorld {
         let pair = try CertificatePair(
             certificate: PEMFile(name: "tls.crt", bytes: shop.certificate),
             key: PEMFile(name: "tls.key", bytes: shop.key),
-            now: 1
+            now: Int64(time(nil))
         )
         return try TLSContext([pair], lowest: .tls12, tickets: TicketKeys([TicketKeys.Key()]))
     }
