@@ -65,10 +65,12 @@ package enum DemoRoutes {
     /// `X-Deadline` (Unix time in milliseconds); `/capacity/counts` tells.
     private static func declareCapacity(on app: App) {
         let capacity = Capacity()
-        app.get("/capacity") { request, _ in
+        app.get("/capacity") { request, context in
             let deadline = request.headers["x-deadline"].flatMap { Int($0) }
             // A task of its own, which nobody cancels: like a thread, it does not learn that its client is gone.
-            await Task { await capacity.serve(deadline: deadline.map { .milliseconds($0) }) }.value
+            await Task(executorPreference: context.executor) {
+                await capacity.serve(deadline: deadline.map { .milliseconds($0) })
+            }.value
             return .text("served\n")
         }
         app.get("/capacity/counts", on: .loop) { _, _ in .json(capacity.counts) }

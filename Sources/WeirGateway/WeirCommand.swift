@@ -19,13 +19,13 @@ import WeirSystemd
             and `weir budget` what the pod may use.
 
             Exit codes: 0 stopped and drained, 64 wrong usage, 69 an address cannot be listened on or the system \
-            refuses what is needed, 70 a fault of weir itself, 78 a wrong setting. Whatever is wrong is said in one \
-            line on standard error.
+            refuses what is needed, 70 a fault of weir itself, 75 not drained in time (weir drain), 78 a wrong setting. \
+            Whatever is wrong is said in one line on standard error.
             """,
         version: "weir \(WeirVersion.text)",
         subcommands: [
             ServeCommand.self, CheckCommand.self, BudgetCommand.self, SchemaCommand.self, BaselineCommand.self,
-            DevCertCommand.self, DemoCommand.self,
+            DevCertCommand.self, DrainCommand.self, DemoCommand.self,
         ],
         defaultSubcommand: ServeCommand.self
     )

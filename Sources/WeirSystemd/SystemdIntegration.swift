@@ -47,6 +47,8 @@ package final class SystemdIntegration: Sendable {
     private func stageChanged(_ stage: LifecycleStage) {
         guard let notifier else { return }
         switch stage {
+        case .starting:
+            break
         case .serving(let engine):
             let status = Self.status(of: engine)
             lastStatus.withLock { $0 = status }

@@ -86,6 +86,7 @@ MODES = {
     "gateway": {"upstream": ["http://orders.shop.svc:3000;weight=3", "unix:/run/orders.sock"]},
     "demo": {},
     "sidecar": {"mode": "sidecar", "sidecar": {"app": APP}},
+    "sidecar by time": {"mode": "sidecar", "sidecar": {"app": APP, "drain": {"command": []}}},
     "sidecar by kubelet": {"mode": "sidecar", "sidecar": {"app": APP, "drain": {"token": "0123456789abcdef"}}},
 }
 

@@ -6,7 +6,8 @@ import re
 import pytest
 import yaml
 
-from rendering import CHART, REPOSITORY, helm, of_kind
+from combinations import MODES
+from rendering import CHART, MANIFESTS, REPOSITORY, gateway_of, helm, kustomize, of_kind, pod_of
 
 DOCUMENTS = [REPOSITORY / "README.md", CHART / "README.md", REPOSITORY / "manifests/monitoring/README.md",
              REPOSITORY / "manifests/README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]  # fmt: skip
@@ -67,3 +68,38 @@ def test_every_file_of_values_in_the_documents_renders():
             assert of_kind(helm(yaml.safe_load(block)), "Deployment", "weir")
             count += 1
     assert count >= 3
+
+
+PROBES = ["startupProbe", "readinessProbe", "livenessProbe"]
+
+
+def rendered(name):
+    """What the chart or the manifests make of the gateway in front of a service, and beside it."""
+    if name in MODES:
+        return helm(MODES[name])
+    return kustomize(MANIFESTS / name)
+
+
+@pytest.mark.parametrize("name", ["gateway", "sidecar", "base"])
+def test_the_numbers_of_the_probes_are_those_that_are_explained(name):
+    text = (REPOSITORY / "docs/probes.md").read_text()
+    explained = yaml.safe_load(re.search(r"```yaml\n(.*?)```", text, re.S)[1])
+    container = gateway_of(rendered(name))
+    # Every field, so that what is in one place only shows.
+    assert {probe: container[probe] for probe in PROBES} == {probe: explained[probe] for probe in PROBES}
+    ports = [{key: port[key] for key in ("name", "containerPort")} for port in container["ports"]]
+    assert ports == explained["ports"]
+    if name != "sidecar":
+        # Beside a service its end is in it, too.
+        assert pod_of(rendered(name))["terminationGracePeriodSeconds"] == explained["terminationGracePeriodSeconds"]
+
+
+def test_the_table_explains_the_numbers_that_there_are():
+    rows = re.findall(r"^\| (startup|readiness|liveness|timeouts|grace): ([^|]*) \|", (REPOSITORY / "docs/probes.md").read_text(), re.M)
+    said = {name: re.findall(r"\d+", numbers)[:3] for name, numbers in rows}
+    container = gateway_of(helm(MODES["gateway"]))
+    for name in ("startup", "readiness", "liveness"):
+        probe = container[f"{name}Probe"]
+        assert said[name][:2] == [str(probe["periodSeconds"]), str(probe["failureThreshold"])], name
+    assert said["timeouts"] == [str(container[probe]["timeoutSeconds"]) for probe in PROBES]
+    assert said["grace"] == [str(pod_of(helm(MODES["gateway"]))["terminationGracePeriodSeconds"])]

@@ -43,4 +43,4 @@ def test_the_sidecar_is_the_one_of_the_chart(orders):
     assert sidecar == gateway_of(alike)
     assert app["lifecycle"] == of_kind(alike, "Deployment")["spec"]["template"]["spec"]["containers"][0]["lifecycle"]
     assert pod["terminationGracePeriodSeconds"] == 25 + 10 + 15
-    assert (CHART / "templates/_sidecar.tpl").read_text().count("define") == 5
+    assert (CHART / "templates/_sidecar.tpl").read_text().count("define") == 4

@@ -35,6 +35,10 @@ def test_each_version_of_kubernetes(mode, version, values):
         with pytest.raises(Refused, match=f"sidecar needs Kubernetes 1.29 .*; this is v{version}"):
             helm(merged(MODES[mode], values), version)
         return
+    if mode == "sidecar by time" and version < "1.30":
+        with pytest.raises(Refused, match=f"needs Kubernetes 1.30; this is v{version}"):
+            helm(merged(MODES[mode], values), version)
+        return
     check(helm(merged(MODES[mode], values), version), version)
 
 

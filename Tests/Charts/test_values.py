@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from combinations import ALL, APP, FEATURES, MODES, merged
-from rendering import CHART, REPOSITORY, Refused, gateway_of, helm, of_kind, pod_of, variables
+from rendering import CHART, MANIFESTS, REPOSITORY, Refused, gateway_of, helm, kustomize, of_kind, pod_of, variables
 
 # Mappings whose defaults name some of what there may be.
 PARTIAL = {
@@ -166,17 +166,32 @@ def test_tls_has_an_address_and_a_folder_for_each_secret():
 def test_the_sidecar_is_drained_before_its_app_ends():
     pod = pod_of(helm(SIDECAR))
     [sidecar], [app] = pod["initContainers"], pod["containers"]
-    assert sidecar["restartPolicy"] == "Always" and "lifecycle" not in sidecar
+    assert sidecar["restartPolicy"] == "Always"
+    assert sidecar["lifecycle"] == {"preStop": {"exec": {"command": ["/usr/bin/weir", "drain"]}}}
     assert app["lifecycle"]["preStop"]["exec"]["command"][-1] == "http://127.0.0.1:9901/drain"
     assert variables(sidecar)["WEIR_UPSTREAM"] == "http://127.0.0.1:3000"
 
     pod = pod_of(helm(MODES["sidecar by kubelet"]))
     [sidecar], [app] = pod["initContainers"], pod["containers"]
-    hook = sidecar["lifecycle"]["preStop"]
-    assert hook == app["lifecycle"]["preStop"]
     token = variables(sidecar)["WEIR_ADMIN_TOKEN"]
-    assert hook == {"httpGet": {"path": "/drain", "port": 9901,
+    assert app["lifecycle"]["preStop"] == {"httpGet": {"path": "/drain", "port": 9901,
                                 "httpHeaders": [{"name": "Authorization", "value": f"Bearer {token}"}]}}  # fmt: skip
+
+
+def test_an_app_that_can_run_nothing_sleeps_for_as_long_as_a_drain_may_take():
+    objects = helm(merged(MODES["sidecar by time"], {"drain": {"timeout": 120}}))
+    [app] = pod_of(objects)["containers"]
+    assert app["lifecycle"] == {"preStop": {"sleep": {"seconds": 120}}}
+    assert pod_of(objects)["terminationGracePeriodSeconds"] > 120
+    with pytest.raises(Refused, match="sidecar.drain.command: .* needs Kubernetes 1.30; this is v1.29.0"):
+        helm(MODES["sidecar by time"], version="1.29.0")
+
+
+def test_the_sidecars_of_the_chart_and_of_the_manifests_end_alike():
+    [sidecar], [app] = (pod_of(kustomize(MANIFESTS / "sidecar"))[kind] for kind in ("initContainers", "containers"))
+    pod = pod_of(helm(SIDECAR))
+    assert sidecar["lifecycle"] == pod["initContainers"][0]["lifecycle"]
+    assert app["lifecycle"] == pod["containers"][0]["lifecycle"]
 
 
 def test_scaling_follows_a_step_and_falls_slower_than_a_drain():

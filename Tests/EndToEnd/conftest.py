@@ -11,6 +11,7 @@ from faulty_upstream import FaultyProcess
 from server import BINARY, GATEWAY, Server
 from upstream import Upstream, UpstreamProcess, serve_all
 
+pytest_plugins = ["skips"]
 BIG_FILE_BYTES = 8 << 20
 
 

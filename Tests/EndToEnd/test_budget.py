@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # What `weir budget` says of this machine: in control groups that are made for it, under mounts and in namespaces such as
-# containers have, and where the files say what no kernel writes. And that the gateway starts all the same.
+# containers have. What no kernel writes is in test_budget_faults.py.
 
 import json
 import os
@@ -196,94 +196,6 @@ def test_a_private_namespace_with_mounts_from_outside_says_that_the_group_is_not
     assert source(found, "/proc/self/cgroup")["means"] == "hidden_group"
     assert [one["name"] for one in found["sources"] if one["role"] == "limit"] == [f"{cpu.mount}/cpu.cfs_quota_us"]
     assert found["amount"] == cpu_count()
-
-
-# What no kernel writes
-
-FAULTS = {
-    "missing": ("true", "missing"),
-    "empty": (": > {file}", "malformed"),
-    "garbage": ("echo many > {file}", "malformed"),
-    "negative": ("echo -7 > {file}", "malformed"),
-    "enormous": ("echo 99999999999999999999999 > {file}", "malformed"),
-    "binary": ("head -c 4096 /dev/urandom > {file}", "malformed"),
-    "huge": ("head -c 4194304 /dev/zero > {file}", "malformed"),
-    "folder": ("mkdir {file}", "unreadable"),
-    "unreadable": ("ln -s {file} {file}", "unreadable"),
-    "pipe": ("mkfifo {file}", "malformed"),
-    "endless": ("ln -s /dev/zero {file}", "malformed"),
-}
-
-
-def faulty(fault, file):
-    """Shell commands that cover the folder of `file`, a path, and put a fault in the file's place."""
-    folder = os.path.dirname(file)
-    return f"mount -t tmpfs none {folder}\n" + FAULTS[fault][0].format(file=file)
-
-
-@pytest.fixture
-def cpu_file(group):
-    cpu = group("cpu")
-    return cpu, f"{cpu.folder}/cpu.cfs_quota_us"
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_faulty_quota_is_said_and_does_not_count(cpu_file, fault):
-    cpu, file = cpu_file
-    found = budget(before=entering(cpu) + in_namespaces(faulty(fault, file), "mount"))["cpu"]
-    assert source(found, file)["means"] == FAULTS[fault][1]
-    assert found["amount"] == cpu_count()
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_faulty_memory_limit_is_said_and_does_not_count(group, fault):
-    memory = group("memory")
-    file = f"{memory.folder}/memory.limit_in_bytes"
-    found = budget(before=entering(memory) + in_namespaces(faulty(fault, file), "mount"))["memory"]
-    assert source(found, file)["means"] == FAULTS[fault][1]
-    assert found["amount"] > 64 * MIB
-
-
-@pytest.mark.parametrize("fault", ["missing", "garbage", "huge", "folder", "unreadable", "pipe", "endless"])
-def test_the_gateway_starts_whatever_the_files_say(cpu_file, fault):
-    cpu, file = cpu_file
-    inside = entering(cpu) + in_namespaces(faulty(fault, file), "mount")
-    server = Server(binary="sh", arguments=["-e", "-c", f'{inside}\nexec "$@"', "sh", GATEWAY])
-    try:
-        assert is_served(server)
-        assert server.metrics()["weir_loops"] == cpu_count()
-    finally:
-        server.stop()
-
-
-UNREADABLE = {
-    "no /sys": "mount -t tmpfs none /sys",
-    "nothing of groups": "mount --bind /dev/null /proc/$$/cgroup",
-    "nothing of mounts": "mount --bind /dev/null /proc/$$/mountinfo",
-    "binary for groups": "mount --bind /bin/true /proc/$$/cgroup",
-    "binary for mounts": "mount --bind /bin/true /proc/$$/mountinfo",
-}
-
-
-@pytest.mark.parametrize("fault", UNREADABLE)
-def test_a_gateway_that_cannot_find_its_group_has_its_affinity(group, fault):
-    cpu = group("cpu")
-    cpu.limit_cpus(0.5)
-    inside = entering(cpu) + in_namespaces(UNREADABLE[fault], "mount")
-    server = Server(binary="sh", arguments=["-e", "-c", inside, "sh", GATEWAY])
-    try:
-        assert is_served(server)
-        found = json.loads(server.ask_admin("/config")[1])["budget"]
-        assert found["cpu"]["amount"] == cpu_count()
-        assert server.metrics()["weir_loops"] == cpu_count()
-    finally:
-        server.stop()
-
-
-def test_files_that_are_missing_are_said():
-    found = budget(before=in_namespaces("mount -t tmpfs none /sys", "mount"))["cpu"]
-    assert source(found, "/sys/devices/system/cpu/online")["means"] == "missing"
-    assert found["decided_by"] == "affinity"
 
 
 # In force

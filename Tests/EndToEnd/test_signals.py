@@ -195,6 +195,9 @@ def test_what_the_kernel_counts_is_told_as_it_is_and_nothing_else(serve):
     told = {key: value for key, value in metrics.items() if key.startswith(STALL)}
     after = stalls()
     assert set(told) == set(before)
+    # Where the kernel has them (CONFIG_PSI, and not psi=0), they are there to be told. Where it has none, nothing is shown
+    # here: test_pressure.py brings files of its own.
+    assert bool(told) == Path("/proc/pressure").is_dir()
     assert all(before[key] <= told[key] <= after[key] for key in told), (before, told, after)
     assert stolen <= metrics["weir_cpu_steal_seconds_total"] <= steal()
     descriptors = os.listdir(f"/proc/{server.pid}/fd")

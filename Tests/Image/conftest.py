@@ -9,6 +9,7 @@ import pytest
 
 from container import Container, podman
 
+pytest_plugins = ["skips"]
 MEASURED = {}
 
 

@@ -58,6 +58,13 @@ def test_on_the_stop_signal_it_ends_what_runs_and_exits_with_0(run):
     assert container.messages[-2:] == ["draining", "drained"]
 
 
+def test_a_hook_drains_it_with_the_only_program_that_there_is(run):
+    container = run(WEIR_DRAIN_DELAY="200ms")
+    assert container.weir("drain") == "drained\n"
+    assert container.admin("/readyz") == (503, "not ready: draining\n")
+    assert container.stop() == 0
+
+
 def test_a_wrong_setting_ends_it_with_78_and_one_line(image):
     code, text, errors = run_to_end(image["Id"], WEIR_QUEUE="many")
     assert (code, text) == (78, "")

@@ -3,6 +3,7 @@
 
 import Testing
 import WeirMetrics
+import WeirTestSupport
 
 @Suite struct PrometheusTextTests {
     @Test func `one request's histogram is written so`() {
@@ -89,7 +90,7 @@ import WeirMetrics
         #expect(Exposition(shards: shards).text == Exposition(shards: shards.reversed()).text)
     }
 
-    @Test(.enabled(if: Promtool.isInstalled, "promtool is not installed"))
+    @Test(.needs(Promtool.isInstalled, "promtool, which scripts/setup test installs"))
     func `promtool finds nothing to say`() throws {
         let shard = MetricsShard(cellsMax: 3)
         for route in -1..<3 {

@@ -6,8 +6,9 @@ import WeirEventLoop
 import WeirFlow
 import WeirMetrics
 import WeirRedis
+import WeirTestSupport
 
-@Suite(.enabled(if: RedisServer.isInstalled, RedisServer.missing))
+@Suite(.needs(RedisServer.isInstalled, RedisServer.missing))
 struct RedisAwayTests {
     @Test func `a Redis that stands still costs one budget, and is asked again when it moves`() throws {
         let server = try RedisServer()

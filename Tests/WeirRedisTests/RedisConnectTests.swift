@@ -8,7 +8,7 @@ import WeirMetrics
 import WeirRedis
 import WeirTestSupport
 
-@Suite(.enabled(if: RedisServer.isInstalled, RedisServer.missing))
+@Suite(.needs(RedisServer.isInstalled, RedisServer.missing))
 struct RedisConnectTests {
     private static let protected = [
         "--requirepass", "pass@word", "--user", "weir", "on", ">us/er", "~weir:*", "+@all",

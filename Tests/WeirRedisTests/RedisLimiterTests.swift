@@ -6,8 +6,9 @@ import WeirEventLoop
 import WeirFlow
 import WeirMetrics
 import WeirRedis
+import WeirTestSupport
 
-@Suite(.enabled(if: RedisServer.isInstalled, RedisServer.missing))
+@Suite(.needs(RedisServer.isInstalled, RedisServer.missing))
 struct RedisLimiterTests {
     private static let hour = HandTurnedLimiter.hour
 

@@ -196,6 +196,8 @@ package enum ProcessExit: Int32 {
     case unavailable = 69
     /// EX_SOFTWARE: a fault of ours.
     case internalFault = 70
+    /// EX_TEMPFAIL: what was asked for goes on, and has not ended in time.
+    case timedOut = 75
     /// EX_CONFIG.
     case wrongConfiguration = 78
 

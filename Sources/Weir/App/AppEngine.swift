@@ -307,12 +307,14 @@ final class AppEngine: Service {
     /// Starts the threads.
     func start() throws(AppError) {
         do throws(SystemCallError) {
+            // First: who asks meanwhile learns that it starts, and is not kept waiting.
+            try admin?.start()
+            stageChanged(.starting(admin: adminAddresses))
             try accessLog?.start()
             try control.start()
             try server.start()
             try monitor.start()
             try tlsWatch?.start()
-            try admin?.start()
             registryChecks?.start()
             try reloader?.start()
         } catch {
@@ -325,12 +327,14 @@ final class AppEngine: Service {
             "serving",
             metadata: [
                 "listen": .string(server.boundAddresses.map(\.description).joined(separator: ",")),
-                "admin": .string((admin?.boundAddresses ?? []).map(\.description).joined(separator: ",")),
+                "admin": .string(adminAddresses.joined(separator: ",")),
                 "loops": .stringConvertible(server.loops.count),
             ]
         )
         stageChanged(.serving(EngineView(server: server, health: health, logger: logger)))
     }
+
+    private var adminAddresses: [String] { (admin?.boundAddresses ?? []).map(\.description) }
 
     /// Serves until the group shuts down, then drains, or waits for the rest of a drain that has begun. Cancelled, it
     /// ends without waiting.

@@ -16,6 +16,9 @@ package struct InheritedListeners: Sendable, Equatable {
 
 /// Where an engine is in its life. Stages are told in this order, each at most once, but for those of a reload.
 package enum LifecycleStage: Sendable {
+    /// The admin port answers, at these addresses, and nothing else does yet: the probes say that it starts. What is
+    /// called with it holds the start up until it returns.
+    case starting(admin: [String])
     /// Requests are served.
     case serving(EngineView)
     /// The configuration is read anew, while everything goes on; `reloaded` follows, whatever comes of it. They are told on
@@ -24,7 +27,7 @@ package enum LifecycleStage: Sendable {
     case reloaded(EngineView)
     /// The stop signal has come; connections are cut at the latest after `timeout` (`WEIR_DRAIN_TIMEOUT`).
     case draining(connections: Int, timeout: Duration)
-    /// Nothing runs any more. It always follows `serving`.
+    /// Nothing runs any more. It always follows `starting`, whatever is between.
     case stopped
 }
 

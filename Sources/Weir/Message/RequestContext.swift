@@ -70,6 +70,10 @@ public struct RequestContext: Sendable {
         }
     }
 
+    /// The loop of the request, for a task of its own that outlives it: `Task(executorPreference:)`. A task that is made
+    /// without it runs on the global pool, which has a thread for each CPU of the node.
+    package var executor: any TaskExecutor { exchange.owner.loop }
+
     /// Lets the loop serve others, and goes on in the same turn of the loop. Does not allocate.
     public func yield() async {
         let owner = exchange.owner

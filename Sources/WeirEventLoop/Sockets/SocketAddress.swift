@@ -136,7 +136,7 @@ package enum SocketAddress: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Calls `body` with the kernel's form of the address.
-    func withKernelForm<R>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> R) -> R {
+    package func withKernelForm<R>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> R) -> R {
         var storage = sockaddr_storage()
         let length = withUnsafeMutableBytes(of: &storage) { bytes -> Int in
             switch self {

@@ -97,6 +97,20 @@ def test_in_a_namespace_of_its_own_the_container_is_the_root(group):
     assert decision(found["memory"]) == (64 * MEBIBYTE, f"{ROOT}/memory.max")
 
 
+def expect_throttling(server, container):
+    """What the gateway tells of its group is between what the kernel counted before and after."""
+    before = container.statistics("cpu.stat")
+    metrics = server.metrics()
+    after = container.statistics("cpu.stat")
+    for name, file, unit in [
+        ("periods", "nr_periods", 1),
+        ("throttled_periods", "nr_throttled", 1),
+        ("throttled_seconds", "throttled_usec", 1e6),
+    ]:
+        told = metrics[f'weir_cpu_{name}_total{{group="own"}}']
+        assert 0 < before[file] / unit <= told <= after[file] / unit, (name, before, told, after)
+
+
 def test_the_gateway_serves_while_its_quota_changes(group):
     pod = group()
     container = group(pod)
@@ -120,6 +134,7 @@ def test_the_gateway_serves_while_its_quota_changes(group):
             # The kernel holds it to what it says: it is no number in a file only.
             container.limit_cpus(0.05)
             eventually(throttled, "the quota holds the gateway back", GUEST_SECONDS)
+            expect_throttling(server, container)
         events = pod.statistics("memory.events")
         assert (events["oom"], events["oom_kill"]) == (0, 0)
     finally:

@@ -16,7 +16,7 @@ final class RedisServer {
     private static let program = "/usr/bin/redis-server"
 
     static let isInstalled = access(program, X_OK) == 0
-    static let missing: Comment = "needs redis-server, which scripts/setup installs"
+    static let missing: Comment = "redis-server, which scripts/setup installs"
 
     private let folder: ScratchFolder
     private let arguments: [String]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the admin port says of a loop that does not turn.
+// What the admin port says of a start that has not ended, and of a loop that does not turn.
 
+import Synchronization
 import Testing
 import Weir
 
@@ -42,6 +43,44 @@ import Weir
             log.entry("a handler held its event loop; declare the route on: .workers")?.metadata["route"] == "/held"
         )
         client.close()
+        try await running.stop()
+    }
+
+    @Test func `before the start has ended it lives, has not started, and is not ready`() async throws {
+        let log = CapturedLog()
+        let app = makeApp(log: log) {
+            $0.listen = [.tcp(host: "127.0.0.1", port: 0)]
+            $0.adminListen = [.tcp(host: "127.0.0.1", port: 0)]
+        }
+        app.get("/") { _, _ in .text("x") }
+        let gate = Gate()
+        let told = Mutex<[String]>([])
+        let supervisor = Supervisor { stage in
+            guard case .starting(let admin) = stage else { return }
+            told.withLock { $0 = admin }
+            gate.pass()
+        }
+        let running = RunningApp(starting: app, log: log, under: supervisor)
+        #expect(await eventuallyTrue { gate.waitingCount == 1 })
+        let admin = try #require(told.withLock { $0 }.first)
+
+        let startup = try await answer(of: "/startupz", from: admin)
+        #expect(startup.status == 503)
+        #expect(startup.text == "not started\n")
+        let readiness = try await answer(of: "/readyz", from: admin)
+        #expect(readiness.status == 503)
+        #expect(readiness.text == "not ready: starting\n")
+        let liveness = try await answer(of: "/livez", from: admin)
+        #expect(liveness.status == 200)
+        #expect(liveness.text == "alive\n")
+        #expect(try await answer(of: "/metrics", from: admin).status == 200)
+        #expect(log.entry("serving") == nil)
+
+        gate.open()
+        #expect(await eventuallyTrue { log.entry("serving") != nil })
+        #expect(try await answer(of: "/startupz", from: admin).status == 200)
+        #expect(try await answer(of: "/readyz", from: admin).status == 200)
+        #expect(try await answer(of: "/livez", from: admin).status == 200)
         try await running.stop()
     }
 

@@ -30,6 +30,7 @@ import WeirTestSupport
 
         func add(_ stage: LifecycleStage) {
             switch stage {
+            case .starting: told.withLock { $0.append("starting") }
             case .serving(let engine):
                 view.withLock { $0 = engine }
                 told.withLock { $0.append("serving") }
@@ -91,7 +92,7 @@ import WeirTestSupport
             client.close()
             #expect(await eventuallyTrue { engine.connectionCount == 0 })
         }
-        #expect(stages.all == ["serving", "draining 0 within 9.0 seconds", "stopped"])
+        #expect(stages.all == ["starting", "serving", "draining 0 within 9.0 seconds", "stopped"])
         #expect(stages.engine?.isServing == false)
     }
 

@@ -35,13 +35,14 @@ extension ValueForm where Value == Duration? {
 }
 
 /// Reads and writes one duration.
-private enum DurationText {
+package enum DurationText {
     /// From the largest, so that `format` finds the shortest text.
-    static let units: [(suffix: String, milliseconds: Int64)] = [
+    private static let units: [(suffix: String, milliseconds: Int64)] = [
         ("h", 3_600_000), ("m", 60000), ("s", 1000), ("ms", 1),
     ]
 
-    static func parse(_ text: String) -> Duration? {
+    /// A duration such as `250ms`; nil if the text is none.
+    package static func parse(_ text: String) -> Duration? {
         if text == "0" { return .zero }
         let digits = text.prefix { $0.isASCII && $0.isWholeNumber }
         guard let number = Int(decimal: digits),
@@ -53,7 +54,7 @@ private enum DurationText {
 
     /// The text that `parse` reads as this duration. One that is not whole in milliseconds has no such text: it is
     /// shown as Swift shows it, which `parse` refuses.
-    static func format(_ duration: Duration) -> String {
+    package static func format(_ duration: Duration) -> String {
         if duration == .zero { return "0" }
         let (seconds, attoseconds) = duration.components
         let (remainder, submilliseconds) = attoseconds.quotientAndRemainder(dividingBy: 1_000_000_000_000_000)

@@ -15,16 +15,23 @@ struct RunningApp {
     /// An app in a pod with CPUs of a test's choice.
     private struct InPod: Service {
         let app: App
+        let supervisor: Supervisor
         let cpus: PodCPUs?
 
-        func run() async throws { try await app.runAsService(under: Supervisor(), cpus: cpus) }
+        func run() async throws { try await app.runAsService(under: supervisor, cpus: cpus) }
     }
 
     /// Starts the app, and waits until it serves.
     ///
     /// - Parameter cpus: those of the pod that it is to follow; nil for this one's.
     init(_ app: App, log: CapturedLog, cpus: PodCPUs? = nil) async throws {
-        let service = InPod(app: app, cpus: cpus)
+        self.init(starting: app, log: log, cpus: cpus)
+        try #require(await eventuallyTrue { log.entry("serving") != nil })
+    }
+
+    /// Starts the app, and waits for nothing.
+    init(starting app: App, log: CapturedLog, cpus: PodCPUs? = nil, under supervisor: Supervisor = Supervisor()) {
+        let service = InPod(app: app, supervisor: supervisor, cpus: cpus)
         group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [service],
@@ -33,7 +40,6 @@ struct RunningApp {
         )
         self.log = log
         task = Task { [group] in try await group.run() }
-        try #require(await eventuallyTrue { log.entry("serving") != nil })
     }
 
     /// What the app said that it listens on.
