@@ -77,7 +77,7 @@ import WeirTestSupport
             default:
                 // As a turn of a loop does: a look at what the others hold, and then no more than a piece.
                 pool.settle()
-                guard !pool.isOut else { continue }
+                guard pool.room() > 0 else { continue }
                 let piece = 1 + random.below(pieceMax)
                 truth.change(piece)
                 pool.note(piece)
