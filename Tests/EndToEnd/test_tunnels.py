@@ -203,11 +203,27 @@ def test_an_http_1_0_client_cannot_upgrade(upstream, gateway):
     assert endpoint.requests[0].header("upgrade") is None
 
 
+@pytest.mark.parametrize("framing, body", [
+    ("Content-Length: 5", b"hello"), ("Transfer-Encoding: chunked", b"5\r\nhello\r\n0\r\n\r\n"),
+])  # fmt: skip
+def test_nobody_is_upgraded_whose_request_has_a_body(upstream, gateway, framing, body):
+    """To an endpoint with llhttp the body were what follows the upgrade, and so a request of its own."""
+    endpoint = upstream()
+    with gateway(endpoint).connect() as wire:
+        wire.send(request("/", "POST", [*UPGRADE, framing], body))
+        assert wire.reply().status == 200
+    (seen,) = endpoint.requests
+    assert (seen.body, seen.header("upgrade"), seen.header("connection")) == (b"hello", None, None)
+
+
 def test_connect_is_no_way_through(upstream, gateway):
     endpoint = upstream()
     with gateway(endpoint).connect() as wire:
-        wire.send(b"CONNECT other:80 HTTP/1.1\r\nHost: other:80\r\n\r\n")
-        assert wire.reply("POST").status == 501
+        # What is behind is not for us to read.
+        wire.send(b"CONNECT other:80 HTTP/1.1\r\nHost: other:80\r\n\r\n" + request("/smuggled"))
+        reply = wire.reply()
+        assert (reply.status, reply.closes) == (501, True)
+        wire.expect_end()
     assert endpoint.requests == []
 
 

@@ -43,6 +43,8 @@ extension HTTP1Connection {
         switch (head.form, head.method) {
         case (.authority, _):
             keepUnrouted(exchange, bytes)
+            // What is behind was meant for the tunnel, whoever wrote it, and is no request to us.
+            isLast = true
             return answer(exchange, .notImplemented)
         case (.asterisk, _):
             keepUnrouted(exchange, bytes)

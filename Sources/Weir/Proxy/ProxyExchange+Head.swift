@@ -112,6 +112,11 @@ extension ProxyExchange {
             writer.raw(authority)
             writer.raw("\r\n")
         }
+        // Anew: not every reader takes leading zeros, or a tab before them, as the parser does.
+        if case .length(let byteCount) = head.framing {
+            omitted.insert(.contentLength)
+            writer.contentLength(byteCount)
+        }
         if head.minorVersion == 0 { omitted.insert(.expect) }
         if exchange.hasDeadlineField { omitted = omitted.union(Self.deadlineFields) }
         // Ours stand behind, where these say nothing.

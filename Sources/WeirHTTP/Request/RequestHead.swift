@@ -24,7 +24,8 @@ package struct RequestHead: Sendable {
     package internal(set) var keepsAlive = false
     /// Whether the client waits for 100 (Continue) before it sends a body that is not empty.
     package internal(set) var expectsContinue = false
-    /// Whether there is an Upgrade field that Connection lists; never for HTTP/1.0 (RFC 9110 section 7.8).
+    /// Whether there is an Upgrade field that Connection lists; never for HTTP/1.0 (RFC 9110 section 7.8), nor beside a
+    /// body.
     package internal(set) var hasUpgrade = false
     /// Length of the head: an ignored CRLF in front, request line, fields, and the final CRLF. The body begins here.
     package internal(set) var byteCount: UInt32 = 0

@@ -50,8 +50,9 @@ extension RequestParser {
         head.byteCount = UInt32(end)
         head.framing = fields.framing
         head.keepsAlive = !fields.connection.hasClose && (isHTTP11 || fields.connection.hasKeepAlive)
-        head.hasUpgrade = isHTTP11 && fields.connection.hasUpgrade && fields.has(.upgrade)
         let hasBody = head.framing != .none && head.framing != .length(0)
+        // Not beside a body: llhttp takes the body for what follows the upgrade, and so for a request of its own.
+        head.hasUpgrade = isHTTP11 && !hasBody && fields.connection.hasUpgrade && fields.has(.upgrade)
         head.expectsContinue = isHTTP11 && hasBody && fields.has(.expect)
         return .complete
     }
