@@ -366,7 +366,7 @@ def test_a_certificate_that_ends_soon_is_replaced_under_both_cas(adapter, asking
     assert [write for write in cluster.writes if write[1] == SECRET] == [("PATCH", SECRET)]
     assert cluster.bundle().count("BEGIN CERTIFICATE") == 2 and old.file.read_text().strip() in cluster.bundle()
     connection = asking(server).connect()
-    assert connection.sock.getpeercert()["issuer"] == ((("commonName", "weir metrics-adapter"),),)
+    assert connection.sock.getpeercert()["issuer"] == ((("commonName", "weir metrics-adapter CA"),),)
     connection.close()
     # Whoever comes second takes what is there.
     other = adapter()

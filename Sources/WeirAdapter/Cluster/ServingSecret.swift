@@ -40,7 +40,7 @@ package struct ServingPair: Sendable, Equatable {
     /// - Parameter former: whose CA is believed for as long as other replicas may still show it.
     package init(making host: String, former: ServingPair? = nil, days: Int = days, now: Int64) throws(TLSError) {
         let seconds = days * 86_400
-        let authority = try MadeCertificate(.init(name: "weir metrics-adapter", ends: seconds))
+        let authority = try MadeCertificate(.init(name: "weir metrics-adapter CA", ends: seconds))
         var plan = MadeCertificate.Plan(
             name: "weir metrics-adapter",
             alternativeNames: "DNS:\(host),DNS:\(host).cluster.local",
