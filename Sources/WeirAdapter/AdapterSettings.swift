@@ -171,7 +171,10 @@ extension AdapterSettings {
             guard text.isEmpty || setting.apply(text, &self) else { throw setting.refusal(of: text) }
         }
         var rest = environment.filter { !$0.key.hasPrefix(Self.prefix) }
-        if rest["WEIR_LISTEN", default: ""].isEmpty { rest["WEIR_LISTEN"] = Self.listenDefault }
+        let listen = rest["WEIR_LISTEN", default: ""]
+        if listen.isEmpty { rest["WEIR_LISTEN"] = Self.listenDefault }
+        // Before it is missed that there is no WEIR_TLS_CERT.
+        if listen.contains("tls://") { throw Self.refusal(ofListen: listen) }
         engine = try Settings(environment: rest)
         try engine.refuseFile()
         try check()
@@ -200,12 +203,16 @@ extension AdapterSettings {
         }
         for address in engine.listen {
             if case .tcp = address { continue }
-            throw .refused(
-                name: "WEIR_LISTEN",
-                value: address.description,
-                reason: "expected an address such as :6443; the adapter speaks TLS on it, with a certificate of its own"
-            )
+            throw Self.refusal(ofListen: address.description)
         }
+    }
+
+    private static func refusal(ofListen text: String) -> SettingsError {
+        .refused(
+            name: "WEIR_LISTEN",
+            value: text,
+            reason: "expected an address such as :6443; the adapter speaks TLS on it, with a certificate of its own"
+        )
     }
 }
 

@@ -75,7 +75,7 @@ import WeirEventLoop
             second += interval
         }
         #expect(samples.count <= PodSamples.countMax)
-        let queued = try #require(value(.queued, samples, at: second))
+        let queued = try #require(value(.queued, samples, at: second - interval))
         #expect(abs(queued.value - 3) < 1e-9)
         let expected = max(Self.window / PodSample.second, UInt64(interval))
         #expect(try #require(queued.windowSeconds) <= Int64(expected) + Int64(interval.rounded(.up)))
