@@ -13,6 +13,7 @@ import urllib.parse
 
 from kubernetes_api import Watched, status
 from polling import PATIENCE_SECONDS, eventually
+from secure_upstream import SecureUpstream
 from upstream import Upstream, answer
 
 SERVICE = {"namespace": "shop", "name": "weir-metrics-adapter"}
@@ -60,7 +61,9 @@ class Objects(Watched):
 
 
 class Cluster:
-    def __init__(self, authority, names=("front-proxy-client",)):
+    """With the context of a TLS server its API server is asked by https."""
+
+    def __init__(self, authority, names=("front-proxy-client",), context=None):
         self.pods, self.services = Objects("Pod"), Objects("Service")
         self.changed, self.objects, self.version = threading.Condition(), {}, 1000
         self.token, self.refused, self.writes = None, set(), []
@@ -68,8 +71,14 @@ class Cluster:
         self.trust(authority, names)
         for name in VERSIONS:
             self.put(APIS + name, {"metadata": {"name": name}, "spec": {"service": SERVICE}})
-        self.upstream = Upstream(self._serve)
+        self.context = context
+        self.upstream = self._listen(0)
         self.port, self.url = self.upstream.port, self.upstream.url
+
+    def _listen(self, port):
+        if self.context:
+            return SecureUpstream(self.context, self._serve, port=port)
+        return Upstream(self._serve, port=port)
 
     def trust(self, authority, names=("front-proxy-client",)):
         """Says who signs the front proxy's certificate, and whom it may name."""
@@ -99,7 +108,7 @@ class Cluster:
         self.upstream.close()
 
     def up(self):
-        self.upstream = Upstream(self._serve, port=self.port)
+        self.upstream = self._listen(self.port)
 
     def close(self):
         for one in (self.pods, self.services):

@@ -12,6 +12,7 @@ import pytest
 from certificates import Authority
 from cluster import APIS, HOST, SECRET, VERSIONS, Aggregator, Cluster, pod, service, wait_until_ready
 from polling import eventually
+from secure_upstream import server_context
 from server import run_gateway
 from upstream import answer, repeating
 
@@ -412,3 +413,27 @@ def test_an_apiservice_of_somebody_else_is_left_alone(adapter, cluster):
     assert VERSIONS[1] in line and "not to shop/weir-metrics-adapter" in line
     assert cluster.bundle(VERSIONS[0]) and not cluster.bundle(VERSIONS[1])
     assert server.metric('weir_adapter_problem{subject="ca_bundle"}') == 1
+
+
+@pytest.mark.parametrize("ca, days, reason", [("cluster-ca", 0, "expired"), ("other-ca", 30, "unknown_issuer")])
+def test_an_api_server_is_believed_by_its_certificate(adapter, cluster, asking, serve, tmp_path, ca, days, reason):
+    authorities = {name: Authority(tmp_path, name) for name in ("cluster-ca", "other-ca")}
+    issuer = authorities["cluster-ca"]
+    cluster.down()
+    cluster.context = server_context(issuer.pair("kubernetes"))
+    cluster.up()
+    cluster.pods.set(pod("orders-a", serve()))
+    (adapter.account / "ca.crt").write_text(issuer.file.read_text())
+    server = adapter(WEIR_KUBERNETES_API=f"https://127.0.0.1:{cluster.port}")
+    api = asking(server)
+    wait_for_pods(api, "orders-a")
+    cluster.down()
+    cluster.context = server_context(authorities[ca].pair("wrong", days=days))
+    cluster.up()
+    server.wait_for_line(f"no TLS ({reason})")
+    cluster.pods.set(pod("orders-b", serve()))
+    assert list(values(api)) == ["orders-a"]
+    cluster.down()
+    cluster.context = server_context(issuer.pair("kubernetes-renewed"))
+    cluster.up()
+    wait_for_pods(api, "orders-a", "orders-b")
