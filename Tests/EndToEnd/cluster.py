@@ -21,6 +21,7 @@ HOST = "weir-metrics-adapter.shop.svc"
 FRONT_PROXY = "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication"
 SECRET = "/api/v1/namespaces/shop/secrets/weir-metrics-adapter-tls"
 APIS = "/apis/apiregistration.k8s.io/v1/apiservices/"
+CUSTOM = "/apis/custom.metrics.k8s.io/v1beta2/namespaces/shop"
 VERSIONS = ("v1beta2.custom.metrics.k8s.io", "v1beta1.custom.metrics.k8s.io", "v1beta1.external.metrics.k8s.io")
 
 
@@ -225,3 +226,21 @@ def wait_until_ready(adapter):
             connection.close()
 
     eventually(is_ready, "the adapter is ready")
+
+
+def values(aggregator, metric="weir_utilization_ratio", query="", of="pods/*"):
+    return {
+        item["describedObject"]["name"]: item["value"]
+        for item in aggregator.items(f"{CUSTOM}/{of}/{metric}{query}")
+    }
+
+
+def wait_for_pods(aggregator, *names):
+    """Until these have answered, and no others."""
+
+    def are_there():
+        code, body = aggregator.get(f"{CUSTOM}/pods/*/weir_utilization_ratio")
+        found = [item["describedObject"]["name"] for item in body["items"]] if code == 200 else []
+        return sorted(found) == sorted(names)
+
+    eventually(are_there, f"{names} are answered for")

@@ -21,8 +21,8 @@ package enum PodSignal: String, Sendable, CaseIterable {
     package enum Origin: Sendable {
         /// As it was told last: a limit, or what the pod itself has over a window.
         case newest(Number)
-        /// The mean over the window, from an integral over time: exact, however seldom the pod is asked. Of one reading
-        /// the gauge.
+        /// The mean over the window, from an integral over time: what happened between two answers is in it. Of one
+        /// reading the gauge.
         case mean(integral: Number, gauge: Number)
         /// The growth over the window, in a second; nothing of one reading.
         case rate(Number)
