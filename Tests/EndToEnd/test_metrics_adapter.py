@@ -141,6 +141,20 @@ def test_pods_that_do_not_answer_are_missing_and_never_zero(adapter, asking, clu
     assert sum("do not answer" in message for message in server.messages) <= 4
 
 
+def test_pods_that_hang_take_nobody_elses_turn(adapter, asking, cluster, serve, upstream):
+    hanging = upstream(lambda peer: (peer.request(), peer.take(1)))
+    cluster.pods.set(pod("lasting", serve()))
+    for number in range(20):
+        cluster.pods.set(pod(f"hanging-{number}", port=hanging.port))
+    # Each of twenty in two places for half a second: five seconds, if they had both.
+    server = adapter(WEIR_ADAPTER_CONCURRENCY=2, WEIR_ADAPTER_TIMEOUT="500ms")
+    api = asking(server)
+    server.wait_for_metric('weir_adapter_pods{state="missing"}', 20)
+    before = server.metric('weir_adapter_scrapes_total{outcome="answered"}')
+    server.wait_for_metric('weir_adapter_scrapes_total{outcome="answered"}', before + 20)
+    assert list(values(api)) == ["lasting"]
+
+
 def test_only_the_aggregation_layer_may_ask(adapter, asking, cluster, authority, tmp_path):
     server = adapter()
     path = "/apis/custom.metrics.k8s.io/v1beta2"

@@ -7,36 +7,6 @@ import WeirUpstream
 
 /// Keeps the table's samples new.
 final class PodScraper {
-    /// A pod that is asked, over a connection that is kept.
-    private final class Target {
-        enum Phase {
-            case idle
-            /// Waits for its turn.
-            case due
-            case asking
-        }
-
-        var pod: WatchedPod
-        let address: SocketAddress
-        let request: [UInt8]
-        let client: FetchClient
-        var phase = Phase.idle
-        /// Why the last answer did not come; nil where it did.
-        var fault: String?
-
-        init(_ pod: WatchedPod, at address: SocketAddress, on loop: EventLoop, timeout: Nanoseconds) {
-            self.pod = pod
-            self.address = address
-            request = Array("GET /queue HTTP/1.1\r\nHost: \(address)\r\nUser-Agent: weir\r\n\r\n".utf8)
-            client = FetchClient(
-                on: loop,
-                field: "retry-after",
-                bodyBytesMax: QueueReading.bytesMax,
-                connectTimeout: timeout
-            )
-        }
-    }
-
     /// The most pods that a line of the log names.
     private static let namesMax = 5
 
@@ -46,9 +16,12 @@ final class PodScraper {
     private let logger: Logger
     /// Unix time.
     private let wallSecond: () -> Int64
-    private var targets: [String: Target] = [:]
-    private var due: [Target] = []
+    private var targets: [String: ScrapeTarget] = [:]
+    /// Those that have answered before those that have not: what waits for a time-out takes no pod's turn.
+    private var due = ScrapeQueue()
+    private var dueFailing = ScrapeQueue()
     private var askingCount = 0
+    private var askingFailingCount = 0
     /// Within `askNext`: what fails at once comes back to it.
     private var isAskingNext = false
     private var isRunning = false
@@ -79,14 +52,14 @@ final class PodScraper {
         loop.cancel(timer)
         for target in targets.values { target.client.close() }
         targets = [:]
-        due = []
+        due = ScrapeQueue()
+        dueFailing = ScrapeQueue()
     }
 
     /// These are the pods from now on: those that are new are asked at once.
     func follow(_ pods: [WatchedPod]) {
         var former = targets
         targets = [:]
-        var hasNew = false
         for pod in pods {
             let port = pod.adminPort ?? UInt16(settings.adminPort)
             guard let host = pod.host, let address = SocketAddress(host: host, port: port) else { continue }
@@ -96,18 +69,19 @@ final class PodScraper {
                 former[pod.key] = nil
             } else {
                 let timeout = settings.timeout.nanosecondsClamped
-                let target = Target(pod, at: address, on: loop, timeout: timeout)
+                let target = ScrapeTarget(pod, at: address, on: loop, timeout: timeout)
                 targets[pod.key] = target
                 enqueue(target)
-                hasNew = true
             }
         }
         for gone in former.values {
-            if gone.phase == .asking { askingCount -= 1 }
+            noteEnd(of: gone)
             gone.client.close()
         }
-        due.removeAll { targets[$0.pod.key] !== $0 }
-        if hasNew || !due.isEmpty { askNext() }
+        let isGone = { [targets] (target: ScrapeTarget) in targets[target.pod.key] !== target }
+        due.remove(where: isGone)
+        dueFailing.remove(where: isGone)
+        askNext()
     }
 
     private func tick() {
@@ -118,19 +92,19 @@ final class PodScraper {
         loop.schedule(timer, at: loop.now &+ settings.interval.nanosecondsClamped)
     }
 
-    private func enqueue(_ target: Target) {
+    private func enqueue(_ target: ScrapeTarget) {
         target.phase = .due
-        due.append(target)
+        if target.fault == nil { due.append(target) } else { dueFailing.append(target) }
     }
 
     private func askNext() {
         guard !isAskingNext else { return }
         isAskingNext = true
         defer { isAskingNext = false }
-        while isRunning, askingCount < settings.concurrency, !due.isEmpty {
-            let target = due.removeFirst()
-            target.phase = .asking
+        while isRunning, askingCount < settings.concurrency, let target = nextDue() {
+            target.phase = target.fault == nil ? .asking : .askingFailing
             askingCount += 1
+            if target.phase == .askingFailing { askingFailingCount += 1 }
             target.client.get(
                 target.request,
                 from: target.address,
@@ -142,10 +116,27 @@ final class PodScraper {
         }
     }
 
-    private func take(_ answer: Result<FetchClient.Answer, FetchFault>, of target: Target) {
-        guard isRunning, targets[target.pod.key] === target else { return }
+    /// Those that fail have half of the places.
+    private func nextDue() -> ScrapeTarget? {
+        if let target = due.next() { return target }
+        return askingFailingCount < max(1, settings.concurrency / 2) ? dueFailing.next() : nil
+    }
+
+    /// Nothing of it is on its way any more.
+    private func noteEnd(of target: ScrapeTarget) {
+        switch target.phase {
+        case .asking: askingCount -= 1
+        case .askingFailing:
+            askingCount -= 1
+            askingFailingCount -= 1
+        case .idle, .due: break
+        }
         target.phase = .idle
-        askingCount -= 1
+    }
+
+    private func take(_ answer: Result<FetchClient.Answer, FetchFault>, of target: ScrapeTarget) {
+        guard isRunning, targets[target.pod.key] === target else { return }
+        noteEnd(of: target)
         defer { askNext() }
         switch answer {
         case .failure(let fault): return failed(target, fault.description)
@@ -161,7 +152,7 @@ final class PodScraper {
         }
     }
 
-    private func failed(_ target: Target, _ reason: String) {
+    private func failed(_ target: ScrapeTarget, _ reason: String) {
         target.fault = "\(target.address): \(reason)"
         state.count { $0.failed &+= 1 }
     }
