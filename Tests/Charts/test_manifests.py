@@ -2,6 +2,7 @@
 # The plain manifests are of the form that Kubernetes asks for, and what the chart makes of the values beside them.
 
 import copy
+import json
 import re
 import shutil
 
@@ -14,7 +15,7 @@ from schemas import problems
 OVERLAYS = ["hpa", "keda", "keda-prometheus", "sidecar", "canary", "monitoring"]
 KUSTOMIZED = ["base", *OVERLAYS]
 # Applied as they are.
-PLAIN = ["rollouts", "gateway-api", "gatekeeper"]
+PLAIN = ["adapter", "rollouts", "gateway-api", "gatekeeper"]
 # Of a chart's release alone.
 OF_HELM = {"app.kubernetes.io/instance", "app.kubernetes.io/version", "app.kubernetes.io/managed-by", "helm.sh/chart"}
 
@@ -74,6 +75,18 @@ def test_an_overlay_is_what_kubernetes_asks_for(folder, version):
 def test_an_example_is_what_its_definitions_ask_for(folder):
     objects = plain(folder)
     assert objects and not [line for one in objects for line in problems(one, VERSION)]
+
+
+def test_the_adapter_is_what_the_chart_makes():
+    """In another namespace."""
+
+    def named(objects):
+        return {(one["kind"], one["metadata"]["name"]): strip(one) for one in objects}
+
+    made = json.loads(json.dumps(helm({"adapter": {"enabled": True}})).replace('"shop', '"weir'))
+    gateway = named(json.loads(json.dumps(helm()).replace('"shop', '"weir')))
+    expected = {key: one for key, one in named(made).items() if key not in gateway}
+    assert named(one for one in plain("adapter") if one["kind"] != "Namespace") == expected
 
 
 def test_the_scrape_of_a_rollout_is_what_the_chart_makes():

@@ -7,6 +7,8 @@ import subprocess
 import pytest
 
 import control
+from certificates import Authority
+from cluster import Aggregator, Cluster, wait_until_ready
 from faulty_upstream import FaultyProcess
 from server import BINARY, GATEWAY, Server
 from upstream import Upstream, UpstreamProcess, serve_all
@@ -159,6 +161,49 @@ def weir():
             failures.append(error)
     if failures:
         raise failures[0]
+
+
+@pytest.fixture
+def authority(tmp_path):
+    """Who signs the certificate of a cluster's front proxy."""
+    return Authority(tmp_path, "front-proxy-ca")
+
+
+@pytest.fixture
+def cluster(authority):
+    """A cluster for metrics adapters."""
+    cluster = Cluster(authority)
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture
+def adapter(weir, cluster, tmp_path):
+    """Starts adapters of the cluster; they must end well, and before it does."""
+    account = tmp_path / "account"
+    account.mkdir()
+    (account / "namespace").write_text("shop")
+    (account / "token").write_text("first")
+
+    def start(*, waits=True, **settings):
+        defaults = {
+            "WEIR_KUBERNETES_API": cluster.url, "WEIR_KUBERNETES_ACCOUNT": account,
+            "WEIR_ADAPTER_INTERVAL": "100ms", "WEIR_ADAPTER_AGE": "1s", "WEIR_ADAPTER_REFRESH": "1s", "WEIR_LOOPS": 1,
+        }  # fmt: skip
+        server = weir("metrics-adapter", **{**defaults, **settings})
+        if waits:
+            wait_until_ready(server)
+        return server
+
+    start.account = account
+    return start
+
+
+@pytest.fixture
+def asking(cluster, authority):
+    """Who asks an adapter as the aggregation layer does."""
+    pair = authority.pair("front-proxy-client")
+    return lambda server: Aggregator(server, cluster, pair)
 
 
 @pytest.fixture(scope="module")
