@@ -92,10 +92,20 @@ let package = Package(
         .target(name: "WeirYAML", dependencies: ["CYAML", "WeirDocument"], swiftSettings: leafSettings),
         // The service that the gateway stands in front of when it is told of no other.
         .target(name: "WeirDemo", dependencies: ["Weir"], swiftSettings: strictSettings),
+        // `weir metrics-adapter`: what the HPA asks, and where that comes from.
+        .target(
+            name: "WeirAdapter",
+            dependencies: [
+                "CWeirSystem", "Weir", "WeirEventLoop", "WeirMetrics", "WeirTLS", "WeirUpstream",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strictSettings
+        ),
         .executableTarget(
             name: "WeirGateway",
             dependencies: [
-                "Weir", "WeirDNS", "WeirDemo", "WeirDocument", "WeirEventLoop", "WeirRedis", "WeirSystemd", "WeirTLS",
+                "Weir", "WeirAdapter", "WeirDNS", "WeirDemo", "WeirDocument", "WeirEventLoop", "WeirRedis",
+                "WeirSystemd", "WeirTLS",
                 "WeirUpstream",
                 "WeirYAML",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -196,6 +206,11 @@ let package = Package(
             dependencies: [
                 "WeirGateway", "Weir", "WeirTestSupport", .product(name: "Logging", package: "swift-log"),
             ],
+            swiftSettings: strictSettings
+        ),
+        .testTarget(
+            name: "WeirAdapterTests",
+            dependencies: ["WeirAdapter", "Weir", "WeirEventLoop", "WeirTLS", "WeirUpstream", "WeirTestSupport"],
             swiftSettings: strictSettings
         ),
         .testTarget(

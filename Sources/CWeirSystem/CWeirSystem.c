@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -63,6 +64,8 @@ int weir_socketpair(int pair[2]) {
 }
 
 int weir_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
+
+int weir_memory_file(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
 
 int weir_lowest_free_descriptor(int fd) {
     int lowest = fcntl(fd, F_DUPFD_CLOEXEC, 0);

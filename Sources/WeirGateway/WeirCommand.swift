@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import Weir
+import WeirAdapter
 import WeirSystemd
 
 @main struct WeirCommand: ParsableCommand {
@@ -25,7 +26,7 @@ import WeirSystemd
         version: "weir \(WeirVersion.text)",
         subcommands: [
             ServeCommand.self, CheckCommand.self, BudgetCommand.self, SchemaCommand.self, BaselineCommand.self,
-            DevCertCommand.self, DemoCommand.self,
+            DevCertCommand.self, MetricsAdapterCommand.self, DemoCommand.self,
         ],
         defaultSubcommand: ServeCommand.self
     )
@@ -48,6 +49,12 @@ import WeirSystemd
 
     /// Before the first task that leaves this thread. Where no route is configured the demo has an engine, too.
     private static func checkThreads(of command: any AsyncParsableCommand) throws(AppError) {
+        if command is MetricsAdapterCommand {
+            return try StartThreads.checkFirst(
+                [MetricsAdapterCommand.settings().engine],
+                isSupervised: ServiceNotifier.isAwaited
+            )
+        }
         let configuration = ProcessStart.configuration()
         var engines = [configuration.settings]
         if command is ServeCommand, configuration.routes.isEmpty {

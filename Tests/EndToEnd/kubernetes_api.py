@@ -25,47 +25,35 @@ def endpoint_slice(name, endpoints, port, service="orders", port_name="http", fa
     }
 
 
-class KubernetesAPI:
-    """The slices of one cluster. What a test changes is an event for those who watch. With the context of a TLS server it
-    is asked by https."""
+class Watched:
+    """Objects of one kind. What a test changes is an event for those who watch."""
 
-    def __init__(self, context=None):
-        self.context, self.versions, self.token = context, VERSIONS, None
+    kind = "EndpointSliceList"
+
+    def __init__(self):
         self.changed = threading.Condition()
-        self.slices, self.history, self.version, self.oldest = {}, [], 100, 100
-        self.requests, self.watching, self.era = [], 0, 0
-        self.forbidden, self.nonsense = False, []
-        self.upstream = self._listen(0)
-        self.port = self.upstream.port
-
-    def _listen(self, port):
-        if self.context:
-            return SecureUpstream(self.context, self._serve, port=port)
-        return Upstream(self._serve, port=port)
-
-    @property
-    def url(self):
-        return self.upstream.url
+        self.objects, self.history, self.version, self.oldest = {}, [], 100, 100
+        self.watching, self.era, self.nonsense = 0, 0, []
 
     # What becomes of the cluster
 
-    def set(self, slice):
+    def set(self, thing):
         with self.changed:
-            name = slice["metadata"]["name"]
-            kind = "MODIFIED" if name in self.slices else "ADDED"
+            name = self.name_of(thing)
+            kind = "MODIFIED" if name in self.objects else "ADDED"
             self.version += 1
-            self.slices[name] = {**slice, "metadata": {**slice["metadata"], "resourceVersion": str(self.version)}}
-            self._tell(kind, self.slices[name])
+            self.objects[name] = {**thing, "metadata": {**thing["metadata"], "resourceVersion": str(self.version)}}
+            self._tell(kind, self.objects[name])
 
     def remove(self, name):
         with self.changed:
             self.version += 1
-            gone = self.slices.pop(name)
+            gone = self.objects.pop(name)
             gone["metadata"]["resourceVersion"] = str(self.version)
             self._tell("DELETED", gone)
 
     def bookmark(self):
-        """The cluster has gone on, but not with these slices."""
+        """The cluster has gone on, but not with these objects."""
         with self.changed:
             self.version += 50
             self._tell("BOOKMARK", {"metadata": {"resourceVersion": str(self.version)}})
@@ -76,20 +64,15 @@ class KubernetesAPI:
             self.version += 1
             self.history, self.oldest = [], self.version
 
-    def _tell(self, kind, slice):
-        self.history.append((self.version, {"type": kind, "object": slice}))
+    @staticmethod
+    def name_of(thing):
+        return thing["metadata"]["name"]
+
+    def _tell(self, kind, thing):
+        self.history.append((self.version, {"type": kind, "object": thing}))
         self.changed.notify_all()
 
-    # What becomes of the server
-
-    def down(self):
-        """Connections end, and new ones are refused."""
-        self.upstream.stop_listening()
-        self.end_watches()
-        self.upstream.close()
-
-    def up(self):
-        self.upstream = self._listen(self.port)
+    # What becomes of those who watch
 
     def end_watches(self):
         """Ends those that are there, as a server does that is replaced."""
@@ -108,6 +91,86 @@ class KubernetesAPI:
         """Until somebody watches who was not ended, and has heard no nonsense."""
         with self.changed:
             assert self.changed.wait_for(lambda: self.watching, 40), "nobody watches"
+
+    # What is asked
+
+    def selects(self, query, thing):
+        return True
+
+    def list(self, query):
+        """Two objects on a page."""
+        with self.changed:
+            items = [self.objects[name] for name in sorted(self.objects) if self.selects(query, self.objects[name])]
+            start = int(query.get("continue", 0))
+            metadata = {"resourceVersion": str(self.version)}
+            if start + 2 < len(items):
+                metadata["continue"] = str(start + 2)
+            body = {"kind": self.kind, "metadata": metadata, "items": items[start : start + 2]}
+            return answer(json.dumps(body).encode(), headers=["Content-Type: application/json"])
+
+    def watch(self, peer, query):
+        position = int(query["resourceVersion"])
+        with self.changed:
+            if position < self.oldest:
+                peer.send(status(410, "too old resource version"))
+                return
+            era, heard, self.watching = self.era, len(self.nonsense), self.watching + 1
+            self.changed.notify_all()
+        peer.send(answer(headers=["Transfer-Encoding: chunked"], body=b"", length=False))
+        while True:
+            with self.changed:
+                self.changed.wait_for(
+                    lambda: self.era != era or self._news(position) or len(self.nonsense) > heard, 60
+                )
+                if self.era != era:
+                    break
+                news = self._news(position)
+                lines = [json.dumps(event) for _, event in news if self.selects(query, event["object"])]
+                position = max([position, *(version for version, _ in news)])
+                lines, heard = lines + self.nonsense[heard:], len(self.nonsense)
+            for line in lines:
+                data = line.encode() + b"\n"
+                peer.send(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+        peer.send(b"0\r\n\r\n")
+
+    def _news(self, position):
+        return [entry for entry in self.history if entry[0] > position]
+
+
+def status(code, message):
+    body = json.dumps({"kind": "Status", "code": code, "message": message}).encode()
+    return answer(body, f"{code} No", ["Content-Type: application/json"])
+
+
+class KubernetesAPI(Watched):
+    """The slices of one cluster. With the context of a TLS server it is asked by https."""
+
+    def __init__(self, context=None):
+        super().__init__()
+        self.context, self.versions, self.token = context, VERSIONS, None
+        self.requests, self.forbidden = [], False
+        self.upstream = self._listen(0)
+        self.port = self.upstream.port
+
+    def _listen(self, port):
+        if self.context:
+            return SecureUpstream(self.context, self._serve, port=port)
+        return Upstream(self._serve, port=port)
+
+    @property
+    def url(self):
+        return self.upstream.url
+
+    # What becomes of the server
+
+    def down(self):
+        """Connections end, and new ones are refused."""
+        self.upstream.stop_listening()
+        self.end_watches()
+        self.upstream.close()
+
+    def up(self):
+        self.upstream = self._listen(self.port)
 
     def asked(self, word):
         with self.changed:
@@ -128,11 +191,11 @@ class KubernetesAPI:
                 self.requests.append((request.target, request.header("authorization")))
                 refusal = self._refusal(path, request)
             if refusal:
-                peer.send(self._status(*refusal))
+                peer.send(status(*refusal))
             elif "watch" in query:
-                self._watch(peer, query)
+                self.watch(peer, query)
             else:
-                peer.send(self._list(query))
+                peer.send(self.list(query))
 
     def _refusal(self, path, request):
         version = path.split("/")[3]
@@ -144,50 +207,6 @@ class KubernetesAPI:
             return 403, "endpointslices.discovery.k8s.io is forbidden"
         return None
 
-    @staticmethod
-    def _status(code, message):
-        body = json.dumps({"kind": "Status", "code": code, "message": message}).encode()
-        return answer(body, f"{code} No", ["Content-Type: application/json"])
-
-    def _selected(self, query, slice):
+    def selects(self, query, thing):
         name = query["labelSelector"].removeprefix("kubernetes.io/service-name=")
-        return slice["metadata"].get("labels", {}).get("kubernetes.io/service-name", name) == name
-
-    def _list(self, query):
-        """Two slices on a page."""
-        with self.changed:
-            items = [self.slices[name] for name in sorted(self.slices) if self._selected(query, self.slices[name])]
-            start = int(query.get("continue", 0))
-            metadata = {"resourceVersion": str(self.version)}
-            if start + 2 < len(items):
-                metadata["continue"] = str(start + 2)
-            body = {"kind": "EndpointSliceList", "metadata": metadata, "items": items[start : start + 2]}
-            return answer(json.dumps(body).encode(), headers=["Content-Type: application/json"])
-
-    def _watch(self, peer, query):
-        position = int(query["resourceVersion"])
-        with self.changed:
-            if position < self.oldest:
-                peer.send(self._status(410, "too old resource version"))
-                return
-            era, heard, self.watching = self.era, len(self.nonsense), self.watching + 1
-            self.changed.notify_all()
-        peer.send(answer(headers=["Transfer-Encoding: chunked"], body=b"", length=False))
-        while True:
-            with self.changed:
-                self.changed.wait_for(
-                    lambda: self.era != era or self._news(position) or len(self.nonsense) > heard, 60
-                )
-                if self.era != era:
-                    break
-                news = self._news(position)
-                lines = [json.dumps(event) for _, event in news if self._selected(query, event["object"])]
-                position = max([position, *(version for version, _ in news)])
-                lines, heard = lines + self.nonsense[heard:], len(self.nonsense)
-            for line in lines:
-                data = line.encode() + b"\n"
-                peer.send(f"{len(data):x}\r\n".encode() + data + b"\r\n")
-        peer.send(b"0\r\n\r\n")
-
-    def _news(self, position):
-        return [entry for entry in self.history if entry[0] > position]
+        return thing["metadata"].get("labels", {}).get("kubernetes.io/service-name", name) == name

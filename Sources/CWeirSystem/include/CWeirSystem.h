@@ -42,6 +42,8 @@ int weir_accept(int listener, void *address, uint32_t *length);
 int weir_socket(int family);
 int weir_socketpair(int pair[2]);
 int weir_eventfd(void);
+/// A file that no folder has, in memory.
+int weir_memory_file(const char *name);
 /// The number that the next descriptor would get, or INT_MAX if there is none; `fd` is any open descriptor.
 int weir_lowest_free_descriptor(int fd);
 /// Makes `close` send a reset (SO_LINGER with no time).

@@ -3,6 +3,7 @@
 // does.
 
 import WeirEventLoop
+import WeirMetrics
 import WeirUpstream
 
 /// Makes the routes of the admin port.
@@ -18,6 +19,8 @@ struct AdminRoutes {
     let log: LogOutput?
     let accessLog: AccessLog?
     let registry: HealthRegistry
+    /// What the app itself measures.
+    let samples: @Sendable () -> [MetricSample]
 
     /// A page of the admin port.
     private struct Page {
@@ -57,7 +60,8 @@ struct AdminRoutes {
             accessLog: accessLog,
             registry: registry,
             reloads: reloader == nil ? nil : reload.status,
-            tlsClients: reload.live.tlsClients
+            tlsClients: reload.live.tlsClients,
+            appSamples: samples
         )
         let drain = DrainPage(drain: drain, access: AdminAccess(token: settings.adminToken))
         return [

@@ -17,6 +17,7 @@ struct MetricsPage {
     /// Nil for an app whose configuration is not read anew.
     let reloads: ReloadStatus?
     let tlsClients: UpstreamTLSClients
+    let appSamples: @Sendable () -> [MetricSample]
     let pressure = HostPressure()
 
     func response() -> Response {
@@ -40,7 +41,7 @@ struct MetricsPage {
             + HandshakeSamples.all(of: snapshot.upstreams)
         let machine = Self.processSamples + PressureSamples.all(of: pressure.read())
         let tls = (server.shared.tls?.samples ?? []) + tlsClients.samples
-        text.write(samples: engineSamples + shared + tls + (reloads?.samples ?? []) + machine)
+        text.write(samples: engineSamples + shared + tls + (reloads?.samples ?? []) + machine + appSamples())
         return .bytes(text.bytes, contentType: PrometheusText.contentType)
     }
 

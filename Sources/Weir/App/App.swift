@@ -5,6 +5,7 @@ import Glibc
 public import Logging
 import Synchronization
 import WeirHost
+package import WeirMetrics
 import WeirUpstream
 
 /// An HTTP service: declare its routes, then run it.
@@ -34,6 +35,8 @@ public final class App: Sendable, RouteCollection {
         var nameResolution: NameResolution?
         /// Where the configuration is read anew; nil for nowhere.
         var source: ConfigurationSource?
+        /// What the app itself measures, for /metrics.
+        var samples: [@Sendable () -> [MetricSample]] = []
         /// How many engines run with what was declared.
         var engineCount = 0
     }
@@ -96,6 +99,11 @@ public final class App: Sendable, RouteCollection {
         declare("middleware \(type(of: middleware))") { $0.middleware.append(middleware) }
     }
 
+    /// Adds what `samples` says to /metrics; called on the admin thread, for each scrape.
+    package func measure(_ samples: @escaping @Sendable () -> [MetricSample]) {
+        declare("a measurement") { $0.samples.append(samples) }
+    }
+
     /// Declares routes under a common prefix with common options.
     public func group(_ prefix: String, _ options: RouteOption..., declare: (RouteGroup) -> Void) {
         let properties = RouteProperties().adding(options)
@@ -155,6 +163,9 @@ public final class App: Sendable, RouteCollection {
         var nameResolution: NameResolution? { declared.nameResolution }
 
         var source: ConfigurationSource? { declared.source }
+
+        /// What the app measures, as it is now.
+        var samples: [MetricSample] { declared.samples.flatMap { $0() } }
 
         /// What code declares, and this configuration behind it. Each call makes its limits and pools anew; an engine
         /// keeps what it runs.

@@ -178,7 +178,8 @@ final class AppEngine: Service {
             workers: workers,
             log: log,
             accessLog: accessLog,
-            registry: registry
+            registry: registry,
+            samples: { hold.samples }
         )
         let adminSnapshot = try adminRoutes.compile()
         do throws(SystemCallError) {

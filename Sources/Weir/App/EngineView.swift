@@ -3,6 +3,7 @@
 
 package import Logging
 import WeirEventLoop
+import WeirTLS
 
 /// A running engine, as its supervisor sees it. It stays valid after the end, and then says so by its numbers.
 package struct EngineView: Sendable {
@@ -28,6 +29,12 @@ package struct EngineView: Sendable {
     package func setReplicas(_ count: Int) {
         server.shared.flow?.observeReplicas(count, now: LoopClock.monotonic.now)
     }
+
+    /// Has new connections use the certificates and CAs that are in their files now, as a change of them would within
+    /// two seconds. Reads files.
+    ///
+    /// - Returns: what of them is at fault, and stays as it was.
+    package func reloadTLS() -> [String] { server.shared.tls?.reload().map(\.description) ?? [] }
 
     /// Whether requests are taken and no drain has begun.
     package var isServing: Bool { health.stage == .serving }

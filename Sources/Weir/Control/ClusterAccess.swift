@@ -17,7 +17,7 @@ package struct ClusterAccess: Sendable {
     }
 
     /// What the settings say, else what the kubelet has told this process.
-    init(_ settings: Settings.Upstream, environment: [String: String] = ProcessInfo.processInfo.environment) {
+    package init(_ settings: Settings.Upstream, environment: [String: String] = ProcessInfo.processInfo.environment) {
         let account = settings.kubernetesAccount.isEmpty ? KubernetesAPI.accountDefault : settings.kubernetesAccount
         api =
             settings.kubernetesAPI.isEmpty

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-// TLS with the cluster's API server, kept up with the file of those who sign its certificate. Confined to the control loop.
+// TLS with the cluster's API server, kept up with the file of those who sign its certificate. Confined to one loop.
 
 import WeirEventLoop
 import WeirTLS
-import WeirUpstream
+package import WeirUpstream
 
 /// Whom connections to the API server are to find: the certificate must be signed by the service account's CA (`ca.crt`),
 /// or, where there is no such file, by one of the system's.
-final class ClusterTLS {
+package final class ClusterTLS {
     private let api: KubernetesAPI
     private let sessions = TLSSessionCache()
     private var client: TLSClient?
     /// Of the file that was read last; nil where there was none.
     private var version: FileVersion?
 
-    init(_ api: KubernetesAPI) {
+    package init(_ api: KubernetesAPI) {
         self.api = api
     }
 
     /// The file is read when it is another than before, so a CA that rotates is trusted from the next request on. Where the
     /// new one is at fault, those of before are.
-    func target() throws(KubernetesProblem) -> TLSTarget {
+    package func target() throws(KubernetesProblem) -> TLSTarget {
         let present = FileVersion(path: api.authoritiesFile)
         if client == nil || present != version {
             var settings = TLSClientSettings()

@@ -175,7 +175,10 @@ extension HTTP1Connection {
     ) -> Bool {
         var estimate = Self.headBytesReserved + body.count
         if !response.headers.isEmpty {
-            for field in response.headers.fields { estimate += field.name.utf8.count + field.value.utf8.count + 4 }
+            for field in response.headers.fields {
+                estimate += field.name.utf8.count + field.value.utf8.count + 4
+                if Self.asksForEnd(field) { isLast = true }
+            }
         }
         if case .other(let type) = response.contentType { estimate += type.utf8.count + 20 }
         withLimitFields(of: exchange) { estimate += $0.fields.byteCountMax }
@@ -220,6 +223,11 @@ extension HTTP1Connection {
             if !writer.field(name, value) { return name }
         }
         return nil
+    }
+
+    /// Whether a handler wants the connection to end behind its answer: `Connection: close`.
+    private static func asksForEnd(_ field: (name: String, value: String)) -> Bool {
+        field.name.utf8.count == 10 && field.value == "close" && Headers.matches(field.name, "connection")
     }
 
     /// Fields that say how the message is framed and how the connection goes on, which only the engine knows.

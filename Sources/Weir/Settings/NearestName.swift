@@ -2,11 +2,11 @@
 // Finds the name that a mistyped one was meant to be. Pure.
 
 /// The nearest known name by edit distance.
-enum NearestName {
+package enum NearestName {
     /// The known name nearest to `name`, the first of several; nil where none is near enough to be meant.
     ///
     /// The shared prefix does not count: a third of the remaining letters may be wrong, at least one, at most three.
-    static func find(_ name: String, in known: [String], prefix: String) -> String? {
+    package static func find(_ name: String, in known: [String], prefix: String) -> String? {
         // Longer names cost the square of their length, and no setting comes near.
         let lengthMax = 64
         guard name.utf8.count <= lengthMax else { return nil }

@@ -3,7 +3,7 @@
 
 extension ValueForm where Value == Duration {
     /// A duration such as `250ms`, `15s`, `5m` or `1h`; `0` needs no unit.
-    static func duration(_ range: ClosedRange<Duration>) -> Self {
+    package static func duration(_ range: ClosedRange<Duration>) -> Self {
         let bounds = "\(DurationText.format(range.lowerBound)) to \(DurationText.format(range.upperBound))"
         return Self(
             unit: "duration",

@@ -173,7 +173,7 @@ extension ValueForm where Value == String {
     }
 
     /// The path of a file, or nothing.
-    static var path: Self {
+    package static var path: Self {
         // PATH_MAX, with the zero at the end.
         let bytesMax = 4095
         return Self(

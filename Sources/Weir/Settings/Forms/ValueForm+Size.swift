@@ -66,7 +66,7 @@ extension Int {
 
 extension StringProtocol {
     /// Without the spaces, tabs and line ends around it, which YAML block texts leave.
-    var trimmingBlanks: SubSequence {
+    package var trimmingBlanks: SubSequence {
         let isBlank: (Character) -> Bool = { $0.isWhitespace }
         let tail = self.drop(while: isBlank)
         guard let last = tail.lastIndex(where: { !isBlank($0) }) else { return tail }

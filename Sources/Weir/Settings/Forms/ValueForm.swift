@@ -2,21 +2,21 @@
 // How a value of one kind is written in the environment: read, shown, and described. Pure.
 
 /// A way to write values: numbers, flags, choices; durations, sizes and addresses are in files of their own.
-struct ValueForm<Value>: Sendable {
+package struct ValueForm<Value>: Sendable {
     /// What the table calls it: `duration`.
-    let unit: String
+    package let unit: String
 
     /// The bounds as the table shows them: `1ms to 1h`.
-    let range: String
+    package let range: String
 
     /// Completes "expected …" in an error.
-    let expected: String
+    package let expected: String
 
     /// The value that the text says, or nil if it is not of this form or outside the range.
-    let parse: @Sendable (String) -> Value?
+    package let parse: @Sendable (String) -> Value?
 
     /// The text that `parse` reads as this value.
-    let format: @Sendable (Value) -> String
+    package let format: @Sendable (Value) -> String
 
     /// Why exactly `parse` reads nothing from a text, where the form can tell.
     var reason: @Sendable (String) -> String? = { _ in nil }
@@ -31,9 +31,22 @@ struct ValueForm<Value>: Sendable {
     var schema = SchemaValue.text
 }
 
+extension ValueForm {
+    /// A form of settings that no file has.
+    package init(
+        unit: String,
+        range: String,
+        expected: String,
+        parse: @escaping @Sendable (String) -> Value?,
+        format: @escaping @Sendable (Value) -> String
+    ) {
+        self.init(unit: unit, range: range, expected: expected, parse: parse, format: format, schema: .text)
+    }
+}
+
 extension ValueForm where Value == Int {
     /// A whole number. `unit` names what it counts where the setting's own name does not.
-    static func number(_ range: ClosedRange<Int>, unit: String = "number") -> Self {
+    package static func number(_ range: ClosedRange<Int>, unit: String = "number") -> Self {
         Self(
             unit: unit,
             range: "\(range.lowerBound) to \(range.upperBound)",
@@ -67,7 +80,7 @@ extension ValueForm where Value == Settings.Count {
 
 extension ValueForm where Value == Bool {
     /// `true` or `false`, and their usual synonyms, in any case.
-    static var flag: Self {
+    package static var flag: Self {
         Self(
             unit: "boolean",
             range: "true, false",

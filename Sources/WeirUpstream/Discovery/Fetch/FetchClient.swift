@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// Asks a server that knows endpoints: one GET after the other, over a connection that is kept, for a whole answer or for
-// one that goes on line by line. Confined to its loop.
+// Asks a server that knows endpoints, or something else of the cluster: one request after the other, over a connection
+// that is kept, for a whole answer or for one that goes on line by line. Confined to its loop.
 
-import WeirEventLoop
+package import WeirEventLoop
 import WeirHTTP
 import WeirTLS
 
 /// `@unchecked Sendable`: everything happens on the loop's thread.
-final class FetchClient: @unchecked Sendable {
-    struct Answer {
-        let status: Int
+package final class FetchClient: @unchecked Sendable {
+    package struct Answer: Sendable {
+        package let status: Int
         /// The value of the field that was asked for.
-        let value: String?
-        let body: [UInt8]
+        package let value: String?
+        package let body: [UInt8]
     }
 
-    typealias Done = (Result<Answer, FetchFault>) -> Void
+    package typealias Done = (Result<Answer, FetchFault>) -> Void
 
     /// What becomes of an answer that has no end: its status is 200, else it is taken as any other.
-    struct Stream {
+    package struct Stream {
         /// How long nothing may come.
         let silence: Nanoseconds
         /// The head is there.
@@ -26,7 +26,7 @@ final class FetchClient: @unchecked Sendable {
         let line: ([UInt8]) -> Void
     }
 
-    private static let connectTimeout: Nanoseconds = 5_000_000_000
+    package static let connectTimeoutDefault: Nanoseconds = 5_000_000_000
 
     /// A request that is being answered.
     private struct Exchange {
@@ -53,8 +53,9 @@ final class FetchClient: @unchecked Sendable {
     private let field: StaticString
     private let bodyBytesMax: Int
     private let lineBytesMax: Int
+    private let connectTimeout: Nanoseconds
     /// Whom new connections are to find; nil for those without TLS.
-    var tls: TLSTarget?
+    package var tls: TLSTarget?
     private var phase = Phase.closed
     /// The transform's, which lasts as long as the channel.
     private var secure: UnsafeMutablePointer<TLSClientConnection>?
@@ -64,14 +65,17 @@ final class FetchClient: @unchecked Sendable {
     ///   - field: the header field whose value an answer tells.
     ///   - bodyBytesMax: the largest body that is taken.
     ///   - lineBytesMax: the longest line of one that streams.
+    ///   - connectTimeout: how long a connection may take to stand, its handshake among that.
     ///   - tls: whom the connection is to find; nil for one without TLS.
-    init(
+    package init(
         on loop: EventLoop,
         field: StaticString,
         bodyBytesMax: Int,
         lineBytesMax: Int = 0,
+        connectTimeout: Nanoseconds = connectTimeoutDefault,
         tls: TLSTarget? = nil
     ) {
+        self.connectTimeout = connectTimeout
         self.loop = loop
         self.field = field
         self.bodyBytesMax = bodyBytesMax
@@ -81,7 +85,7 @@ final class FetchClient: @unchecked Sendable {
     }
 
     /// Whether there is a connection that waits for a request.
-    var isConnected: Bool { if case .idle = phase { true } else { false } }
+    package var isConnected: Bool { if case .idle = phase { true } else { false } }
 
     /// Sends `request`, a whole one, over the connection that is there, or over a new one to `address`. `done` is called
     /// once; within this call only where not even a connection can be begun.
@@ -90,7 +94,7 @@ final class FetchClient: @unchecked Sendable {
     ///   Of an answer that streams, until its head is there.
     /// - Parameter stream: what is done with an answer line by line, which `done` then has no body of. It may close the
     ///   connection, and ask for something else.
-    func get(
+    package func get(
         _ request: [UInt8],
         from address: SocketAddress,
         timeout: Nanoseconds,
@@ -118,7 +122,7 @@ final class FetchClient: @unchecked Sendable {
     }
 
     /// Ends the connection; whoever waits is not told.
-    func close() {
+    package func close() {
         let before = phase
         phase = .closed
         secure = nil
@@ -143,7 +147,7 @@ final class FetchClient: @unchecked Sendable {
         phase = .busy(channel, exchange)
         // Released when the channel has closed.
         channel.context = Unmanaged.passRetained(self).toOpaque()
-        channel.setDeadline(loop.now &+ Self.connectTimeout, on: loop)
+        channel.setDeadline(loop.now &+ connectTimeout, on: loop)
         if let tls {
             secure = TLSClientConnection.open(channel, to: tls, on: loop)
             // No memory for a session.

@@ -3,7 +3,7 @@
 
 extension String {
     /// Percent-encoded, all but the unreserved characters (RFC 3986 section 2.3).
-    var percentEncoded: String {
+    package var percentEncoded: String {
         var encoded = ""
         for byte in utf8 {
             switch byte {
@@ -20,7 +20,7 @@ extension String {
 
 extension [UInt8] {
     /// What a server has said, as a log may show it: one short line.
-    func shownInLine(bytesMax: Int = 120) -> String {
+    package func shownInLine(bytesMax: Int = 120) -> String {
         String(decoding: prefix(bytesMax).map { (0x20...0x7E).contains($0) ? $0 : 0x20 }, as: UTF8.self)
     }
 }

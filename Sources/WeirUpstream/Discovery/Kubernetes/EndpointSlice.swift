@@ -4,7 +4,7 @@
 package import WeirEventLoop
 
 /// A part of a service's endpoints (`discovery.k8s.io`), all of one address family and with the same ports.
-package struct EndpointSlice: Sendable, Equatable {
+package struct EndpointSlice: KubernetesObject {
     /// A TCP port of its endpoints.
     package struct Port: Sendable, Equatable {
         /// Empty for one without a name.
@@ -55,45 +55,16 @@ package struct EndpointSlice: Sendable, Equatable {
         self.ports = ports
         self.endpoints = endpoints
     }
+
+    package typealias Document = EndpointSliceDocument
+
+    package var key: String { name }
+
+    /// Slices of one namespace are asked for.
+    package static func key(of name: String, in namespace: String?) -> String { name }
 }
 
-/// A page of a list of slices.
-package struct EndpointSliceList: Sendable, Equatable {
-    package var slices: [EndpointSlice]
-    /// The state of the cluster that the list is of, from which a watch goes on.
-    package var resourceVersion: String
-    /// What the next page is asked for with; nil for the last.
-    package var continuation: String?
-
-    package init(_ slices: [EndpointSlice], resourceVersion: String, continuation: String? = nil) {
-        self.slices = slices
-        self.resourceVersion = resourceVersion
-        self.continuation = continuation
-    }
-}
-
-/// A line of a watch.
-package enum EndpointSliceEvent: Sendable, Equatable {
-    /// A slice is new, or another: `ADDED` or `MODIFIED`.
-    case changed(EndpointSlice, resourceVersion: String)
-    /// A slice is gone: `DELETED`.
-    case gone(name: String, resourceVersion: String)
-    /// Nothing but how far the watch has come: `BOOKMARK`.
-    case bookmark(resourceVersion: String)
-    /// The watch cannot go on: `ERROR`, with the status that it brings.
-    case failed(APIStatus)
-    /// Of a kind that is not known, and means nothing to us.
-    case unknown
-}
-
-/// What an API server says of a request that it does not answer as was asked.
-package struct APIStatus: Sendable, Equatable {
-    /// As in HTTP; 0 where it is not said.
-    package var code: Int
-    package var message: String
-
-    package init(code: Int, message: String) {
-        self.code = code
-        self.message = message
-    }
-}
+package typealias EndpointSliceList = KubernetesList<EndpointSlice>
+package typealias EndpointSliceEvent = KubernetesEvent<EndpointSlice>
+package typealias EndpointSliceJSON = KubernetesJSON<EndpointSlice>
+package typealias EndpointSliceWatch = KubernetesWatch<EndpointSliceQuery>

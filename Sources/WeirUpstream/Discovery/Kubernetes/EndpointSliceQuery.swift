@@ -4,14 +4,12 @@
 import WeirEventLoop
 
 /// The requests of one service.
-package struct EndpointSliceQuery: Sendable {
+package struct EndpointSliceQuery: KubernetesQuery {
     /// A version of the API, the present one first. Servers before Kubernetes 1.21 know the older one only, those from 1.25
     /// on the present one.
     package enum Version: String, Sendable, CaseIterable {
         case v1
         case v1beta1
-
-        var other: Version { self == .v1 ? .v1beta1 : .v1 }
     }
 
     /// Slices in a page of a list: of 100 endpoints each, as the cluster makes them.
@@ -45,9 +43,24 @@ package struct EndpointSliceQuery: Sendable {
     }
 
     private func request(_ version: Version, _ query: String, _ token: String?) -> [UInt8] {
-        var head = "GET /apis/discovery.k8s.io/\(version.rawValue)\(path)\(query) HTTP/1.1\r\nHost: \(host)\r\n"
-        head += "Accept: application/json\r\nUser-Agent: weir\r\n"
-        if let token { head += "Authorization: Bearer \(token)\r\n" }
-        return Array((head + "\r\n").utf8)
+        KubernetesRequest(to: host, token: token).get("/apis/discovery.k8s.io/\(version.rawValue)\(path)\(query)")
     }
+
+    // MARK: What a watch asks
+
+    package static var present: Version { .v1 }
+
+    package var emptyTable: EndpointSliceTable { EndpointSliceTable() }
+
+    package var subject: String { "endpointslices" }
+
+    package func other(than version: Version) -> Version { version == .v1 ? .v1beta1 : .v1 }
+
+    package func forbidden(verb: String, message: String) -> KubernetesProblem {
+        .forbidden(service, verb: verb, message: message)
+    }
+
+    package func unknown(server: String) -> KubernetesProblem { .noSlices(server: server) }
+
+    package var tooMany: KubernetesProblem { .tooMany(service) }
 }

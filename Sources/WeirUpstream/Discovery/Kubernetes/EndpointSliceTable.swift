@@ -2,21 +2,12 @@
 // The slices of one service as they are now, from a list and the events behind it. A value.
 
 /// Slices by name, and how far the cluster's history is in them.
-package struct EndpointSliceTable: Sendable, Equatable {
+package struct EndpointSliceTable: KubernetesTable, Equatable {
     /// The most slices and endpoints of a service. More are not counted out half: whoever reads them gives up.
     package static let slicesMax = 1000
     package static let endpointsMax = 10_000
 
-    /// What came of an event.
-    package enum Outcome: Sendable, Equatable {
-        case changed
-        case unchanged
-        /// The server no longer knows what has happened since: everything is to be listed again.
-        case expired
-        case failed(APIStatus)
-        /// There are more than may be.
-        case tooMany
-    }
+    package typealias Outcome = KubernetesOutcome
 
     package private(set) var slices: [String: EndpointSlice] = [:]
     /// From which a watch goes on; nil where there was no list yet.
@@ -28,7 +19,7 @@ package struct EndpointSliceTable: Sendable, Equatable {
     /// Takes over a page of a list; false where it has more than may be.
     package mutating func add(_ page: EndpointSliceList) -> Bool {
         resourceVersion = page.resourceVersion
-        return page.slices.allSatisfy { set($0) }
+        return page.objects.allSatisfy { set($0) }
     }
 
     package mutating func apply(_ event: EndpointSliceEvent) -> Outcome {
@@ -45,13 +36,10 @@ package struct EndpointSliceTable: Sendable, Equatable {
         case .bookmark(let version):
             resourceVersion = version
             return .unchanged
-        case .failed(let status): return status.code == Self.gone ? .expired : .failed(status)
+        case .failed(let status): return Outcome(status)
         case .unknown: return .unchanged
         }
     }
-
-    /// `410 Gone`: a resource version that is too old.
-    package static let gone = 410
 
     private mutating func set(_ slice: EndpointSlice) -> Bool {
         let former = slices.updateValue(slice, forKey: slice.name)

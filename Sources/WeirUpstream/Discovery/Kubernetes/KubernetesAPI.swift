@@ -43,7 +43,7 @@ package struct KubernetesAPI: Sendable, CustomStringConvertible {
     package var host: String { url.host ?? "" }
 
     /// Whether a token may be shown: nobody else hears it.
-    var isPrivate: Bool {
+    package var isPrivate: Bool {
         if isSecure { return true }
         guard case .address(let address) = url.place else { return false }
         switch address {

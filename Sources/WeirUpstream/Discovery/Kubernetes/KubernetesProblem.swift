@@ -19,9 +19,14 @@ package enum KubernetesProblem: Error, Equatable, CustomStringConvertible, Senda
     /// Neither version of the API is there.
     case noSlices(server: String)
     case refused(server: String, APIStatus)
-    /// Answered with what is no list or no event.
-    case malformed(server: String)
+    /// Answered with what is no list or no event of these objects.
+    case malformed(server: String, subject: String)
     case tooMany(KubernetesService)
+    /// 403 for objects of another kind; `rule` is what the account's role needs.
+    case notAllowed(verb: String, subject: String, rule: String, message: String)
+    /// 404 for objects of another kind.
+    case noObjects(server: String, subject: String)
+    case tooManyObjects(subject: String, countMax: Int)
     case noPort(KubernetesService, known: [String])
 
     package var description: String {
@@ -38,7 +43,11 @@ package enum KubernetesProblem: Error, Equatable, CustomStringConvertible, Senda
                 + "apiGroups [discovery.k8s.io], resources [endpointslices], verbs [list, watch]: \(message)"
         case .noSlices(let server): "\(server) knows no endpointslices, neither of discovery.k8s.io/v1 nor of v1beta1"
         case .refused(let server, let status): "\(server) answered \(status.code): \(status.message)"
-        case .malformed(let server): "\(server) answered with what are no endpointslices"
+        case .malformed(let server, let subject): "\(server) answered with what are no \(subject)"
+        case .notAllowed(let verb, let subject, let rule, let message):
+            "the service account may not \(verb) \(subject); its role needs \(rule): \(message)"
+        case .noObjects(let server, let subject): "\(server) knows no \(subject)"
+        case .tooManyObjects(let subject, let countMax): "there are more than \(countMax) \(subject)"
         case .tooMany(let service):
             "\(service) has more than \(EndpointSliceTable.slicesMax) slices or "
                 + "\(EndpointSliceTable.endpointsMax) endpoints"

@@ -42,15 +42,15 @@ import WeirUpstream
     /// The only endpoint of a slice of the one, if it is taken.
     private func endpoint(_ text: String, family: String = "IPv4") -> EndpointSlice.Endpoint? {
         let slice = "{\"metadata\": {\"name\": \"a\"}, \"addressType\": \"\(family)\", \"endpoints\": [\(text)]}"
-        return list("{\"metadata\": {\"resourceVersion\": \"1\"}, \"items\": [\(slice)]}")?.slices[0].endpoints.first
+        return list("{\"metadata\": {\"resourceVersion\": \"1\"}, \"items\": [\(slice)]}")?.objects[0].endpoints.first
     }
 
     @Test func `a list has its slices, its version and where it goes on`() throws {
         let read = try #require(list(Self.list))
-        #expect(read.slices == [Self.first, EndpointSlice(name: "orders-def", ports: [], endpoints: [])])
+        #expect(read.objects == [Self.first, EndpointSlice(name: "orders-def", ports: [], endpoints: [])])
         #expect(read.resourceVersion == "4711" && read.continuation == "eyJ2IjoibWV0YS")
         let last = try #require(list(#"{"metadata": {"resourceVersion": "9", "continue": ""}, "items": null}"#))
-        #expect(last.slices.isEmpty && last.continuation == nil)
+        #expect(last.objects.isEmpty && last.continuation == nil)
     }
 
     @Test(
@@ -139,7 +139,7 @@ import WeirUpstream
     func `a port that is none is left out`(_ port: Int) {
         let text = "{\"metadata\": {\"name\": \"a\"}, \"addressType\": \"IPv4\", \"ports\": [{\"port\": \(port)}]}"
         #expect(
-            list("{\"metadata\": {\"resourceVersion\": \"1\"}, \"items\": [\(text)]}")?.slices[0].ports.isEmpty == true
+            list("{\"metadata\": {\"resourceVersion\": \"1\"}, \"items\": [\(text)]}")?.objects[0].ports.isEmpty == true
         )
     }
 

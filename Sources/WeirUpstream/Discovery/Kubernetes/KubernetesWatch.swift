@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Follows the slices of one service: lists them, then watches what becomes of them, over one connection. Confined to its
+// Follows objects of a cluster: lists them, then watches what becomes of them, over one connection. Confined to its
 // loop's thread.
 
 package import WeirEventLoop
@@ -8,36 +8,36 @@ package import WeirEventLoop
 ///
 /// What is known is never less for a failure: the table stays, and a watch goes on from where the last one ended. It is
 /// listed again only where the server no longer knows that place (410), or has said what cannot be read.
-package final class EndpointSliceWatch {
+package final class KubernetesWatch<Query: KubernetesQuery> {
     /// How long an answer's head, and a list, may take.
-    package static let answerTimeout: Nanoseconds = 30_000_000_000
+    package static var answerTimeout: Nanoseconds { 30_000_000_000 }
     /// For how long a watch is asked, drawn anew for each: those of many replicas are not to end together.
-    package static let watchSeconds: ClosedRange<UInt64> = 240...480
+    package static var watchSeconds: ClosedRange<UInt64> { 240...480 }
     /// How long a watch may say nothing: servers send a bookmark each minute. One that is silent for longer may have lost
     /// its other end, and is asked again.
-    package static let silenceMax: Nanoseconds = 150_000_000_000
+    package static var silenceMax: Nanoseconds { 150_000_000_000 }
     /// From one request's begin to the next, at least, where the last one was answered.
-    package static let intervalMin: Nanoseconds = 1_000_000_000
-    package static let firstRetry: Nanoseconds = 1_000_000_000
-    package static let longestRetry: Nanoseconds = 30_000_000_000
+    package static var intervalMin: Nanoseconds { 1_000_000_000 }
+    package static var firstRetry: Nanoseconds { 1_000_000_000 }
+    package static var longestRetry: Nanoseconds { 30_000_000_000 }
     /// The largest page of a list, and event: an object of a cluster has at most 1.5 MiB.
-    package static let listBytesMax = 8 << 20
-    package static let eventBytesMax = 2 << 20
+    package static var listBytesMax: Int { 8 << 20 }
+    package static var eventBytesMax: Int { 2 << 20 }
     /// How long a server may ask us to leave it alone (`Retry-After`).
-    package static let retryAfterMax: Nanoseconds = 60_000_000_000
+    package static var retryAfterMax: Nanoseconds { 60_000_000_000 }
     /// From one list of endpoints to the next, at least: a rolling update is many events, and each list that they come to
     /// costs the upstream a build of its tables.
-    package static let tellInterval: Nanoseconds = 100_000_000
+    package static var tellInterval: Nanoseconds { 100_000_000 }
     /// The most pages of a list.
-    static let pagesMax = 200
+    static var pagesMax: Int { 200 }
 
     /// What is told of it, on the loop's thread.
     package struct Listener {
-        /// The slices as they are now, after each change, and when they can be watched again.
-        package var found: (EndpointSliceTable) -> Void
+        /// The objects as they are now, after each change, and when they can be watched again.
+        package var found: (Query.Table) -> Void
         package var failed: (KubernetesProblem) -> Void
 
-        package init(found: @escaping (EndpointSliceTable) -> Void, failed: @escaping (KubernetesProblem) -> Void) {
+        package init(found: @escaping (Query.Table) -> Void, failed: @escaping (KubernetesProblem) -> Void) {
             self.found = found
             self.failed = failed
         }
@@ -56,13 +56,13 @@ package final class EndpointSliceWatch {
 
     /// A list of which pages are still to come.
     struct Listing {
-        var table = EndpointSliceTable()
+        var table: Query.Table
         var continuation: String?
         var pageCount = 0
     }
 
     let api: KubernetesAPI
-    let query: EndpointSliceQuery
+    let query: Query
     let loop: EventLoop
     private let lookup: AddressLookup
     private let secure: Securing?
@@ -71,16 +71,16 @@ package final class EndpointSliceWatch {
     var phase = Phase.stopped
     private var round = 0
     var askedAt: Nanoseconds = 0
-    var version = EndpointSliceQuery.Version.v1
+    var version = Query.present
     /// The server did not know the other version, and has answered nothing since.
     var hasMissedVersion = false
     /// What was listed, with what has happened since.
-    var table = EndpointSliceTable()
+    var table: Query.Table
     /// It is to be listed again: nothing is known yet, or the server cannot go on from what is.
     var isStale = true
-    var listing = Listing()
+    var listing: Listing
     var isFailing = false
-    var backoff = Backoff(from: firstRetry, to: longestRetry)
+    var backoff = Backoff(from: KubernetesWatch.firstRetry, to: KubernetesWatch.longestRetry)
     lazy var timer = LoopTimer { [unowned self] _ in ask() }
     var toldAt: Nanoseconds = 0
     var isTelling = false
@@ -90,7 +90,7 @@ package final class EndpointSliceWatch {
     ///   - lookup: finds the server, where it is given by name.
     ///   - secure: not called where the server is asked in the clear; where it is not and this is nil, nobody is asked.
     package init(
-        _ service: KubernetesService,
+        _ query: Query,
         from api: KubernetesAPI,
         on loop: EventLoop,
         lookup: @escaping AddressLookup,
@@ -98,7 +98,9 @@ package final class EndpointSliceWatch {
         listener: Listener
     ) {
         self.api = api
-        query = EndpointSliceQuery(service, from: api.url)
+        self.query = query
+        table = query.emptyTable
+        listing = Listing(table: query.emptyTable)
         self.loop = loop
         self.lookup = lookup
         self.secure = secure
@@ -131,7 +133,7 @@ package final class EndpointSliceWatch {
         let round = round
         phase = .asking(round: round)
         askedAt = loop.now
-        listing = Listing()
+        listing = Listing(table: query.emptyTable)
         switch api.url.place {
         case .address(let address): ask(address)
         case .name(let name, let port):
@@ -196,5 +198,26 @@ package final class EndpointSliceWatch {
             guard let self, phase == .asking(round: round) else { return }
             ended(answer, hasOpened: hasOpened)
         }
+    }
+}
+
+extension KubernetesWatch where Query == EndpointSliceQuery {
+    /// Follows the slices of a service.
+    package convenience init(
+        _ service: KubernetesService,
+        from api: KubernetesAPI,
+        on loop: EventLoop,
+        lookup: @escaping AddressLookup,
+        secure: Securing? = nil,
+        listener: Listener
+    ) {
+        self.init(
+            EndpointSliceQuery(service, from: api.url),
+            from: api,
+            on: loop,
+            lookup: lookup,
+            secure: secure,
+            listener: listener
+        )
     }
 }

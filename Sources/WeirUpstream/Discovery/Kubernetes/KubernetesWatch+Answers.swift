@@ -3,14 +3,14 @@
 
 import WeirEventLoop
 
-extension EndpointSliceWatch {
+extension KubernetesWatch {
     // MARK: Answers
 
     func takeList(_ answer: Result<FetchClient.Answer, FetchFault>, from address: SocketAddress) {
         guard let answer = accepted(answer, verb: "list") else { return }
-        guard let page = EndpointSliceJSON.list(answer.body) else { return fail(.malformed(server: api.description)) }
+        guard let page = KubernetesJSON<Query.Table.Object>.list(answer.body) else { return fail(malformed) }
         listing.pageCount += 1
-        guard listing.table.add(page), listing.pageCount <= Self.pagesMax else { return fail(.tooMany(query.service)) }
+        guard listing.table.add(page), listing.pageCount <= Self.pagesMax else { return fail(query.tooMany) }
         listing.continuation = page.continuation
         if page.continuation == nil {
             table = listing.table
@@ -22,14 +22,16 @@ extension EndpointSliceWatch {
         ask(address)
     }
 
+    private var malformed: KubernetesProblem { .malformed(server: api.description, subject: query.subject) }
+
     func opened() {
         hasMissedVersion = false
         if isFailing { tell() }
     }
 
     func takeEvent(_ line: [UInt8]) {
-        guard let event = EndpointSliceJSON.event(line) else {
-            return relist(after: .malformed(server: api.description))
+        guard let event = KubernetesJSON<Query.Table.Object>.event(line) else {
+            return relist(after: malformed)
         }
         switch table.apply(event) {
         case .changed:
@@ -38,7 +40,7 @@ extension EndpointSliceWatch {
         case .unchanged: backoff.reset()
         case .expired: relist(after: nil)
         case .failed(let status): relist(after: .refused(server: api.description, status))
-        case .tooMany: relist(after: .tooMany(query.service))
+        case .tooMany: relist(after: query.tooMany)
         }
     }
 
@@ -71,7 +73,7 @@ extension EndpointSliceWatch {
             case 200:
                 hasMissedVersion = false
                 return answer
-            case EndpointSliceTable.gone: relist(after: nil)
+            case KubernetesOutcome.goneStatus: relist(after: nil)
             default: refused(answer, verb)
             }
         }
@@ -79,16 +81,17 @@ extension EndpointSliceWatch {
     }
 
     private func refused(_ answer: FetchClient.Answer, _ verb: String) {
-        let message = EndpointSliceJSON.status(answer.body).map { Array($0.message.utf8) } ?? answer.body
+        let message = APIStatus(parsing: answer.body).map { Array($0.message.utf8) } ?? answer.body
         let shown = message.shownInLine(bytesMax: 240)
         let after = answer.value.flatMap { Nanoseconds($0) }.map { min($0, 60) * 1_000_000_000 } ?? 0
         switch answer.status {
         case 401: fail(.unauthorized(server: api.description))
-        case 403: fail(.forbidden(query.service, verb: verb, message: shown))
+        case 403: fail(query.forbidden(verb: verb, message: shown))
         case 404:
-            version = version.other
+            let other = query.other(than: version)
             isStale = true
-            guard !hasMissedVersion else { return fail(.noSlices(server: api.description)) }
+            guard !hasMissedVersion, other != version else { return fail(query.unknown(server: api.description)) }
+            version = other
             hasMissedVersion = true
             wait(until: loop.now)
         default:
