@@ -25,7 +25,7 @@ SIDECAR = MODES["sidecar"]
     ({"mode": "daemonset"}, "'/mode': value must be one of 'gateway', 'sidecar', 'library'"),
     ({"replicas": "two"}, "'/replicas': got string, want integer"),
     ({"upstream": ["orders:3000"]}, "'/upstream/0'"),
-    ({"upstream": ["https://orders"]}, "'/upstream/0'"),
+    ({"upstream": ["ftp://orders"]}, "'/upstream/0'"),
     ({"settings": {"WEIR_DEADLNE": "5s"}}, "'/settings': additional properties 'WEIR_DEADLNE' not allowed"),
     ({"settings": {"WEIR_DRAIN_TIMEOUT": "5s"}}, "'/settings': additional properties 'WEIR_DRAIN_TIMEOUT' not allowed"),
     ({"settings": {"WEIR_DEADLINE": {"a": 1}}}, "'/settings/WEIR_DEADLINE': got object"),

@@ -10,6 +10,7 @@ from polling import eventually
 
 VERSIONS = {
     "Pod": "v1", "Node": "v1", "Service": "v1", "ServiceAccount": "v1", "Namespace": "v1", "ConfigMap": "v1",
+    "Endpoints": "v1",
     "Deployment": "apps/v1", "HorizontalPodAutoscaler": "autoscaling/v2beta2",
     "EndpointSlice": "discovery.k8s.io/v1beta1", "APIService": "apiregistration.k8s.io/v1",
     "Role": "rbac.authorization.k8s.io/v1", "RoleBinding": "rbac.authorization.k8s.io/v1",
@@ -32,6 +33,22 @@ class Cluster:
     def create(self, kind, object, namespace="default"):
         body = {"apiVersion": VERSIONS[kind], "kind": kind, **object}
         return self.resource(kind).create(body=body, namespace=namespace).to_dict()
+
+    def apply(self, object, namespace="default"):
+        """Creates an object that says itself what it is."""
+        resource = self.client.resources.get(api_version=object["apiVersion"], kind=object["kind"])
+        place = object["metadata"].get("namespace", namespace) if resource.namespaced else None
+        return resource.create(body=object, namespace=place).to_dict()
+
+    def remove(self, object, namespace="default"):
+        resource = self.client.resources.get(api_version=object["apiVersion"], kind=object["kind"])
+        place = object["metadata"].get("namespace", namespace) if resource.namespaced else None
+        body = {"propagationPolicy": "Background"}
+        try:
+            resource.delete(name=object["metadata"]["name"], namespace=place, body=body)
+        except ApiException as error:
+            if error.status != 404:
+                raise
 
     def get(self, kind, name, namespace="default"):
         """None where there is none."""
@@ -67,14 +84,14 @@ class Cluster:
 
     def ready_pods(self, app, namespace="default"):
         """Those that serve and are not to end."""
-        return [pod for pod in self.pods(app, namespace) if is_ready(pod) and not is_ending(pod)]
+        return [pod for pod in self.pods(app, namespace) if is_serving(pod)]
 
     def wait_for_pods(self, app, count, seconds=60):
         """Until so many are ready, and there is no other."""
 
         def met():
             pods = self.pods(app)
-            return len(pods) == count and all(is_ready(pod) and not is_ending(pod) for pod in pods)
+            return len(pods) == count and all(is_serving(pod) for pod in pods)
 
         eventually(met, f"{count} pods of {app} are ready, and no other is there", seconds)
         return self.pods(app)
@@ -102,3 +119,7 @@ def is_ready(pod):
 
 def is_ending(pod):
     return pod["metadata"].get("deletionTimestamp") is not None
+
+
+def is_serving(pod):
+    return is_ready(pod) and not is_ending(pod)

@@ -3,6 +3,7 @@
 
 import os
 import shutil
+import sys
 
 import pytest
 
@@ -11,12 +12,17 @@ from kubelet import Kubelet
 from network import Network
 from objects import container, may_read_slices
 from plane import TOKENS, URL, ControlPlane
+from polling import eventually
 from server import BINARY, GATEWAY, REPOSITORY, Server
 from services import QUICK, running
 
 STORE = REPOSITORY / ".build-cluster"
 FOLDER = STORE / "run"
-IMAGES = {"weir": [GATEWAY], "hello": [os.path.abspath(BINARY)]}
+IMAGES = {
+    "weir": [GATEWAY],
+    "hello": [os.path.abspath(BINARY)],
+    "orders": [sys.executable, REPOSITORY / "Tests/Cluster/workload.py"],
+}
 
 
 def pytest_sessionstart(session):
@@ -45,7 +51,10 @@ def plane(network):
 
 @pytest.fixture(scope="session")
 def cluster(plane):
-    return Cluster(plane.certificates / "kubeconfig")
+    cluster = Cluster(plane.certificates / "kubeconfig")
+    # The API server makes it a moment after it is ready.
+    eventually(lambda: cluster.get("Namespace", "default"), "the namespace is made", 30)
+    return cluster
 
 
 @pytest.fixture(scope="session")

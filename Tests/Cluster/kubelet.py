@@ -34,6 +34,11 @@ class Kubelet:
         with self.lock:
             return next((one for one in self.pods.values() if (one.name, one.namespace) == (name, namespace)), None)
 
+    def used_seconds(self):
+        """The CPU time of each pod so far, by its name."""
+        with self.lock:
+            return {pod.name: pod.used_seconds for pod in self.pods.values() if pod.is_running}
+
     # The node
 
     def _register(self):

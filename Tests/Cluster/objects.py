@@ -30,7 +30,8 @@ def deployment(name, replicas, containers, grace=30, **spec):
             # No pod goes before the one in its place is ready.
             "strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
             "template": {
-                "metadata": {"labels": labels},
+                # The second is what the metrics adapter looks for.
+                "metadata": {"labels": {**labels, "weir.dev/metrics": "true"}},
                 "spec": {"containers": containers, "terminationGracePeriodSeconds": grace, **spec},
             },
         },
@@ -55,3 +56,31 @@ def may_read_slices(account="gateway", kind="User"):
         {"metadata": {"name": name}, "rules": [rule]},
         {"metadata": {"name": name}, "roleRef": reference, "subjects": [subject]},
     )
+
+
+def autoscaler(name, metric, most=20, down_window=300):
+    """The HPA of manifests/hpa, in the version that this control plane serves; from one pod on."""
+    reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
+    up = {"stabilizationWindowSeconds": 0, "policies": [{"type": "Percent", "value": 900, "periodSeconds": 15}]}
+    down = {"stabilizationWindowSeconds": down_window, "policies": [{"type": "Percent", "value": 50, "periodSeconds": 60}]}
+    return {
+        "metadata": {"name": name},
+        "spec": {
+            "scaleTargetRef": reference,
+            "minReplicas": 1,
+            "maxReplicas": most,
+            "metrics": [metric],
+            "behavior": {"scaleUp": up, "scaleDown": down},
+        },
+    }
+
+
+def utilization(target="750m"):
+    average = {"type": "AverageValue", "averageValue": target}
+    return {"type": "Pods", "pods": {"metric": {"name": "weir_utilization_ratio"}, "target": average}}
+
+
+def cpu(cores):
+    """So much for each pod, on average."""
+    average = {"type": "AverageValue", "averageValue": f"{round(cores * 1e6)}u"}
+    return {"type": "Resource", "resource": {"name": "cpu", "target": average}}

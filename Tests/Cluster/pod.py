@@ -37,6 +37,10 @@ class Pod:
         return self.sandbox.address
 
     @property
+    def is_running(self):
+        return self.told is not None and not self.ends.is_set()
+
+    @property
     def used_seconds(self):
         """The CPU time of its containers so far."""
         return sum(container.limits.used_seconds for container in self.containers)
