@@ -141,9 +141,11 @@ def notes(values):
     return text.split("NOTES:", 1)[1]
 
 
-def test_notes_say_where_it_is_and_what_is_not_there_yet():
+def test_notes_say_where_it_is_and_what_asks_for_it():
     plain = notes({})
     assert "in front of its demo" in plain and "http://weir.shop.svc.cluster.local:80\n" in plain
     assert "WARNING" not in plain and "NOTE:" not in plain
     assert "demo" not in notes(MODES["gateway"])
-    assert "no command metrics-adapter" in notes({"adapter": {"enabled": True}})
+    assert "get apiservice v1beta2.custom.metrics.k8s.io" in notes({"adapter": {"enabled": True}})
+    scaled = notes({"adapter": {"enabled": True}, "autoscaling": {"mode": "hpa"}})
+    assert "which the metrics adapter of this release serves" in scaled

@@ -68,3 +68,14 @@ def test_the_files_in_the_documents_are_right(tmp_path):
     objects = helm(routed[0])
     assert "routes" in yaml.safe_load(of_kind(objects, "ConfigMap")["data"]["weir.yaml"])
     check(objects, tmp_path)
+
+
+@pytest.mark.parametrize("feature", ["adapter", "adapter, cert-manager"])
+def test_the_adapter_takes_what_it_is_given(feature):
+    """It gets as far as asking where the cluster is."""
+    container = of_kind(helm(FEATURES[feature]), "Deployment", "weir-metrics-adapter")
+    [container] = container["spec"]["template"]["spec"]["containers"]
+    given = {one["name"]: one["value"] for one in container["env"]}
+    assert given["WEIR_ADAPTER_SERVICE"] == "weir-metrics-adapter" and container["args"][0] == "metrics-adapter"
+    result = subprocess.run([GATEWAY, "metrics-adapter"], env=given, capture_output=True, text=True, timeout=30)
+    assert result.returncode == 78 and "this process is in no cluster" in result.stderr

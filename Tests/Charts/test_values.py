@@ -238,7 +238,6 @@ def test_the_adapter_may_do_what_it_needs_and_no_more():
     bindings = [one for one in objects if one["kind"].endswith("RoleBinding")]
     assert all(one["subjects"] == [account] for one in bindings)
     assert {(one["roleRef"]["name"], one["metadata"].get("namespace")) for one in bindings} == {
-        ("system:auth-delegator", None),
         ("extension-apiserver-authentication-reader", "kube-system"),
         ("shop:weir-metrics-adapter", None),
         ("weir-metrics-adapter", "shop"),
@@ -266,14 +265,22 @@ def test_the_adapter_takes_the_certificate_of_cert_manager():
     for one in objects:
         if one["kind"] == "APIService":
             assert one["metadata"]["annotations"] == {"cert-manager.io/inject-ca-from": "shop/weir-metrics-adapter"}
-    # It has no CA of its own to keep.
+    given = variables(pod_of(objects, "weir-metrics-adapter")["containers"][0])
+    assert given["WEIR_ADAPTER_CERTIFICATE"] == "/tls/tls.crt" and given["WEIR_ADAPTER_KEY"] == "/tls/tls.key"
+    # It has no certificate of its own to keep.
     assert not [one for one in objects if one["kind"] == "Role"]
 
 
-def test_what_is_not_there_yet_is_off_and_said():
-    values = yaml.safe_load((CHART / "values.yaml").read_text())
-    assert not values["adapter"]["enabled"]
-    assert "This version of Weir has no such command" in (CHART / "README.md").read_text()
+def test_the_adapter_asks_the_pods_of_the_gateway_and_reaches_them():
+    objects = helm(merged(FEATURES["adapter"], FEATURES["network policy"]))
+    labels = of_kind(objects, "Deployment", "weir")["spec"]["template"]["metadata"]["labels"]
+    assert labels["weir.dev/metrics"] == "true"
+    adapter = of_kind(objects, "Deployment", "weir-metrics-adapter")["spec"]["template"]["metadata"]["labels"]
+    assert "weir.dev/metrics" not in adapter
+    [admin] = [one for one in of_kind(objects, "NetworkPolicy")["spec"]["ingress"] if one["ports"][0]["port"] == 9901]
+    assert adapter in [one["podSelector"]["matchLabels"] for one in admin["from"] if "podSelector" in one]
+    own = helm({"podLabels": {"weir.dev/metrics": "false"}})
+    assert of_kind(own, "Deployment")["spec"]["template"]["metadata"]["labels"]["weir.dev/metrics"] == "false"
 
 
 def test_discovery_may_read_endpoint_slices_where_it_is_told():

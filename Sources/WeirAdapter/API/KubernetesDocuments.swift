@@ -166,8 +166,8 @@ struct OpenAPI3Document: Encodable {
 }
 
 /// Unix time as RFC 3339 has it, `2026-01-31T12:00:00Z`. Pure.
-enum Timestamp {
-    static func text(_ seconds: Int64) -> String {
+package enum Timestamp {
+    package static func text(_ seconds: Int64) -> String {
         let day = seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
         let second = seconds - day * 86_400
         // Days since 1 March 0000, in eras of 400 years.

@@ -71,6 +71,7 @@ package final class AdapterLoop: Sendable {
 
 /// What runs on the loop. `@unchecked Sendable`: confined to its thread.
 private final class AdapterWork: @unchecked Sendable {
+    private let loop: EventLoop
     private let state: AdapterState
     private let report: ClusterReport
     private let names: SystemNames
@@ -91,6 +92,7 @@ private final class AdapterWork: @unchecked Sendable {
         _ logger: Logger,
         reloadTLS: @escaping AdapterLoop.Reload
     ) {
+        self.loop = loop
         self.state = state
         let report = ClusterReport(state, logger)
         self.report = report
@@ -168,7 +170,8 @@ private final class AdapterWork: @unchecked Sendable {
         report.worked(.pods, place)
         pods[index] = table.objects.values.filter { !$0.isEnding }
         let all = pods.values.flatMap { $0 }
-        state.changeTable { $0.follow(all) }
+        let now = loop.now
+        state.changeTable { $0.follow(all, now: now) }
         if pods.count == podWatches.count { state.notePods() }
         scraper.follow(all)
     }

@@ -17,6 +17,9 @@ final class ClusterKeeper: @unchecked Sendable {
     /// How often a write may meet another replica's before it is left to the next time.
     private static let conflictsMax = 5
 
+    /// Before its end a certificate gives way, whoever could not be told.
+    private static let lastSeconds: Int64 = 86_400
+
     private let loop: EventLoop
     private let client: ClusterClient
     private let settings: AdapterSettings
@@ -95,22 +98,22 @@ final class ClusterKeeper: @unchecked Sendable {
         }
         guard agrees, let agreed else { return false }
         let isTold = await tell(agreed)
-        // What nobody would believe is not shown in place of what is believed.
-        if isTold || serving == nil { show(agreed) }
+        // What nobody would believe is not shown in place of what is believed, unless that is about to end.
+        let end = (serving?.expiry ?? 0) - Int64(time(nil))
+        if isTold || end < Self.lastSeconds { show(agreed) }
         return knowsProxy && isTold
     }
 
     private func attempt(
         _ subject: ClusterSubject,
-        _ name: String = "",
         _ work: () async throws(KubernetesProblem) -> Void
     ) async -> Bool {
         do throws(KubernetesProblem) {
             try await work()
-            if isRunning { report.worked(subject, name) }
+            if isRunning { report.worked(subject) }
             return true
         } catch {
-            if isRunning { report.failed(subject, name, error.description) }
+            if isRunning { report.failed(subject, error.description) }
             return false
         }
     }
@@ -196,30 +199,37 @@ final class ClusterKeeper: @unchecked Sendable {
         var isTold = true
         for version in MetricsVersion.served(external: settings.servesExternal) {
             let name = version.serviceName
-            let hasWorked = await attempt(.bundle, name) { () async throws(KubernetesProblem) in
-                try await self.tell(pair, name)
+            do throws(KubernetesProblem) {
+                let complaint = try await tell(pair, name)
+                guard isRunning else { return false }
+                if let complaint { report.failed(.bundle, name, complaint) } else { report.worked(.bundle, name) }
+            } catch {
+                if isRunning { report.failed(.bundle, name, error.description) }
+                isTold = false
             }
-            isTold = isTold && hasWorked
         }
         return isTold
     }
 
-    private func tell(_ pair: ServingPair, _ name: String) async throws(KubernetesProblem) {
+    /// - Returns: why there is nothing to be told: that is somebody's to change, and keeps nobody from going on.
+    private func tell(_ pair: ServingPair, _ name: String) async throws(KubernetesProblem) -> String? {
         let path = "/apis/apiregistration.k8s.io/v1/apiservices/\(name)"
         var answer = try await client.get(path)
+        if answer.status == 404 { return "there is no such APIService" }
         guard answer.status == 200 else { throw client.refusal(answer) }
         guard let present = APIServiceBundle(parsing: answer.body) else {
             throw .malformed(server: path, subject: "APIServices")
         }
         let own = "\(namespace)/\(settings.service)"
         guard present.service == own else {
-            let reason = "it leads to the Service \(present.service ?? "of nobody"), not to \(own)"
-            throw .refused(server: path, APIStatus(code: answer.status, message: reason.escapedForLog))
+            let other = present.service.map { "the Service \($0)" } ?? "no Service"
+            return "it leads to \(other.escapedForLog), not to \(own) (WEIR_ADAPTER_SERVICE)"
         }
-        guard let change = present.change(to: pair.authorities) else { return }
+        guard let change = present.change(to: pair.authorities) else { return nil }
         answer = try await client.send("PATCH", path, change, type: "application/merge-patch+json")
         guard answer.status == 200 else { throw client.refusal(answer) }
         logger.info("caBundle was changed", metadata: ["apiservice": .string(name)])
+        return nil
     }
 
     private func show(_ pair: ServingPair) {
@@ -231,7 +241,7 @@ final class ClusterKeeper: @unchecked Sendable {
             serving = pair
             state.noteCertificate()
         } catch {
-            report.failed(.certificate, "", "\(error)")
+            report.failed(.certificate, "\(error)")
         }
     }
 

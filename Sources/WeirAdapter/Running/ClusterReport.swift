@@ -39,7 +39,9 @@ final class ClusterReport {
         self.logger = logger
     }
 
-    func failed(_ subject: ClusterSubject, _ name: String = "", _ reason: String) {
+    func failed(_ subject: ClusterSubject, _ reason: String) { failed(subject, "", reason) }
+
+    func failed(_ subject: ClusterSubject, _ name: String, _ reason: String) {
         let place = Place(subject: subject, name: name)
         guard said[place] != reason else { return }
         said[place] = reason

@@ -49,6 +49,8 @@ final class PodScraper {
     private var targets: [String: Target] = [:]
     private var due: [Target] = []
     private var askingCount = 0
+    /// Within `askNext`: what fails at once comes back to it.
+    private var isAskingNext = false
     private var isRunning = false
     private var missing: [String] = []
     private lazy var timer = LoopTimer { [unowned self] _ in tick() }
@@ -122,6 +124,9 @@ final class PodScraper {
     }
 
     private func askNext() {
+        guard !isAskingNext else { return }
+        isAskingNext = true
+        defer { isAskingNext = false }
         while isRunning, askingCount < settings.concurrency, !due.isEmpty {
             let target = due.removeFirst()
             target.phase = .asking

@@ -35,11 +35,14 @@ package struct PodSamples: Sendable, Equatable {
     package static let countMax = 34
     private static let parts: Nanoseconds = 32
 
-    private(set) var samples: [PodSample] = []
+    private var samples: [PodSample] = []
 
     package init() {}
 
     package var newest: PodSample? { samples.last }
+
+    /// How many readings are kept.
+    package var count: Int { samples.count }
 
     /// Takes a reading; those that the window no longer needs go.
     package mutating func add(_ sample: PodSample, window: Nanoseconds) {

@@ -21,6 +21,8 @@ package struct SignalTable: Sendable {
     package struct Entry: Sendable {
         package var pod: WatchedPod
         package var samples = PodSamples()
+        /// Since when it could have answered.
+        var knownSince: Nanoseconds
     }
 
     /// A pod with its value.
@@ -58,12 +60,17 @@ package struct SignalTable: Sendable {
     // MARK: What becomes of the cluster
 
     /// These are the pods from now on. What one has answered stays its own: another of the same name is another pod.
-    package mutating func follow(_ pods: [WatchedPod]) {
+    package mutating func follow(_ pods: [WatchedPod], now: Nanoseconds) {
         var next: [String: Entry] = [:]
         next.reserveCapacity(pods.count)
         for pod in pods {
-            let former = entries[pod.key]
-            next[pod.key] = Entry(pod: pod, samples: former?.pod.uid == pod.uid ? former?.samples ?? .init() : .init())
+            var entry = Entry(pod: pod, knownSince: now)
+            if let former = entries[pod.key], former.pod.uid == pod.uid {
+                entry.samples = former.samples
+                // A pod that was not ready may have had no port to answer on.
+                if former.pod.isReady { entry.knownSince = former.knownSince }
+            }
+            next[pod.key] = entry
         }
         entries = next
     }
@@ -154,8 +161,7 @@ package struct SignalTable: Sendable {
     package func missing(now: Nanoseconds) -> [WatchedPod] {
         entries.values.filter { entry in
             guard entry.pod.isReady else { return false }
-            guard let newest = entry.samples.newest else { return true }
-            return now >= newest.instant &+ timing.ageMax
+            return now >= (entry.samples.newest?.instant ?? entry.knownSince) &+ timing.ageMax
         }.map(\.pod).sorted { $0.key < $1.key }
     }
 

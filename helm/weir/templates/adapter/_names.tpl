@@ -30,7 +30,7 @@ v1beta1.external.metrics.k8s.io
 {{- end }}
 {{- end }}
 
-{{/* The Secret with its certificate: of cert-manager's Certificate, or what the replicas keep their CA in. */}}
+{{/* The Secret with its certificate: of cert-manager's Certificate, or what the replicas share theirs by. */}}
 {{- define "weir.adapter.secret" -}}
 {{ include "weir.adapter.name" . }}-tls
 {{- end }}
