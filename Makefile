@@ -73,6 +73,7 @@ test-charts: setup-test build ## the chart, the manifests and the monitoring, wi
 # Not for each change: it builds Kubernetes the first time.
 test-cluster: setup-test build ## Weir on a real Kubernetes control plane, without containers; as root
 	scripts/control-plane
+	scripts/chart-tools
 	WEIR_HELLO=.build-static/release/hello WEIR_GATEWAY=.build-static/release/weir Tests/Cluster/run
 
 test-tls: setup-test build ## what testssl.sh finds of TLS: nothing of medium or above

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Requests that come at a rate, whatever becomes of those before them, as those of many people do. On a thread of its own.
+# Requests that come at a rate, whatever becomes of those before them, as those of many people do. On a thread of their
+# own.
 
 import asyncio
 import dataclasses

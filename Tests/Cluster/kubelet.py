@@ -19,6 +19,7 @@ class Kubelet:
         self.images, self.folder = images, folder
         self.pods, self.lock, self.failures = {}, threading.Lock(), []
         self.closing = threading.Event()
+        remove_old()
         self._register()
         self.thread = threading.Thread(target=self._follow, name="kubelet", daemon=True)
         self.thread.start()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# What metrics-server is in a cluster: the CPU that pods use, as `metrics.k8s.io/v1beta1`, so that a real HPA can scale on
-# it. The figures are the CPU time of the pods' control groups, read each 15 s, as metrics-server does.
+# What metrics-server is in a cluster: the CPU that pods use, as `metrics.k8s.io/v1beta1`, so that a real HPA can scale
+# on it. The figures are the CPU time of the pods' control groups, read each 15 s, as metrics-server does.
 
 import datetime
 import http.server
@@ -15,11 +15,12 @@ from network import NODE_ADDRESS
 RESOLUTION_SECONDS = 15
 PORT = 4443
 ROOT = "/apis/metrics.k8s.io/v1beta1"
+PODS = {"name": "pods", "singularName": "", "namespaced": True, "kind": "PodMetrics", "verbs": ["get", "list"]}
 RESOURCES = {
     "kind": "APIResourceList",
     "apiVersion": "v1",
     "groupVersion": "metrics.k8s.io/v1beta1",
-    "resources": [{"name": "pods", "singularName": "", "namespaced": True, "kind": "PodMetrics", "verbs": ["get", "list"]}],
+    "resources": [PODS],
 }
 
 
@@ -89,8 +90,8 @@ class MetricsServer:
             metadata = {key: pod["metadata"].get(key) for key in ("name", "namespace", "labels")}
             usage = {"cpu": f"{round(used * 1e9)}n", "memory": "1Mi"}
             items.append({
-                "metadata": metadata, "timestamp": at.strftime("%Y-%m-%dT%H:%M:%SZ"), "window": f"{RESOLUTION_SECONDS}s",
-                "containers": [{"name": "all", "usage": usage}],
+                "metadata": metadata, "timestamp": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "window": f"{RESOLUTION_SECONDS}s", "containers": [{"name": "all", "usage": usage}],
             })  # fmt: skip
         return {"kind": "PodMetricsList", "apiVersion": "metrics.k8s.io/v1beta1", "metadata": {}, "items": items}
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# The network of the cluster: a bridge in the network namespace that the tests run in, and for each pod a namespace of its
-# own with one address. Nothing of it leads outside, and the kernel removes it with the last process.
+# The network of the cluster: a bridge in the network namespace that the tests run in, and for each pod a namespace of
+# its own with one address. Nothing of it leads outside, and the kernel removes it with the last process.
 
 import itertools
 import threading

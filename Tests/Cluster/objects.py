@@ -62,7 +62,8 @@ def autoscaler(name, metric, most=20, down_window=300):
     """The HPA of manifests/hpa, in the version that this control plane serves; from one pod on."""
     reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
     up = {"stabilizationWindowSeconds": 0, "policies": [{"type": "Percent", "value": 900, "periodSeconds": 15}]}
-    down = {"stabilizationWindowSeconds": down_window, "policies": [{"type": "Percent", "value": 50, "periodSeconds": 60}]}
+    slowly = {"type": "Percent", "value": 50, "periodSeconds": 60}
+    down = {"stabilizationWindowSeconds": down_window, "policies": [slowly]}
     return {
         "metadata": {"name": name},
         "spec": {

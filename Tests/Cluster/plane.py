@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# A control plane of plain processes: etcd, kube-apiserver with the aggregation layer, and kube-controller-manager. In the
-# network namespace of the tests, so its ports are its own.
+# A control plane of plain processes: etcd, kube-apiserver with the aggregation layer, and kube-controller-manager. In
+# the network namespace of the tests, so its ports are its own.
 
 import ssl
 import urllib.request
@@ -14,8 +14,8 @@ PORT = 6443
 URL = f"https://{NODE_ADDRESS}:{PORT}"
 # No scheduler and no node controller: the stand-in for the kubelet binds pods itself, and its node does not fall ill.
 CONTROLLERS = [
-    "deployment", "disruption", "endpoint", "endpointslice", "garbagecollector", "horizontalpodautoscaling", "namespace",
-    "replicaset", "root-ca-cert-publisher", "serviceaccount",
+    "deployment", "disruption", "endpoint", "endpointslice", "garbagecollector", "horizontalpodautoscaling",
+    "namespace", "replicaset", "root-ca-cert-publisher", "serviceaccount",
 ]  # fmt: skip
 # Who is who by a token; what else there is comes from the API itself.
 TOKENS = {"gateway-token-0123456789": "gateway"}
@@ -78,7 +78,8 @@ class ControlPlane:
             f"--tls-cert-file={self.server_pair[0]}", f"--tls-private-key-file={self.server_pair[1]}",
             f"--client-ca-file={self.authority.file}", f"--token-auth-file={tokens}",
             "--authorization-mode=RBAC", "--disable-admission-plugins=ServiceAccount",
-            "--service-account-issuer=https://kubernetes.default.svc", f"--service-account-key-file={self.account_public}",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            f"--service-account-key-file={self.account_public}",
             f"--service-account-signing-key-file={self.account_key}", "--service-cluster-ip-range=10.96.0.0/16",
             f"--requestheader-client-ca-file={self.front_authority.file}", "--requestheader-allowed-names=aggregator",
             "--requestheader-extra-headers-prefix=X-Remote-Extra-", "--requestheader-group-headers=X-Remote-Group",

@@ -118,7 +118,8 @@ class Pod:
             "phase": "Running", "hostIP": NODE_ADDRESS, "podIP": self.address, "podIPs": [{"ip": self.address}],
             "startTime": self.started_at, "containerStatuses": statuses,
             "conditions": [
-                {"type": type, "status": str(flag), "lastTransitionTime": self.changed_at} for type, flag in flags.items()
+                {"type": type, "status": str(flag), "lastTransitionTime": self.changed_at}
+                for type, flag in flags.items()
             ],
         }  # fmt: skip
         try:
@@ -130,7 +131,7 @@ class Pod:
     # What it finds
 
     def _account(self):
-        """The folder of its service account, with a token that the API server has made for it; None where it wants none."""
+        """The folder of its service account, with a token that the API server has made; None where it wants none."""
         spec = self.object["spec"]
         if spec.get("automountServiceAccountToken") is False:
             return None

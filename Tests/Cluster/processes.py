@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Processes of the plane and of pods: each dies with the tests, writes to a file of its own, and is ended by its process id.
+# Processes of the plane and of pods: each dies with the tests, writes to a file of its own, and is ended by its
+# process id.
 
 import signal
 import subprocess

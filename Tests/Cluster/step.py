@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Ten times the load from one moment to the next, and what an HPA makes of it: how many pods are asked for and ready at each
-# moment, and what becomes of the requests meanwhile.
+# Ten times the load from one moment to the next, and what an HPA makes of it: how many pods are asked for and ready at
+# each moment, and what becomes of the requests meanwhile.
 
 import dataclasses
 import json
@@ -12,7 +12,7 @@ from arrivals import Arrivals
 from metrics_server import RESOLUTION_SECONDS
 from objects import ADMIN_PORT, autoscaler, container
 from polling import eventually
-from services import running
+from services import QUICK, running
 
 NAME = "orders"
 # Each pod has four places of 0.2 s, and so carries 20 requests a second.
@@ -46,9 +46,8 @@ class Step:
 
 def containers():
     """The service, and Weir in front of it in the same pod; the service's hook drains Weir before it ends itself."""
-    weir = container(
-        "weir", "weir:0.1.0", "500m", WEIR_UPSTREAM="http://127.0.0.1:3000", WEIR_CONCURRENCY=PLACES, WEIR_DRAIN_DELAY="2s"
-    )
+    settings = {"WEIR_UPSTREAM": "http://127.0.0.1:3000", "WEIR_CONCURRENCY": PLACES, **QUICK}
+    weir = container("weir", "weir:0.1.0", "500m", **settings)
     hook = {"preStop": {"exec": {"command": ["curl", "-s", "http://127.0.0.1:9901/drain"]}}}
     service = {"name": "orders", "image": "orders:1.0.0", "resources": {"limits": {"cpu": "500m"}}, "lifecycle": hook}
     return [weir, service]

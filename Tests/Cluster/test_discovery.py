@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Endpoints from the EndpointSlices that a real control plane makes of a Deployment: as it grows, shrinks and is replaced,
-# and no request fails on the way.
+# Endpoints from the EndpointSlices that a real control plane makes of a Deployment: as it grows, shrinks and is
+# replaced, and no request fails on the way.
 
 import signal
 
@@ -38,8 +38,8 @@ def test_a_deployment_becomes_endpoints(cluster, hello, gateway):
     with server.connect() as wire:
         assert wire.get("/hello").body == b"Hello, world\n"
     # This control plane serves the older version of EndpointSlices only.
-    versions = [group for group in cluster.client.resources.api_groups if group.startswith("discovery")]
-    assert versions == ["discovery.k8s.io"] and "discovery.k8s.io/v1beta1" in cluster.resource("EndpointSlice").group_version
+    served = {one.group_version for one in cluster.client.resources.search(kind="EndpointSlice")}
+    assert served == {"discovery.k8s.io/v1beta1"}
 
 
 def test_variables_for_services_are_no_settings(cluster, kubelet, hello):
