@@ -9,6 +9,8 @@ import time
 
 # How long an answer may take; it bounds how many are under way.
 PATIENCE_SECONDS = 60
+# Below every server's.
+IDLE_SECONDS = 30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Arrivals:
             task.add_done_callback(self.under_way.discard)
         if self.under_way:
             await asyncio.wait(self.under_way)
-        for _, writer in self.idle:
+        for _, writer, _ in self.idle:
             writer.close()
 
     async def _ask(self):
@@ -67,8 +69,17 @@ class Arrivals:
             pass
         self.outcomes.append(Outcome(begin, time.monotonic() - begin, status))
 
+    def _idle_connection(self):
+        """The one that was used last; none that a server may be about to close, for which the answer would be lost."""
+        while self.idle:
+            reader, writer, since = self.idle.pop()
+            if time.monotonic() - since < IDLE_SECONDS and not reader.at_eof():
+                return reader, writer
+            writer.close()
+        return None
+
     async def _exchange(self):
-        reader, writer = self.idle.pop() if self.idle else await asyncio.open_connection(*self.address)
+        reader, writer = self._idle_connection() or await asyncio.open_connection(*self.address)
         is_kept = False
         try:
             writer.write(self.request)
@@ -79,6 +90,6 @@ class Arrivals:
             return int(head.split(" ", 2)[1])
         finally:
             if is_kept:
-                self.idle.append((reader, writer))
+                self.idle.append((reader, writer, time.monotonic()))
             else:
                 writer.close()

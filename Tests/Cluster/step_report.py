@@ -15,8 +15,8 @@ HEADINGS = [
     "the HPA is told",
     f"{CARRYING} pods, which carry it, are ready after",
     f"{ENOUGH} pods, the target, after",
-    "turned away until then",
-    "for",
+    "turned away",
+    "until",
 ]
 
 
@@ -27,7 +27,7 @@ def seconds(value):
 def table(steps):
     rows = [HEADINGS, ["---"] * len(HEADINGS)]
     for step in steps:
-        refused = f"{step.refused:,} of {step.sent:,} ({step.refused / step.sent:.0%})"
+        refused = f"{step.refused:,}"
         until = seconds(step.refused_until) if step.refused else "–"
         rows.append([step.signal, seconds(step.until(CARRYING)), seconds(step.until(ENOUGH)), refused, until])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
