@@ -16,12 +16,11 @@ from polling import eventually
 from services import QUICK, running
 
 NAME = "orders"
-# Each pod has four places of 0.2 s, and so carries 20 requests a second.
+# Each pod has four places of 0.2 s, and so carries 20 requests a second at the most.
 PLACES, CAPACITY = 4, 20
 BASE, FACTOR = 12, 10
 TARGET = 0.75
-# Pods that carry the load when each is full, and when each is at the target.
-CARRYING = math.ceil(BASE * FACTOR / CAPACITY)
+# Pods that are needed at the least for each to be at the target: more where a request takes longer than it waits.
 ENOUGH = math.ceil(BASE * FACTOR / CAPACITY / TARGET)
 SAMPLE_SECONDS = 0.5
 
@@ -31,6 +30,7 @@ class Step:
     """What was seen; all times in seconds from the step on."""
 
     signal: str
+    watched: float
     asked: list = dataclasses.field(default_factory=list)
     ready: list = dataclasses.field(default_factory=list)
     utilization: list = dataclasses.field(default_factory=list)
@@ -84,7 +84,7 @@ def take(cluster, kubelet, gateway, signal, metric, seconds):
         cluster.create("HorizontalPodAutoscaler", autoscaler(NAME, wanted))
         try:
             eventually(lambda: has_value(cluster), "the HPA knows a value, and wants one pod", 60)
-            return watch(cluster, arrivals, Step(signal), seconds)
+            return watch(cluster, arrivals, Step(signal, seconds))
         finally:
             cluster.delete("HorizontalPodAutoscaler", NAME)
 
@@ -109,10 +109,10 @@ def note(series, at, value):
         series.append((round(at, 1), value))
 
 
-def watch(cluster, arrivals, step, seconds):
+def watch(cluster, arrivals, step):
     begin = time.monotonic()
     arrivals.rate = BASE * FACTOR
-    while (at := time.monotonic() - begin) < seconds:
+    while (at := time.monotonic() - begin) < step.watched:
         note(step.asked, at, cluster.get("Deployment", NAME)["spec"]["replicas"])
         pods = cluster.ready_pods(NAME)
         note(step.ready, at, len(pods))

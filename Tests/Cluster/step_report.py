@@ -3,21 +3,19 @@
 
 import dataclasses
 import json
+import os
+import platform
+import time
 from html import escape
 
 from plot import BOTTOM, COLOURS, GREY, HEIGHT, LEFT, RIGHT, TOP, WIDTH, line, text
+from report import processor
 from server import REPOSITORY
-from step import BASE, CARRYING, ENOUGH, FACTOR
+from step import BASE, ENOUGH, FACTOR
 
 DOCUMENT = REPOSITORY / "docs/autoscaling.md"
 MARKS = [f"<!-- Written by make test-cluster with WEIR_CLUSTER_WRITE=1: {end} -->" for end in ("begin", "end")]
-HEADINGS = [
-    "the HPA is told",
-    f"{CARRYING} pods, which carry it, are ready after",
-    f"{ENOUGH} pods, the target, after",
-    "turned away",
-    "until",
-]
+HEADINGS = ["the HPA is told", f"{ENOUGH} pods are ready after", "pods at the end", "turned away", "the last after"]
 
 
 def seconds(value):
@@ -29,12 +27,15 @@ def table(steps):
     for step in steps:
         refused = f"{step.refused:,}"
         until = seconds(step.refused_until) if step.refused else "–"
-        rows.append([step.signal, seconds(step.until(CARRYING)), seconds(step.until(ENOUGH)), refused, until])
+        if step.refused_until > step.watched - 1:
+            until = f"the end, {step.watched:.0f} s"
+        rows.append([step.signal, seconds(step.until(ENOUGH)), str(step.ready[-1][1]), refused, until])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def chart(steps, length):
+def chart(steps):
     """Ready pods over time, a line for each signal."""
+    length = max(step.watched for step in steps)
     most = max(ENOUGH, *(ready for step in steps for _, ready in step.ready)) + 1
 
     def across(at):
@@ -60,9 +61,9 @@ def chart(steps, length):
         for at, ready in step.ready:
             points += [(across(at), down(before)), (across(at), down(ready))]
             before = ready
-        points.append((across(length), down(before)))
+        points.append((across(step.watched), down(before)))
         parts.append(line(points, colour, 2.5))
-        parts.append(text(WIDTH - RIGHT + 6, down(before) + 12, step.signal, "start", colour=colour))
+        parts.append(text(across(step.watched) + 6, down(before) + 12, step.signal, "start", colour=colour))
     body = "\n".join(f"  {part}" for part in parts)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
@@ -70,12 +71,15 @@ def chart(steps, length):
     )
 
 
-def write(folder, steps, length, in_documentation):
+def write(folder, steps, in_documentation):
     """Beside the logs, and into the documentation where that is asked for."""
-    shown = f"{table(steps)}\n\n![Ready pods after a step](step.svg)"
+    machine = f"{processor()}, {os.cpu_count()} cores, {platform.machine()}, Linux {platform.release()}"
+    shown = f"{table(steps)}\n\n![Ready pods after a step](step.svg)\n\n"
+    shown += f"- Date: {time.strftime('%Y-%m-%d')}\n- Machine: {machine}\n"
+    shown += "- Command: `WEIR_CLUSTER_WRITE=1 make test-cluster`"
     figures = {"base": BASE, "factor": FACTOR, "enough": ENOUGH, "steps": [dataclasses.asdict(step) for step in steps]}
     for place in [folder, *([DOCUMENT.parent] if in_documentation else [])]:
-        (place / "step.svg").write_text(chart(steps, length))
+        (place / "step.svg").write_text(chart(steps))
         (place / "step.json").write_text(json.dumps(figures) + "\n")
     if in_documentation:
         begin, end = MARKS
