@@ -12,7 +12,7 @@ export SWIFT_BACKTRACE := enable=no
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test setup-image run build image test test-unit test-release test-e2e test-image test-charts \
-	test-tls chart sanitize bench drill signals lint lint-image format docs fuzz clean
+	test-tls test-cluster chart sanitize bench drill signals lint lint-image format docs fuzz clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -69,6 +69,12 @@ test-charts: setup-test build ## the chart, the manifests and the monitoring, wi
 	scripts/chart-tools
 	WEIR_GATEWAY=.build-static/release/weir .venv/bin/python -m pytest -q -c Tests/Charts/pytest.ini --rootdir Tests/Charts \
 		Tests/Charts
+
+# Not for each change: it builds Kubernetes the first time.
+test-cluster: setup-test build ## Weir on a real Kubernetes control plane, without containers; as root
+	scripts/control-plane
+	scripts/chart-tools
+	WEIR_HELLO=.build-static/release/hello WEIR_GATEWAY=.build-static/release/weir Tests/Cluster/run
 
 test-tls: setup-test build ## what testssl.sh finds of TLS: nothing of medium or above
 	scripts/test-tls

@@ -25,7 +25,7 @@ SIDECAR = MODES["sidecar"]
     ({"mode": "daemonset"}, "'/mode': value must be one of 'gateway', 'sidecar', 'library'"),
     ({"replicas": "two"}, "'/replicas': got string, want integer"),
     ({"upstream": ["orders:3000"]}, "'/upstream/0'"),
-    ({"upstream": ["https://orders"]}, "'/upstream/0'"),
+    ({"upstream": ["ftp://orders"]}, "'/upstream/0'"),
     ({"settings": {"WEIR_DEADLNE": "5s"}}, "'/settings': additional properties 'WEIR_DEADLNE' not allowed"),
     ({"settings": {"WEIR_DRAIN_TIMEOUT": "5s"}}, "'/settings': additional properties 'WEIR_DRAIN_TIMEOUT' not allowed"),
     ({"settings": {"WEIR_DEADLINE": {"a": 1}}}, "'/settings/WEIR_DEADLINE': got object"),
@@ -44,6 +44,7 @@ SIDECAR = MODES["sidecar"]
     ({"tls": {"ticketKeysSecret": "a"}}, "tls.ticketKeysSecret: needs tls.secrets"),
     ({"config": {"existing": "a", "content": {"queue": 1}}}, "config.content and config.existing: give one of them"),
     ({"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}}, "every pod would be scraped twice"),
+    ({"upstream": ["k8s://shop/orders", "http://a"]}, "'/upstream'"),
     ({"mode": "sidecar"}, "sidecar.app: the app's container is needed"),
     (merged(SIDECAR, {"upstream": ["http://a"]}), "upstream: in the mode sidecar requests go to sidecar.port"),
     ({"mode": "sidecar", "sidecar": {"app": {"name": "weir", "image": "a"}}}, "'/sidecar/app"),
@@ -56,6 +57,12 @@ def test_a_wrong_value_is_refused_and_named(values, said):
         helm(values)
     # Not the whole stack of templates: one line has it.
     assert [line for line in str(refused.value).splitlines() if said in line], refused.value
+
+
+def test_endpoints_may_be_found_by_a_source():
+    gateway = gateway_of(helm({"upstream": ["k8s://shop/orders:http"]}))
+    assert variables(gateway)["WEIR_UPSTREAM"] == "k8s://shop/orders:http"
+
 
 
 def test_every_value_is_in_the_schema_and_has_a_row_in_the_readme():

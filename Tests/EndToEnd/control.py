@@ -29,8 +29,8 @@ def page(server, name="orders"):
     return next(upstream for upstream in json.loads(text)["upstreams"] if upstream["name"] == name)
 
 
-def urls(server):
-    return [endpoint["url"] for endpoint in page(server)["endpoints"]]
+def urls(server, name="orders"):
+    return [endpoint["url"] for endpoint in page(server, name)["endpoints"]]
 
 
 def wait_for_urls(server, *expected, seconds=15):

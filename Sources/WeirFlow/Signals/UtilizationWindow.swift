@@ -39,8 +39,8 @@ package struct UtilizationCounters: Sendable {
 
 /// The utilization over the window behind now, from differences of counters.
 ///
-/// Offered load = arrivals × mean execution time / (window × limit). The mean is of those that were completed in the
-/// window. Where these are too few, it is of those since there were enough, or more if what executes tells so: of
+/// Offered load = arrivals × mean execution time / (window × limit). What began within the window was idle before. The
+/// mean is of those that were completed in the window. Where these are too few, it is of those since there were enough, or more if what executes tells so: of
 /// requests longer than the window there may be none that is complete. It tells the mean age, but no more than the time
 /// that was executed for each that began in the window: one long request among a few short ones is not the mean.
 package struct UtilizationWindow {
@@ -151,7 +151,10 @@ package struct UtilizationWindow {
         guard sample.instant > base.instant else { return result }
         let elapsed = Double(sample.instant - base.instant)
         let arrivals = Double(sample.counters.arrivals &- base.counters.arrivals)
-        let limitNanoseconds = Double(sample.limitNanoseconds &- base.limitNanoseconds)
+        // Before the first sample it was idle, and those whose load it takes over still have that in their windows: so
+        // the sum over all pods is what is offered, and not up to twice that when pods are added.
+        let missing = max(0, Double(window) - elapsed) * Double(base.counters.limit)
+        let limitNanoseconds = Double(sample.limitNanoseconds &- base.limitNanoseconds) + missing
         result.offeredLoad = arrivals * meanExecution(from: base, to: sample) / limitNanoseconds
         let before = base.counters.busyNanoseconds
         for (index, now) in sample.counters.busyNanoseconds.enumerated() {

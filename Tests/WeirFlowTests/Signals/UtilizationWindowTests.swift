@@ -128,6 +128,36 @@ struct LoadScenario: Sendable, CustomTestStringConvertible {
         #expect(window.update(end, now: 10 * Self.second).offeredLoad == 0.5)
     }
 
+    @Test func `a pod that begins has been idle before`() {
+        var window = UtilizationWindow()
+        _ = window.update(Self.counters(), now: 100 * Self.second)
+        for second in 1...20 as ClosedRange<UInt64> {
+            // Full from its first moment on: 100 a second of 0.1 s, in 10 places.
+            let busy = Self.counters(arrivals: 100 * second, completions: 100 * second, requestSeconds: 10 * second)
+            let reading = window.update(busy, now: (100 + second) * Self.second)
+            #expect(abs(reading.offeredLoad - Double(min(second, 10)) / 10) < 1e-9)
+        }
+    }
+
+    @Test func `load that goes over to new pods is counted once`() {
+        var windows = [UtilizationWindow(), UtilizationWindow()]
+        for second in 0...30 as ClosedRange<UInt64> {
+            // One has it alone; from second 15 on there are two, and each has half.
+            let shared = second > 15 ? second - 15 : 0
+            let arrivals = [100 * second - 50 * shared, 50 * shared]
+            let readings = windows.indices.map { index in
+                guard index == 0 || second >= 15 else { return 0.0 }
+                let executed = Self.counters(
+                    arrivals: arrivals[index],
+                    completions: arrivals[index],
+                    requestSeconds: arrivals[index] / 10
+                )
+                return windows[index].update(executed, now: second * Self.second).offeredLoad
+            }
+            if second >= 10 { #expect(abs(readings[0] + readings[1] - 1) < 1e-9) }
+        }
+    }
+
     @Test func `the busiest loop counts where it is more than the load`() {
         var window = UtilizationWindow()
         _ = window.update(Self.counters(busySeconds: [1, 7, 3]), now: Self.second)
