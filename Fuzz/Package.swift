@@ -35,7 +35,7 @@ let package = Package(
         .target(name: "WeirHTTP", swiftSettings: settings),
         .target(name: "WeirRouting", swiftSettings: settings),
         .target(name: "WeirFlow", swiftSettings: settings),
-        .systemLibrary(name: "COpenSSL"),
+        .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
         .target(name: "WeirTLS", dependencies: ["COpenSSL"], swiftSettings: settings),
         .target(
             name: "WeirUpstream",
@@ -53,8 +53,6 @@ let package = Package(
         .target(name: "WeirDocument", swiftSettings: settings),
         .systemLibrary(name: "CYAML"),
         .target(name: "WeirYAML", dependencies: ["CYAML", "WeirDocument"], swiftSettings: settings),
-        .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
-        .target(name: "WeirTLS", dependencies: ["COpenSSL"], swiftSettings: settings),
         .target(name: "FuzzSupport", swiftSettings: settings),
         fuzzer("RequestParserFuzz", "WeirHTTP"),
         fuzzer("ResponseParserFuzz", "WeirHTTP"),
