@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Heap allocations per request, counted by a library that stands in for the C library's allocator.
 
-`--check` counts those of the engine alone, and fails when there are more than `allocations.json` says; `--update` writes
-that file. Build first: swift build -c release --static-swift-stdlib --scratch-path .build-static --product Replay
+`--check` counts those of the engine alone, and fails when there are more than `allocations.json` says; `--update`
+writes that file.
+Build first: swift build -c release --static-swift-stdlib --scratch-path .build-static --product Replay
 """
 
 import argparse

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Instructions per request, and per operation of the hot path, counted by callgrind: the same on every run and on a busy
-machine, so CI can judge them.
+"""Instructions per request, and per operation of the hot path, counted by callgrind: the same on every run and on a
+busy machine, so CI can judge them.
 
 `--check` fails when a count has grown by more than 2 % over `instructions.json`; `--update` writes the counts there.
-Build first: swift build -c release --static-swift-stdlib --scratch-path .build-static --product Replay (and Micro)
+Build first: swift build -c release --static-swift-stdlib --scratch-path .build-static --product Replay
+(and Micro).
 """
 
 import argparse

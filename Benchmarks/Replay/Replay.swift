@@ -15,7 +15,7 @@ import Weir
         guard arguments.count >= 4, options.isSubset(of: Self.options),
             let depth = Int(arguments[2]), let rounds = Int(arguments[3])
         else {
-            print("use: replay /hello,/async,/limited,/proxied <pipelined requests> <rounds> [access-log] [priority] [key]")
+            print("use: replay /hello,/async,/limited,/proxied <pipelined requests> <rounds> [option…]")
             return
         }
         var settings = Settings()
