@@ -63,6 +63,7 @@ let package = Package(
         fuzzer("ForwardedFuzz", "WeirHTTP"),
         fuzzer("RouteTableFuzz", "WeirRouting"),
         fuzzer("RoutePatternFuzz", "WeirRouting"),
+        fuzzer("RateLimitFuzz", "WeirFlow"),
         fuzzer("HostFilesFuzz", "WeirHost"),
         fuzzer("ProxyProtocolFuzz", "WeirEventLoop"),
         fuzzer("DeadlineFuzz", "WeirFlow"),
