@@ -134,7 +134,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "Micro",
-            dependencies: ["WeirFlow", "WeirUpstream"],
+            dependencies: ["WeirFlow", "WeirRouting", "WeirUpstream"],
             path: "Benchmarks/Micro",
             swiftSettings: strictSettings
         ),

@@ -1,9 +1,16 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Heap allocations per request, counted by a library that stands in for the C library's allocator."""
+"""Heap allocations per request, counted by a library that stands in for the C library's allocator.
 
+`--check` counts those of the engine alone, and fails when there are more than `allocations.json` says; `--update`
+writes that file.
+Build first: swift build -c release --static-swift-stdlib --scratch-path .build-static --product Replay
+"""
+
+import argparse
 import contextlib
 import socket
-from collections.abc import Sequence
+import sys
 from pathlib import Path
 
 import footprint
@@ -11,17 +18,22 @@ import load
 import proxies
 import replay
 import servers
+from expected import Expected, measured_products, parse_action
 from load import Plan
-from replay import Count
+from replay import Case, Count
 from report import Row
 from servers import Server
-from tools import Products, run
+from tools import BenchmarkError, Products, run
 
 SOURCE = Path(__file__).with_name("count_allocations.c")
 ROUNDS_FEW = 1_000
 ROUNDS_MANY = 101_000
 # Once to warm up, and once more to count: of one request on each connection.
 ROUNDS_OF_KEPT = 1_600
+# For `--check`, which looks for what each request allocates; with a log that holds all its lines.
+ROUNDS_FEW_CHECKED = 200
+ROUNDS_MANY_CHECKED = 1_200
+EXPECTED = Expected(Path(__file__).with_name("allocations.json"))
 # The threads that requests run on. Others look after the pod at an interval, whether there are requests or not.
 LOOPS = "weir-loop"
 
@@ -43,12 +55,11 @@ class Counter:
         return int.from_bytes(self._file.read_bytes(), "little")
 
 
-def in_engine(route: str, products: Products, *options: str) -> Row:
+def in_engine(case: Case, products: Products) -> Row:
     """The engine alone, with nothing around it that might allocate: here the target is exactly 0."""
-    few, many = (allocations_of_replay(route, rounds, products, options) for rounds in (ROUNDS_FEW, ROUNDS_MANY))
-    more = many - few
+    more = allocations_of_replay(case, products, ROUNDS_FEW, ROUNDS_MANY)
     return Row(
-        work=f"{' with '.join([route, *options])}: heap allocations per request, engine alone",
+        work=f"{case.name}: heap allocations per request, engine alone",
         measured=fraction(more.events, more.requests),
         target="0",
         weir=f"{more.events:,} in {more.requests:,}",
@@ -56,10 +67,15 @@ def in_engine(route: str, products: Products, *options: str) -> Row:
     )
 
 
-def allocations_of_replay(route: str, rounds: int, products: Products, options: Sequence[str]) -> Count:
-    counter = Counter(products.folder)
-    result = run(*replay.command(products.replay, route, 1, rounds, options), environment=counter.environment)
-    return Count(replay.requests(result.stdout), counter.read())
+def allocations_of_replay(case: Case, products: Products, rounds_few: int, rounds_many: int) -> Count:
+    """What the longer run has more of: requests, and allocations."""
+
+    def count(rounds: int) -> Count:
+        counter = Counter(products.folder)
+        result = run(*case.command(products.replay, rounds), environment=counter.environment)
+        return Count(replay.requests(result.stdout), counter.read())
+
+    return count(rounds_many) - count(rounds_few)
 
 
 def in_service(route: str, products: Products, plan: Plan) -> Row:
@@ -129,3 +145,38 @@ def in_gateway_under_wrk(products: Products, plan: Plan) -> Row:
 
 def fraction(allocations: int, requests: int) -> str:
     return f"{allocations / requests:.6f}" if allocations else "0"
+
+
+def check(measured: dict[str, Count]) -> None:
+    before = EXPECTED.of(measured)
+    for name, count in measured.items():
+        print(f"{name}: {count.events:,} allocations in {count.requests:,} requests, {before[name]} in each before")
+    grown = [name for name, count in measured.items() if count.events > before[name] * count.requests]
+    if grown:
+        raise BenchmarkError(
+            f"more allocations than before: {', '.join(grown)}. If that is what it must cost, "
+            "say why in the commit and run: python3 Benchmarks/allocations.py --update"
+        )
+
+
+def main() -> int:
+    options = parse_action(argparse.ArgumentParser(description=__doc__))
+    try:
+        with measured_products(options.build_folder, "Replay") as products:
+            measured = {
+                case.name: allocations_of_replay(case, products, ROUNDS_FEW_CHECKED, ROUNDS_MANY_CHECKED)
+                for case in replay.CASES
+            }
+        if options.update:
+            # Rounded up: what is not in each request is in some.
+            EXPECTED.write({name: -(-count.events // count.requests) for name, count in measured.items()})
+        else:
+            check(measured)
+    except BenchmarkError as error:
+        print(f"allocations: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -26,6 +26,7 @@ import footprint
 import handshakes
 import instructions
 import proxy
+import replay
 import report
 from comparison import Comparison
 from load import Plan
@@ -46,8 +47,7 @@ def beside_nginx(which: Comparison) -> Measure:
 
 def count_allocations(products: Products, plan: Plan) -> list[Row]:
     routes = ("/hello", "/async")
-    engine = [allocations.in_engine(route, products) for route in routes]
-    engine.append(allocations.in_engine(routes[0], products, "priority"))
+    engine = [allocations.in_engine(case, products) for case in (replay.HELLO, replay.ASYNC, replay.PRIORITY)]
     service = [allocations.in_service(route, products, plan) for route in routes]
     return engine + service
 
@@ -72,7 +72,7 @@ MEASURES: dict[str, Measure] = {
     "proxy-allocations": Measure(allocations.in_gateway, ("weir",)),
     "proxy-bodies": Measure(one_gibibyte, ("weir",)),
     "allocations": Measure(count_allocations, ("hello", "Replay")),
-    "instructions": Measure(lambda products, _: instructions.rows(products), ("Replay",)),
+    "instructions": Measure(lambda products, _: instructions.rows(products), ("Replay", "Micro")),
     "memory": Measure(lambda products, _: [footprint.memory_per_connection(products)], ("hello",)),
     "size": Measure(lambda products, _: [footprint.binary_size(products)], ("hello",)),
     "start": Measure(lambda products, _: [footprint.start_time(products)], ("hello",)),

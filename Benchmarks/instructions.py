@@ -1,69 +1,74 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Instructions per request, counted by callgrind: the same on every run and on a busy machine, so CI can judge them.
+"""Instructions per request, and per operation of the hot path, counted by callgrind: the same on every run and on a
+busy machine, so CI can judge them.
 
 `--check` fails when a count has grown by more than 2 % over `instructions.json`; `--update` writes the counts there.
 Build first: swift build -c release --static-swift-stdlib --scratch-path .build-static --product Replay
+(and Micro).
 """
 
 import argparse
-import json
-import platform
+import os
 import re
 import sys
-import tempfile
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import micro
 import replay
+from expected import Expected, measured_products, parse_action
 from replay import Count
 from report import Row
-from tools import BUILD_FOLDER, BenchmarkError, Products, require, run, strip
+from tools import BenchmarkError, Products, require, run
 
-EXPECTED = Path(__file__).with_name("instructions.json")
 GROWTH_MAX = 0.02
 ROUNDS_FEW = 100
 ROUNDS_MANY = 600
+OPERATIONS_FEW = 1_000
+OPERATIONS_MANY = 21_000
+# Swift's dictionaries have another order in each run otherwise, and the making of a table another length.
+ENVIRONMENT = {"SWIFT_DETERMINISTIC_HASHING": "1"}
+EXPECTED = Expected(Path(__file__).with_name("instructions.json"))
 
 
-@dataclass(frozen=True)
-class Case:
-    name: str
-    route: str
-    depth: int
-    options: tuple[str, ...] = ()
+def per_request(case: replay.Case, products: Products) -> float:
+    def count(rounds: int) -> Count:
+        output, instructions = counted(case.command(products.replay, rounds))
+        return Count(replay.requests(output), instructions)
+
+    return each(count(ROUNDS_MANY) - count(ROUNDS_FEW))
 
 
-CASES = (
-    Case("/hello", "/hello", 1),
-    Case("/hello, 16 pipelined", "/hello", 16),
-    Case("/hello, 16 pipelined, no head like the one before", "/hello,/hello?", 16),
-    Case("/hello, 16 pipelined, access log", "/hello", 16, ("access-log",)),
-    Case("/async", "/async", 1),
-)
+def per_operation(case: micro.Case, products: Products) -> float:
+    def count(operations: int) -> Count:
+        output, instructions = counted(case.command(products.micro, operations))
+        return Count(micro.operations(output), instructions)
+
+    return each(count(OPERATIONS_MANY) - count(OPERATIONS_FEW))
 
 
-def per_request(case: Case, binary: Path) -> float:
-    few, many = (collected(case, rounds, binary) for rounds in (ROUNDS_FEW, ROUNDS_MANY))
-    more = many - few
-    return more.events / more.requests
+def each(count: Count) -> float:
+    return count.events / count.requests
 
 
-def collected(case: Case, rounds: int, binary: Path) -> Count:
-    """In an empty environment, whose length would otherwise be part of the count."""
-    command = replay.command(binary, case.route, case.depth, rounds, case.options)
+def counted(command: list[str]) -> tuple[str, int]:
+    """What the program printed, and its instructions. The environment's length would otherwise be part of them."""
     valgrind = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
-    result = run(*valgrind, *command, environment={})
+    result = run(*valgrind, *command, environment=ENVIRONMENT)
     instructions = re.search(r"Collected : (\d+)", result.stderr)
     if not instructions:
         raise BenchmarkError(f"callgrind printed no count:\n{result.stderr}")
-    return Count(replay.requests(result.stdout), int(instructions[1]))
+    return result.stdout, int(instructions[1])
 
 
-def expected() -> dict[str, int]:
-    """By case, for this machine's kind of processor."""
-    counts: dict[str, dict[str, int]] = json.loads(EXPECTED.read_text())
-    return counts.get(platform.machine(), {})
+def measure(products: Products) -> dict[str, float]:
+    """All cases, as many at once as there are CPUs: counts are no times."""
+    require("valgrind")
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        requests = {case.name: threads.submit(per_request, case, products) for case in replay.CASES}
+        operations = {case.name: threads.submit(per_operation, case, products) for case in micro.CASES}
+        return {name: future.result() for name, future in (requests | operations).items()}
 
 
 def growth(measured: float, before: int) -> float:
@@ -71,12 +76,14 @@ def growth(measured: float, before: int) -> float:
 
 
 def rows(products: Products) -> list[Row]:
-    return [row(case, per_request(case, products.replay), expected().get(case.name)) for case in CASES]
+    before = EXPECTED.read()
+    return [row(name, count, before.get(name)) for name, count in measure(products).items()]
 
 
-def row(case: Case, measured: float, before: int | None) -> Row:
+def row(name: str, measured: float, before: int | None) -> Row:
+    is_request = name in {case.name for case in replay.CASES}
     return Row(
-        work=f"{case.name}: instructions per request, engine alone",
+        work=f"{name}: instructions per {'request, engine alone' if is_request else 'operation'}",
         measured=f"{measured:,.0f}",
         target=f"≤ {before * (1 + GROWTH_MAX):,.0f}" if before else "–",
         passed=growth(measured, before) <= GROWTH_MAX if before else None,
@@ -84,12 +91,10 @@ def row(case: Case, measured: float, before: int | None) -> Row:
 
 
 def check(measured: dict[str, float]) -> None:
-    before = expected()
-    if before.keys() != measured.keys():
-        raise BenchmarkError(f"{EXPECTED.name} does not have the counts of {platform.machine()}: run with --update")
-    grown = [name for name, count in measured.items() if growth(count, before[name]) > GROWTH_MAX]
+    before = EXPECTED.of(measured)
     for name, count in measured.items():
         print(f"{name}: {count:,.1f} instructions, {growth(count, before[name]):+.1%} over {before[name]:,}")
+    grown = [name for name, count in measured.items() if growth(count, before[name]) > GROWTH_MAX]
     if grown:
         raise BenchmarkError(
             f"grown by more than {GROWTH_MAX:.0%}: {', '.join(grown)}. If that is what it must cost, "
@@ -97,38 +102,13 @@ def check(measured: dict[str, float]) -> None:
         )
 
 
-def update(measured: dict[str, float]) -> None:
-    counts = json.loads(EXPECTED.read_text()) if EXPECTED.exists() else {}
-    counts[platform.machine()] = {name: round(count) for name, count in measured.items()}
-    EXPECTED.write_text(json.dumps(counts, indent=4, sort_keys=True) + "\n")
-    print(EXPECTED.read_text(), end="")
-
-
-def measure(build_folder: Path) -> dict[str, float]:
-    require("strip", "valgrind")
-    binary = build_folder / "release/Replay"
-    if not binary.exists():
-        raise BenchmarkError(f"{binary} is not there: build it first (see --help)")
-    with tempfile.TemporaryDirectory(prefix="weir-instructions-") as folder:
-        stripped = strip("--strip-debug", binary, Path(folder))
-        return {case.name: per_request(case, stripped) for case in CASES}
-
-
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    action = parser.add_mutually_exclusive_group(required=True)
-    action.add_argument("--check", action="store_true", help="compare with the file")
-    action.add_argument("--update", action="store_true", help="write the file")
-    parser.add_argument("--build-folder", type=Path, default=BUILD_FOLDER, help="SwiftPM's scratch path")
-    return parser.parse_args()
-
-
 def main() -> int:
-    options = arguments()
+    options = parse_action(argparse.ArgumentParser(description=__doc__))
     try:
-        measured = measure(options.build_folder)
+        with measured_products(options.build_folder, "Replay", "Micro") as products:
+            measured = measure(products)
         if options.update:
-            update(measured)
+            EXPECTED.write({name: round(count) for name, count in measured.items()})
         else:
             check(measured)
     except BenchmarkError as error:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program `Replay`: the engine over a poller without a kernel, fed the same requests again and again."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -18,8 +17,32 @@ class Count:
         return Count(self.requests - other.requests, self.events - other.events)
 
 
-def command(binary: Path, route: str, depth: int, rounds: int, options: Sequence[str] = ()) -> list[str]:
-    return [str(binary), route, str(depth), str(rounds), *options]
+@dataclass(frozen=True)
+class Case:
+    """Requests of one kind, so many at a time on each connection."""
+
+    name: str
+    route: str
+    depth: int
+    options: tuple[str, ...] = ()
+
+    def command(self, binary: Path, rounds: int) -> list[str]:
+        return [str(binary), self.route, str(self.depth), str(rounds), *self.options]
+
+
+HELLO = Case("/hello", "/hello", 1)
+PRIORITY = Case("/hello with priority", "/hello", 1, ("priority",))
+ASYNC = Case("/async", "/async", 1)
+CASES = (
+    HELLO,
+    PRIORITY,
+    Case("/hello, 16 pipelined", "/hello", 16),
+    Case("/hello, 16 pipelined, no head like the one before", "/hello,/hello?", 16),
+    Case("/hello, 16 pipelined, access log", "/hello", 16, ("access-log",)),
+    ASYNC,
+    Case("keyed limit, 16 keys", "/limited", 16, ("key",)),
+    Case("proxy", "/proxied", 1),
+)
 
 
 def requests(output: str) -> int:

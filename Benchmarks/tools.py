@@ -80,12 +80,16 @@ class Products:
         return self.binaries["Replay"]
 
     @property
+    def micro(self) -> Path:
+        return self.binaries["Micro"]
+
+    @property
     def gateway(self) -> Path:
         return self.binaries["weir"]
 
 
 # What is cut off from each product. Valgrind needs that as well: it cannot read Swift's debug information.
-STRIPPING = {"hello": "--strip-all", "Replay": "--strip-debug", "weir": "--strip-all"}
+STRIPPING = {"hello": "--strip-all", "Micro": "--strip-debug", "Replay": "--strip-debug", "weir": "--strip-all"}
 
 
 def build(names: Collection[str], build_folder: Path, folder: Path) -> dict[str, Path]:

@@ -8,7 +8,7 @@ enum LimiterBenchmark {
         RateLimitAlgorithm.allCases.map(alone)
             + [refused]
             + RateLimitAlgorithm.allCases.map { keyed($0, "", keyCount: 1 << 20, tableBytes: 32 << 20) }
-            + [keyed(.gcra, "-cached", keyCount: 1 << 12, tableBytes: 1 << 20)]
+            + RateLimitAlgorithm.allCases.map { keyed($0, "-cached", keyCount: 1 << 12, tableBytes: 1 << 20) }
             + [all(of: 2), hash]
     }
 

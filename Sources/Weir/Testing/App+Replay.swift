@@ -8,17 +8,26 @@ extension App {
     /// Runs the app's engine on the calling thread over a ``ReplayPoller``: `connections` connections each receive
     /// `script` `rounds` times. Answers how many bytes were sent back.
     ///
-    /// The clock stands still, so nothing depends on how long it takes.
-    package func replay(_ script: [UInt8], rounds: Int, connections: Int) throws -> Int {
+    /// The clock stands still, so nothing depends on how long it takes. What is not answered with 2xx is a mistake of the
+    /// caller's, and ends the process.
+    /// - Parameter answer: what the endpoints of the app's upstreams send for each request; empty where there are none.
+    package func replay(_ script: [UInt8], rounds: Int, connections: Int, answer: [UInt8] = []) throws -> Int {
         var settings = settings
         settings.limits.requestsPerConnection = .max
         let hold = hold()
         let flow = FlowControl(settings, cpus: 1, loopsMax: 1, now: 0)
         let draft = flow.draft(settings, now: 0)
-        let snapshot = try hold.snapshot(of: hold.routes(configuration), settings, upstreams: [], flow: draft)
+        let directory = UpstreamDirectory()
+        let routes = hold.routes(configuration)
+        let upstreams = directory.drafts(try routes.upstreamPlans(settings))
+        let snapshot = try hold.snapshot(of: routes, settings, upstreams: upstreams, flow: draft)
         flow.commit(draft, now: 0)
+        directory.publish(upstreams)
         var sentByteCount = 0
-        let poller = ReplayPoller(script: script, rounds: rounds) { sentByteCount += $0.count }
+        let poller = ReplayPoller(script: script, rounds: rounds, answer: answer) { bytes in
+            sentByteCount += bytes.count
+            precondition(bytes.count > 9 && bytes[9] == UInt8(ascii: "2"), "an answer is no 2xx")
+        }
         // Its thread does not run, so that the loop's part alone is counted; with a ring that holds all, as the path of
         // a record that is dropped is shorter.
         let ringBytes = settings.accessLogBufferBytes.resolved(automatic: 1 << 20)
@@ -47,6 +56,7 @@ extension App {
         for index in 0..<connections { server.adopt(Self.noDescriptor - Int32(index)) }
         poller.finished = { loop.stop() }
         withExtendedLifetime((poller, hold)) { loop.run() }
+        precondition(poller.roundsLeft == 0, "a client waits for an answer")
         precondition(accessLog?.droppedLines ?? 0 == 0, "the access log's ring is too small for this run")
         return sentByteCount
     }

@@ -57,6 +57,14 @@ package enum Poller {
         }
     }
 
+    /// The descriptor of a connection to any address, which is on its way; nil where the kernel makes them.
+    func connect() -> Int32? {
+        switch self {
+        case .epoll: nil
+        case .replay(let poller): poller._withUnsafeGuaranteedRef { $0.connect() }
+        }
+    }
+
     /// Takes bytes that have come.
     @inline(__always)
     func receive(_ descriptor: Int32, into memory: UnsafeMutableRawPointer, capacity: Int) -> TransferResult {

@@ -4,22 +4,33 @@
 
 import CWeirSystem
 
-/// Replays `script` to each connection `rounds` times, then reports the end of input.
+/// Replays `script` to each connection `rounds` times, then reports the end of input. Connections that the loop makes
+/// itself stand at once, and what is sent on one is answered.
 ///
 /// Confined to its loop's thread (`@unchecked Sendable` so that it can be handed to that thread once). It keeps plain
 /// arrays, so that what is counted is the engine and not the replay.
 package final class ReplayPoller: @unchecked Sendable {
     private struct Connection {
-        var token: UInt64
-        var descriptor: Int32
+        let token: UInt64
+        let descriptor: Int32
+        /// How often it receives; each time once more for one that the loop made and sends on.
         var roundsLeft: Int
         /// An event was reported, its bytes were not yet received.
-        var isPending: Bool
+        var isPending = false
+        /// The loop made it, and was told so or not.
+        var isOutbound = false
+        var isConnecting = false
+        /// A client that waits for what it asked an endpoint for. Without endpoints nobody waits: what is asked is
+        /// answered in the same turn.
+        var awaitsAnswer = false
     }
 
     private static let connectionsMax = 64
+    /// Descriptors that do not exist, so that closing one closes nothing: this one and those below.
+    private static let outboundDescriptor: Int32 = -1000
 
     private let script: UnsafeMutableRawBufferPointer
+    private let answer: UnsafeMutableRawBufferPointer
     private let rounds: Int
     private let connections: UnsafeMutablePointer<Connection>
     private var count = 0
@@ -27,9 +38,19 @@ package final class ReplayPoller: @unchecked Sendable {
     /// Called in a wait that finds every connection at its end.
     package var finished: (() -> Void)?
 
-    package init(script bytes: [UInt8], rounds: Int, sent: @escaping (UnsafeRawBufferPointer) -> Void) {
+    /// - Parameters:
+    ///   - answer: what endpoints send for each piece that they are sent, which is one whole request; empty for none.
+    ///   - sent: called with each piece that clients are sent.
+    package init(
+        script bytes: [UInt8],
+        rounds: Int,
+        answer answerBytes: [UInt8] = [],
+        sent: @escaping (UnsafeRawBufferPointer) -> Void
+    ) {
         script = .allocate(byteCount: bytes.count, alignment: 16)
         script.copyBytes(from: bytes)
+        answer = .allocate(byteCount: answerBytes.count, alignment: 16)
+        answer.copyBytes(from: answerBytes)
         connections = .allocate(capacity: Self.connectionsMax)
         self.rounds = rounds
         self.sent = sent
@@ -37,7 +58,13 @@ package final class ReplayPoller: @unchecked Sendable {
 
     deinit {
         script.deallocate()
+        answer.deallocate()
         connections.deallocate()
+    }
+
+    /// Rounds that clients have not received.
+    package var roundsLeft: Int {
+        (0..<count).reduce(0) { $0 + (connections[$1].isOutbound ? 0 : connections[$1].roundsLeft) }
     }
 
     func wait(into events: UnsafeMutablePointer<weir_event>, capacity: Int) -> Int {
@@ -46,41 +73,76 @@ package final class ReplayPoller: @unchecked Sendable {
         while index < count, reported < capacity {
             let connection = connections + index
             index += 1
-            guard connection.pointee.roundsLeft > 0 else { continue }
+            if connection.pointee.isConnecting {
+                connection.pointee.isConnecting = false
+                events[reported] = event(WEIR_EPOLLOUT, connection)
+                reported += 1
+                continue
+            }
+            guard connection.pointee.roundsLeft > 0, !connection.pointee.awaitsAnswer else { continue }
+            // What the loop has closed would be reported for ever.
+            if connection.pointee.isOutbound, connection.pointee.isPending { continue }
             connection.pointee.isPending = true
-            events[reported] = weir_event(
-                flags: WEIR_EPOLLIN | WEIR_EPOLLOUT,
-                data_low: UInt32(truncatingIfNeeded: connection.pointee.token),
-                data_high: UInt32(truncatingIfNeeded: connection.pointee.token >> 32)
-            )
+            events[reported] = event(WEIR_EPOLLIN | WEIR_EPOLLOUT, connection)
             reported += 1
         }
         if reported == 0, count > 0 { finished?() }
         return reported
     }
 
+    private func event(_ flags: UInt32, _ connection: UnsafeMutablePointer<Connection>) -> weir_event {
+        weir_event(
+            flags: flags,
+            data_low: UInt32(truncatingIfNeeded: connection.pointee.token),
+            data_high: UInt32(truncatingIfNeeded: connection.pointee.token >> 32)
+        )
+    }
+
+    /// The descriptor of a connection that the loop makes, to be added next.
+    func connect() -> Int32 { Self.outboundDescriptor - Int32(count) }
+
     func add(_ descriptor: Int32, interest: PollInterest, token: UInt64) {
         guard case .connection = interest else { return }
         precondition(count < Self.connectionsMax, "a replay has at most \(Self.connectionsMax) connections")
+        let isOutbound = descriptor <= Self.outboundDescriptor
         (connections + count).initialize(
-            to: Connection(token: token, descriptor: descriptor, roundsLeft: rounds, isPending: false)
+            to: Connection(
+                token: token,
+                descriptor: descriptor,
+                roundsLeft: isOutbound ? 0 : rounds,
+                isOutbound: isOutbound,
+                isConnecting: isOutbound
+            )
         )
         count += 1
     }
 
     func receive(_ descriptor: Int32, into memory: UnsafeMutableRawPointer, capacity: Int) -> TransferResult {
-        var index = 0
-        while index < count, connections[index].descriptor != descriptor { index += 1 }
-        guard index < count, connections[index].isPending, script.count <= capacity, let source = script.baseAddress
-        else { return .wouldBlock }
-        connections[index].isPending = false
-        connections[index].roundsLeft -= 1
-        memory.copyMemory(from: source, byteCount: script.count)
-        return .bytes(script.count)
+        guard let connection = find(descriptor), connection.pointee.isPending else { return .wouldBlock }
+        let bytes = connection.pointee.isOutbound ? answer : script
+        guard bytes.count <= capacity, let source = bytes.baseAddress else { return .wouldBlock }
+        connection.pointee.isPending = false
+        connection.pointee.roundsLeft -= 1
+        connection.pointee.awaitsAnswer = !answer.isEmpty && !connection.pointee.isOutbound
+        memory.copyMemory(from: source, byteCount: bytes.count)
+        return .bytes(bytes.count)
     }
 
     func send(_ descriptor: Int32, _ bytes: UnsafeRawPointer, count: Int) -> TransferResult {
+        if !answer.isEmpty, let connection = find(descriptor) {
+            connection.pointee.awaitsAnswer = false
+            if connection.pointee.isOutbound {
+                connection.pointee.roundsLeft += 1
+                return .bytes(count)
+            }
+        }
         sent(UnsafeRawBufferPointer(start: bytes, count: count))
         return .bytes(count)
+    }
+
+    private func find(_ descriptor: Int32) -> UnsafeMutablePointer<Connection>? {
+        var index = 0
+        while index < count, connections[index].descriptor != descriptor { index += 1 }
+        return index < count ? connections + index : nil
     }
 }

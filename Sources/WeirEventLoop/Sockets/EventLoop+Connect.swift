@@ -15,6 +15,9 @@ extension EventLoop {
         guard !core.pointee.isStopping else {
             throw SystemCallError("connect", errno: ECANCELED, subject: address.description)
         }
+        if let descriptor = core.pointee.poller.connect() {
+            return adopt(descriptor: descriptor, address: address, isOutbound: true, open: open)
+        }
         let descriptor = try socket(to: address)
         if address.port != nil {
             var on: Int32 = 1

@@ -237,4 +237,15 @@ import WeirTestSupport
             #expect(many == 200 * one, "\(target)")
         }
     }
+
+    @Test func `the engine over a replayed script passes requests on to an endpoint that answers`() throws {
+        let app = makeListening("hello", log: CapturedLog())
+        app.proxy("/proxied", to: .endpoints("http://127.0.0.1:1", name: "replayed"))
+        let script = Array("GET /proxied HTTP/1.1\r\nHost: h\r\n\r\n".utf8)
+        let answer = Array("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello".utf8)
+        let one = try app.replay(script, rounds: 1, connections: 1, answer: answer)
+        #expect(one > 40)
+        let many = try app.replay(script, rounds: 50, connections: 4, answer: answer)
+        #expect(many == 200 * one)
+    }
 }

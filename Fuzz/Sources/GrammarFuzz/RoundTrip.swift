@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// A request on its way to an endpoint: parsed, written as the proxy writes it, and parsed again.
+
+import WeirHTTP
+
+struct RoundTrip {
+    private let request: SlowRequest
+    private let bytes: [UInt8]
+
+    /// `request` is what both readers see in `bytes`.
+    init(_ request: SlowRequest, _ bytes: [UInt8]) {
+        self.request = request
+        self.bytes = bytes
+    }
+
+    /// Traps unless an endpoint would read the same request, whichever of the two readers it has.
+    func check() {
+        var parser = RequestParser()
+        precondition(parser.parse(bytes.span) == .complete)
+        let head = parser.head
+        // The others are not passed on.
+        guard head.form == .origin || head.form == .absolute else { return }
+        let written = write(parser)
+        guard let again = compareHeads(written) else { preconditionFailure("written, it is no request") }
+        precondition(again.method == request.method && again.framing == request.framing)
+        precondition(again.byteCount == written.count, "something stands behind the head")
+        let path = bytes[head.path.bounds]
+        let query = head.query.map { [UInt8(ascii: "?")] + bytes[$0.bounds] } ?? []
+        precondition(again.target == (path.isEmpty ? Array("/".utf8) : Array(path)) + query, "another target")
+        if !head.authority.isEmpty {
+            precondition(again.values("host") == [Array(bytes[head.authority.bounds])] || head.form == .origin)
+        }
+        // Host and the coding are the proxy's to write.
+        let own = ["host", "transfer-encoding"]
+        precondition(
+            again.fields.filter { field in !own.contains { field.isNamed($0) } } == request.fields.filter(goesOn),
+            "other fields"
+        )
+    }
+
+    /// RFC 9110 sections 7.6.1 and 11.7: what is meant for one connection, or for a proxy, does not go on; nor does what
+    /// Connection names, unless it is a name that is meant for all.
+    private func goesOn(_ field: SlowField) -> Bool {
+        let own = ["host", "transfer-encoding"]
+        let hopByHop = [
+            "connection", "keep-alive", "proxy-authenticate", "proxy-authentication-info", "proxy-authorization",
+            "proxy-connection", "te", "upgrade",
+        ]
+        if (own + hopByHop).contains(where: field.isNamed) { return false }
+        // HTTP/1.0 has no expectations.
+        if request.minorVersion == 0, field.isNamed("expect") { return false }
+        let name = lowercase(field.name[...])
+        let isKnown = HeaderName.allCases.contains { Array("\($0.text)".utf8) == name }
+        return isKnown || !request.options.contains(name)
+    }
+
+    private func write(_ parser: borrowing RequestParser) -> [UInt8] {
+        let head = parser.head
+        var omitted = HeaderNameSet()
+        if head.form == .absolute { omitted.insert(.host) }
+        if head.minorVersion == 0 { omitted.insert(.expect) }
+        return Self.written(byteCount: bytes.count + 256) { writer in
+            writer.raw(bytes[head.methodRange.bounds].span)
+            writer.raw(" ")
+            if head.path.isEmpty { writer.raw("/") }
+            writer.raw(bytes[head.path.bounds].span)
+            if let query = head.query {
+                writer.raw("?")
+                writer.raw(bytes[query.bounds].span)
+            }
+            writer.raw(" HTTP/1.1\r\n")
+            if head.form == .absolute || !parser.hasField(.host) {
+                writer.raw("Host: ")
+                if head.authority.isEmpty { writer.raw("endpoint") }
+                writer.raw(bytes[head.authority.bounds].span)
+                writer.raw("\r\n")
+            }
+            writer.forward(parser.fields, in: bytes.span, omitting: omitted)
+            if head.framing == .chunked { writer.raw("Transfer-Encoding: chunked\r\n") }
+            writer.end()
+        }
+    }
+
+    /// The body in one chunk, with its trailers.
+    static func write(_ body: SlowChunks) -> [UInt8] {
+        let room = body.trailers.reduce(body.data.count) { $0 + $1.name.count + $1.value.count + 4 }
+        return written(byteCount: room + 64) { writer in
+            if !body.data.isEmpty {
+                ChunkedEncoder.writeSize(body.data.count, into: &writer)
+                writer.raw(body.data.span)
+                ChunkedEncoder.writeDataEnd(into: &writer)
+            }
+            if body.trailers.isEmpty { return ChunkedEncoder.writeEnd(into: &writer) }
+            ChunkedEncoder.writeLastChunk(into: &writer)
+            for trailer in body.trailers {
+                precondition(writer.field(name: trailer.name.span, value: trailer.value.span), "no field")
+            }
+            writer.end()
+        }
+    }
+
+    private static func written(byteCount: Int, _ body: (inout HeadWriter) -> Void) -> [UInt8] {
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 1)
+        defer { unsafe memory.deallocate() }
+        // The memory is the writer's alone until it is copied.
+        var writer = unsafe HeadWriter(memory)
+        body(&writer)
+        precondition(!writer.overflowed, "more is written than was read")
+        return unsafe Array(memory[..<writer.count])
+    }
+}
