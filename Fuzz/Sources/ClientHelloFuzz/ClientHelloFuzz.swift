@@ -3,6 +3,7 @@
 // than it was told.
 
 import FuzzSupport
+import Glibc
 import WeirTLS
 
 /// What a session has come to.
@@ -19,7 +20,7 @@ private let context: TLSContext = {
         let pair = try CertificatePair(
             certificate: PEMFile(name: "tls.crt", bytes: made.certificate),
             key: PEMFile(name: "tls.key", bytes: made.key),
-            now: 1
+            now: Int64(time(nil))
         )
         let tickets = TicketKeys([try TicketKeys.Key()])
         return try TLSContext([pair], lowest: .tls12, tickets: tickets, takesEarlyData: true)
