@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Requests that come before a handshake is done (0-RTT), by the openssl program.
 
+import socket
 import subprocess
 
 import pytest
 
 from certificates import Authority
+from polling import PATIENCE_SECONDS, eventually
 from server import run_to_failure
 from upstream import answer
 from wire import request
@@ -56,6 +58,39 @@ class Client:
         self.early.write_bytes(data)
         return self.run("-sess_in", self.session, "-early_data", self.early, input=then)
 
+    def first_flight(self, data):
+        """What a client with such early data sends before anybody has answered it."""
+        self.early.write_bytes(data)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.settimeout(PATIENCE_SECONDS)
+            program = subprocess.Popen(
+                [
+                    "openssl", "s_client", "-connect", f"127.0.0.1:{listener.getsockname()[1]}", "-tls1_3",
+                    "-sess_in", self.session, "-early_data", self.early,
+                ],
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            try:
+                peer, _ = listener.accept()
+                with peer:
+                    peer.settimeout(PATIENCE_SECONDS)
+                    return b"".join(records(peer, len(data)))
+            finally:
+                program.kill()
+                program.communicate()
+
+
+def records(peer, early_bytes):
+    """The records that come, until they have so many bytes of early data."""
+    received = peer.makefile("rb")
+    while early_bytes > 0:
+        head = received.read(5)
+        body = received.read(int.from_bytes(head[3:], "big"))
+        if head[0] == 23:
+            # Behind what is sealed come its kind and 16 bytes that say so.
+            early_bytes -= len(body) - 17
+        yield head + body
+
 
 @pytest.fixture
 def client(tmp_path):
@@ -103,6 +138,42 @@ def test_too_early_is_passed_on(upstream, gateway, authority, client):
     server = gateway(upstream(script), **settings_of(authority))
     output = client(server).send_early(request("/early", headers=CLOSE))
     assert "HTTP/1.1 425 Too Early" in output
+
+
+SAFE = request("/early")
+PARTS = {"a request": SAFE, "a request that waits": request("/early", method="POST", body=b"hi"), "half a method": b"GE"}
+
+
+@pytest.mark.parametrize("early", PARTS.values(), ids=PARTS)
+def test_a_client_that_never_ends_its_handshake_has_the_time_of_one(upstream, gateway, authority, client, early):
+    endpoint = upstream()
+    server = gateway(endpoint, **settings_of(authority, WEIR_TLS_HANDSHAKE_TIMEOUT="200ms"))
+    flight = client(server).first_flight(early)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_SECONDS) as peer:
+        peer.sendall(flight)
+        while peer.recv(65536):
+            pass
+    server.wait_for_metric('weir_timeouts_total{kind="handshake"}', 1)
+    assert server.metric('weir_tls_handshakes_total{resumed="true"}') == 0
+    served = ["/hello", "/early"] if early is SAFE else ["/hello"]
+    assert [seen.target for seen in endpoint.requests] == served
+    assert server.metric(EARLY) == len(served) - 1
+
+
+def test_what_changes_something_waits_behind_what_does_not(upstream, gateway, authority, client):
+    endpoint = upstream()
+    server = gateway(endpoint, **settings_of(authority))
+    both = SAFE + request("/late", method="DELETE", headers=CLOSE)
+    early = client(server)
+    flight = early.first_flight(both)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_SECONDS) as peer:
+        peer.sendall(flight)
+        eventually(lambda: len(endpoint.requests) > 1, "the safe one is passed on")
+    early.begin()
+    assert early.send_early(both).count("HTTP/1.1 200") == 2
+    # Of the client that has never shown that it is there nothing else was passed on.
+    seen = [(each.target, each.values("early-data")) for each in endpoint.requests]
+    assert seen == [("/hello", []), ("/early", ["1"]), ("/hello", []), ("/early", ["1"]), ("/late", [])]
 
 
 def test_it_is_off_by_default(serve, authority, client):

@@ -253,6 +253,14 @@ def test_a_response_of_the_ca_is_stapled_while_it_is_good(authority, mount, tmp_
         output = status_shown(server, authority)
         assert "OCSP Response Status: successful" in output and "Cert Status: good" in output
         assert abs(server.metric(expiry) - time.time() - 86_400) < 3600
+        garbage = tmp_path / "garbage.ocsp"
+        garbage.write_bytes(b"garbage")
+        os.replace(garbage, staple)
+        assert "not the DER of a successful response" in server.wait_for_line("not the DER")
+        assert server.metric(REJECTED) == 1
+        # What was read before is good still.
+        assert "Cert Status: good" in status_shown(server, authority)
+        assert server.metric(expiry) > 0
         revoked = authority.response(mount.certificate, tmp_path / "revoked.ocsp", is_revoked=True)
         os.replace(revoked, staple)
         eventually(lambda: server.metric(expiry) == 0, "it is not shown any more")
