@@ -14,7 +14,7 @@ from server import REPOSITORY
 from step import BASE, ENOUGH, FACTOR
 
 DOCUMENT = REPOSITORY / "docs/autoscaling.md"
-MARKS = [f"<!-- Written by make test-cluster with WEIR_CLUSTER_WRITE=1: {end} -->" for end in ("begin", "end")]
+MARKS = [f"<!-- Written by make test-cluster with CLUSTER_WRITE=1: {end} -->" for end in ("begin", "end")]
 HEADINGS = ["the HPA is told", f"{ENOUGH} pods are ready after", "pods at the end", "turned away", "the last after"]
 
 
@@ -76,7 +76,7 @@ def write(folder, steps, in_documentation):
     machine = f"{processor()}, {os.cpu_count()} cores, {platform.machine()}, Linux {platform.release()}"
     shown = f"{table(steps)}\n\n![Ready pods after a step](step.svg)\n\n"
     shown += f"- Date: {time.strftime('%Y-%m-%d')}\n- Machine: {machine}\n"
-    shown += "- Command: `WEIR_CLUSTER_WRITE=1 make test-cluster`"
+    shown += "- Command: `CLUSTER_WRITE=1 make test-cluster`"
     figures = {"base": BASE, "factor": FACTOR, "enough": ENOUGH, "steps": [dataclasses.asdict(step) for step in steps]}
     for place in [folder, *([DOCUMENT.parent] if in_documentation else [])]:
         (place / "step.svg").write_text(chart(steps))
