@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/epoll.h>
@@ -72,6 +73,10 @@ int weir_lowest_free_descriptor(int fd) {
     if (lowest < 0) return INT_MAX;
     close(lowest);
     return lowest;
+}
+
+void weir_return_memory_from(int bytes) {
+    mallopt(M_MMAP_THRESHOLD, bytes);
 }
 
 void weir_reset_on_close(int fd) {

@@ -54,7 +54,8 @@ def test_a_gateway_passes_more_uploads_on_at_a_time_than_it_has_memory_for(group
 
 @pytest.mark.parametrize("is_chunked", [False, True], ids=["of known length", "chunked"])
 def test_bodies_that_are_collected_are_refused_where_they_would_not_fit(group, is_chunked):
-    with small_pod(group("memory"), BINARY) as (server, look):
+    memory = group("memory")
+    with small_pod(memory, BINARY) as (server, look):
         how = {"target": "/length", "is_chunked": is_chunked}
         seen = upload(("127.0.0.1", server.port), 200, seconds=240, each_turn=look, **how)
         assert set(seen) <= {200, 503} and seen.total() == 200, seen
@@ -62,6 +63,8 @@ def test_bodies_that_are_collected_are_refused_where_they_would_not_fit(group, i
         # One at a time there is room for any number.
         for _ in range(5):
             assert dict(upload(("127.0.0.1", server.port), 1, **how)) == {200: 1}
+        # What was freed has gone back: else the group holds several times what is counted.
+        assert number(memory.folder, "memory.max_usage_in_bytes") <= 48 * MIB
 
 
 def serves_more_than_fits(memory, binary, **settings):

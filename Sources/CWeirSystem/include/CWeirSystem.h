@@ -48,6 +48,9 @@ int weir_memory_file(const char *name);
 int weir_lowest_free_descriptor(int fd);
 /// Makes `close` send a reset (SO_LINGER with no time).
 void weir_reset_on_close(int fd);
+/// From now on allocations of so many bytes or more are of the kernel's own pages, which it has back when they are freed
+/// (mallopt(3)). For the process.
+void weir_return_memory_from(int bytes);
 /// 1 if bytes or an end of input wait to be received.
 int weir_has_input(int fd);
 /// Bytes in the send queue that the peer has not acknowledged, or -1.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an app becomes when it starts: the data server, the admin server, the workers, the log.
 
+import CWeirSystem
 import Glibc
 import Logging
 import ServiceLifecycle
@@ -34,6 +35,10 @@ final class AppEngine: Service {
     let registry: HealthRegistry
     /// What runs their checks, on the admin port's loop, where they are registered; nil without one.
     private let registryChecks: RegistryChecks?
+
+    /// Below it memory counts for more than what it costs to give it back.
+    private static let smallMemoryBytes = 1 << 30
+    private static let returnedBytesLeast: Int32 = 64 << 10
 
     /// Makes everything and binds the addresses; nothing is served before `start`.
     ///
@@ -76,6 +81,9 @@ final class AppEngine: Service {
             // A reload may bring the first.
             hasUpstreams: hold.source != nil || hold.routes(app.configuration).hasUpstreams
         )
+        // What is counted for a body is what has come of it. The allocator would give it room that another has written to,
+        // and keep that when it is freed: so the process would hold several times what it counts.
+        if (memoryBytes ?? .max) < Self.smallMemoryBytes { weir_return_memory_from(Self.returnedBytesLeast) }
         let threshold: LogThreshold?
         if let logger = app.logger {
             self.logger = logger

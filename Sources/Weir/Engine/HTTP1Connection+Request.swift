@@ -164,9 +164,6 @@ extension HTTP1Connection {
         // While the body comes, its own timeout rules; the handler has the whole of the route's limit. What the client
         // said goes on: it may be gone before its body is whole.
         exchange.deadline = exchange.callerDeadline
-        if case .length(let count) = exchange.input {
-            exchange.parts.pointee.collected.reserveCapacity(min(Int(count), 65536))
-        }
         sendContinue(exchange)
     }
 
