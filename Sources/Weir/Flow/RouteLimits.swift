@@ -154,11 +154,3 @@ final class RouteLimits: Sendable {
         }
     }
 }
-
-extension KeyHash {
-    /// The hash of a key that is one number.
-    fileprivate func value(limit: Int, word: UInt64) -> UInt64 {
-        var word = word.littleEndian
-        return withUnsafeBytes(of: &word) { value(limit: limit, key: RawSpan(_unsafeBytes: $0)) }
-    }
-}

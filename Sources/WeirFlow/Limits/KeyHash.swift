@@ -22,6 +22,14 @@ package struct KeyHash: Sendable {
         return state.finish(key, precedingBytes: 8)
     }
 
+    /// As above, of a key that is one number: the hash of its eight bytes, the lowest first.
+    package func value(limit: Int, word: UInt64) -> UInt64 {
+        var state = SipState(key0, key1)
+        state.absorb(UInt64(truncatingIfNeeded: limit))
+        state.absorb(word)
+        return state.finish(last: 16 &<< 56)
+    }
+
     /// Plain SipHash-1-3, as the vectors have it.
     package func value(_ bytes: RawSpan) -> UInt64 {
         var state = SipState(key0, key1)
@@ -42,6 +50,7 @@ private struct SipState {
         v3 = key1 ^ 0x7465_6462_7974_6573
     }
 
+    @inline(__always)
     mutating func absorb(_ word: UInt64) {
         v3 ^= word
         round()
@@ -63,6 +72,12 @@ private struct SipState {
             offset &+= 1
             shift &+= 8
         }
+        return finish(last: last)
+    }
+
+    /// Absorbs the word that the length is in.
+    @inline(__always)
+    mutating func finish(last: UInt64) -> UInt64 {
         absorb(last)
         v2 ^= 0xff
         round()
@@ -71,6 +86,7 @@ private struct SipState {
         return v0 ^ v1 ^ v2 ^ v3
     }
 
+    @inline(__always)
     private mutating func round() {
         v0 &+= v1
         v1 = rotated(v1, 13) ^ v0
@@ -84,5 +100,6 @@ private struct SipState {
         v2 = rotated(v2, 32)
     }
 
+    @inline(__always)
     private func rotated(_ word: UInt64, _ count: UInt64) -> UInt64 { word &<< count | word &>> (64 &- count) }
 }

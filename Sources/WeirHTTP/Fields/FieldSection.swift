@@ -5,15 +5,16 @@
 ///
 /// The table is allocated once and costs 20 bytes for each of `HTTPLimits.headerFieldsMax` fields.
 @safe
+@usableFromInline
 package struct FieldSection: ~Copyable {
     /// How many fields were found so far.
-    package private(set) var count = 0
+    @usableFromInline package private(set) var count = 0
 
     let limits: HTTPLimits
     /// The field that is taken for `HeaderName.deadline`.
     private let deadlineName: ChosenName?
     /// `limits.headerFieldsMax` slots, owned; the first `count` belong to this head.
-    private let table: UnsafeMutablePointer<HeaderField>
+    @usableFromInline let table: UnsafeMutablePointer<HeaderField>
 
     /// Where the first line that is not finished begins.
     var lineStart = 0
@@ -111,6 +112,8 @@ package struct FieldSection: ~Copyable {
     var last: HeaderField { field(count &- 1) }
 
     /// A field by its place on the wire, from 0. Traps outside `0..<count`.
+    // Inlined into other modules: a call there copies the parser that the section is part of.
+    @inlinable @inline(__always)
     package func field(_ index: Int) -> HeaderField {
         precondition(index >= 0 && index < count, "no such field")
         // Below the count, so below the capacity, and written by this head.

@@ -2,6 +2,7 @@
 // One field line of a parsed head.
 
 /// Where a field's name and value lie, and which name it is.
+@usableFromInline
 package struct HeaderField: Equatable, Sendable {
     package var name: ByteRange
     /// Without the whitespace around it; may be empty.

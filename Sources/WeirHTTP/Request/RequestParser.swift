@@ -9,11 +9,12 @@
 ///
 /// One parser serves any number of connections that deliver whole heads; a connection with an unfinished head needs
 /// one of its own, or starts over. Its table costs 20 bytes for each of `headerFieldsMax` fields.
+@usableFromInline
 package struct RequestParser: ~Copyable {
     /// What was found so far; meaningful after `.complete`.
     package internal(set) var head = RequestHead()
     /// The fields that were found so far.
-    package internal(set) var fields: FieldSection
+    @usableFromInline package internal(set) var fields: FieldSection
 
     private var stage = Stage.requestLine(afterEmptyLine: false)
 

@@ -6,22 +6,27 @@
 /// A piece that does not fit is left out whole, `overflowed` turns true, and everything after it is left out too, so
 /// that nobody sends a head with a hole. The caller then grows the buffer and writes again, or closes.
 @safe
+@usableFromInline
 package struct HeadWriter: ~Copyable {
-    // What every piece of a head goes through is inlined into other modules: a head has some forty pieces.
+    // What every piece of a head goes through is inlined into other modules: a head has some forty pieces. Without
+    // `@usableFromInline` on the type nothing is.
     @usableFromInline var written = 0
     @usableFromInline var isFull = false
     @usableFromInline let memory: UnsafeMutableRawBufferPointer
 
     /// - Safety: `memory` must be writable, and nobody else's, as long as the writer lives.
+    @inlinable
     @unsafe
     package init(_ memory: UnsafeMutableRawBufferPointer) {
         unsafe self.memory = memory
     }
 
     /// Bytes written so far.
+    @inlinable
     package var count: Int { written }
 
     /// Whether something did not fit.
+    @inlinable
     package var overflowed: Bool { isFull }
 
     /// How many bytes still fit.
@@ -80,14 +85,11 @@ package struct HeadWriter: ~Copyable {
             isFull = true
             return
         }
-        // Everything fits: 24 bytes hold twenty digits and two line ends.
+        // Everything fits: 24 bytes hold twenty digits and two line ends, and what `writeDigits` may touch.
         var place = unsafe base + written
         unsafe place.copyMemory(from: start, byteCount: prefix.count)
         unsafe place += prefix.count
-        let length = UInt64(body.count)
-        let digitCount = Self.digitCount(length)
-        unsafe Self.writeDigits(length, digitCount, at: place)
-        unsafe place += digitCount
+        unsafe place += Self.writeDigits(UInt64(body.count), at: place)
         unsafe place.storeBytes(of: UInt32(0x0A0D_0A0D).littleEndian, as: UInt32.self)
         unsafe place += 4
         if let bytes = body.baseAddress { unsafe place.copyMemory(from: bytes, byteCount: body.count) }
@@ -158,39 +160,60 @@ package struct HeadWriter: ~Copyable {
 
     /// A number without leading zeros.
     package mutating func decimal(_ value: UInt64) {
-        let digitCount = Self.digitCount(value)
-        guard !isFull, digitCount <= freeCount, let base = unsafe memory.baseAddress else {
-            isFull = true
-            return
+        guard !isFull, freeCount >= Self.digitsRoom, let base = unsafe memory.baseAddress else {
+            return decimalInLittleRoom(value)
         }
-        // The digits fit behind `written`, as was just seen.
-        unsafe Self.writeDigits(value, digitCount, at: base + written)
-        written &+= digitCount
+        // There is room behind `written`, as was just seen.
+        written &+= unsafe Self.writeDigits(value, at: base + written)
     }
 
-    private static func digitCount(_ value: UInt64) -> Int {
-        var count = 1
-        var bound: UInt64 = 10
-        // 2^64 has twenty.
-        while count < 20, value >= bound {
-            count &+= 1
-            bound &*= 10
+    /// As `decimal`, by way of a copy: what is written at once may be longer than the number.
+    @inline(never)
+    private mutating func decimalInLittleRoom(_ value: UInt64) {
+        var digits = InlineArray<24, UInt8>(repeating: 0)
+        var bytes = digits.mutableSpan
+        let count = unsafe bytes.withUnsafeMutableBytes { memory in
+            // As long as `digitsRoom`; an array of bytes that is not empty has an address.
+            unsafe memory.baseAddress.map { unsafe Self.writeDigits(value, at: $0) } ?? 0
         }
-        return count
+        raw(digits.span.extracting(0..<count))
     }
 
-    /// Writes a number's digits to memory that has room for them.
+    /// What `writeDigits` may touch: twenty digits, and what it stores behind the last.
+    private static let digitsRoom = 24
+
+    /// Writes a number's digits to memory that has room for `digitsRoom`, and answers how many they are.
+    private static func writeDigits(_ value: UInt64, at place: UnsafeMutableRawPointer) -> Int {
+        if value >= 100_000_000 {
+            let (upper, lower) = value.quotientAndRemainder(dividingBy: 100_000_000)
+            let count = unsafe writeDigits(upper, at: place)
+            unsafe storeDigits(decimals(UInt32(truncatingIfNeeded: lower)), at: place + count)
+            return count &+ 8
+        }
+        let digits = decimals(UInt32(truncatingIfNeeded: value))
+        // The first digit is in the lowest byte, so leading zeros are the bytes below the first bit; 0 keeps its last.
+        let zeros = min(digits.trailingZeroBitCount, 56) & ~7
+        unsafe storeDigits(digits &>> UInt64(zeros), at: place)
+        return 8 &- zeros &>> 3
+    }
+
     @inline(__always)
-    private static func writeDigits(_ value: UInt64, _ count: Int, at place: UnsafeMutableRawPointer) {
-        // Backwards from the last digit: dividing by a constant is a multiplication, dividing by a variable is not.
-        var rest = value
-        var index = count
-        repeat {
-            index &-= 1
-            let digit = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10)
-            unsafe place.storeBytes(of: digit, toByteOffset: index, as: UInt8.self)
-            rest /= 10
-        } while index > 0
+    private static func storeDigits(_ digits: UInt64, at place: UnsafeMutableRawPointer) {
+        unsafe place.storeBytes(of: (digits | 0x3030_3030_3030_3030).littleEndian, as: UInt64.self)
+    }
+
+    /// The eight decimal digits of a number below 10^8, one to a byte, the first in the lowest: all at once, where a loop
+    /// divides once for each.
+    @inline(__always)
+    private static func decimals(_ value: UInt32) -> UInt64 {
+        // Two numbers of four digits, then four of two, then eight of one. What multiplies is the inverse of 100 and of 10,
+        // exact for as many digits as there are.
+        let (upper, lower) = value.quotientAndRemainder(dividingBy: 10_000)
+        let fours = UInt64(upper) | UInt64(lower) &<< 32
+        let hundreds = (fours &* 10_486) &>> 20 & 0x0000_007F_0000_007F
+        let twos = hundreds | (fours &- hundreds &* 100) &<< 16
+        let tens = (twos &* 103) &>> 10 & 0x000F_000F_000F_000F
+        return tens | (twos &- tens &* 10) &<< 8
     }
 
     /// A number in lower-case hexadecimal without leading zeros.

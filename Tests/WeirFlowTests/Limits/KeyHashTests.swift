@@ -32,4 +32,13 @@ import WeirFlow
             #expect(hash.value(limit: index, key: key.span.bytes) == hash.value(bytes.span.bytes))
         }
     }
+
+    @Test("A key that is a number has the hash of its eight bytes")
+    func word() {
+        let hash = KeyHash(seed: Self.seed)
+        for word in [0, 1, 0x0102_0304_0506_0708, .max] as [UInt64] {
+            let bytes = (0..<8).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) }
+            #expect(hash.value(limit: 3, word: word) == hash.value(limit: 3, key: bytes.span.bytes))
+        }
+    }
 }

@@ -2,9 +2,10 @@
 
 import Testing
 import WeirHTTP
+import WeirTestSupport
 
 @Suite("HeadWriter") struct HeadWriterTests {
-    /// What `body` writes into so many bytes, and whether they were enough. The bytes behind them must stay as they are.
+    /// What `body` writes into so many bytes, and whether they were enough. The memory behind those stays as it is.
     private func written(
         capacity: Int = 512,
         _ body: (inout HeadWriter) -> Void
@@ -14,7 +15,7 @@ import WeirHTTP
         memory.initializeMemory(as: UInt8.self, repeating: 0xAA)
         var writer = HeadWriter(UnsafeMutableRawBufferPointer(rebasing: memory[..<capacity]))
         body(&writer)
-        #expect(memory[writer.count...].allSatisfy { $0 == 0xAA })
+        #expect(memory[capacity...].allSatisfy { $0 == 0xAA })
         #expect(writer.count + writer.freeCount == capacity)
         return (String(decoding: memory[..<writer.count], as: UTF8.self), writer.overflowed)
     }
@@ -92,6 +93,22 @@ import WeirHTTP
         #expect(written { $0.decimal(value) }.text == String(value))
         #expect(written { $0.hexadecimal(value) }.text == String(value, radix: 16))
         #expect(written { $0.field("A", integer: value) }.text == "A: \(value)\r\n")
+    }
+
+    @Test("Decimal numbers of each length, in ample room, in just enough, and in a byte less")
+    func decimals() {
+        var random = SeededGenerator(seed: 11)
+        let powers = (0..<20 as Range<Int>).map { (0..<$0).reduce(1 as UInt64) { power, _ in power * 10 } }
+        let edges = powers.flatMap { [$0 - 1, $0, $0 + 1, $0 / 2 * 3] }
+        let others = (0..<20_000 as Range<UInt64>).map { _ in random.next() >> UInt64.random(in: 0..<64, using: &random) }
+        for value in Array(0...10_000) + edges + others {
+            let digits = String(value)
+            #expect(written { $0.decimal(value) }.text == digits)
+            let exact = written(capacity: digits.utf8.count) { $0.decimal(value) }
+            #expect(exact.text == digits && !exact.overflowed)
+            let short = written(capacity: digits.utf8.count - 1) { $0.decimal(value) }
+            #expect(short.text.isEmpty && short.overflowed)
+        }
     }
 
     @Test("Digits of fixed number: all values of each digit, at each place")
