@@ -16,6 +16,17 @@ let strictSettings: [SwiftSetting] = [
 /// Leaves read bytes that strangers sent: every unsafe expression in them is marked.
 let leafSettings = strictSettings + [.strictMemorySafety()]
 
+/// For programs that ship: half of the relocations' room, and no table of symbols that nobody links with; three of 26 MB.
+/// A package that depends on Weir may not use flags like these, and does not meet them: they belong to no library.
+let programSettings: [LinkerSetting] = [
+    .unsafeFlags(
+        [
+            "-use-ld=lld", "-Xlinker", "-z", "-Xlinker", "pack-relative-relocs", "-Xlinker", "--no-export-dynamic",
+        ],
+        .when(configuration: .release)
+    )
+]
+
 let package = Package(
     name: "weir",
     products: [
@@ -112,13 +123,15 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
-            swiftSettings: strictSettings
+            swiftSettings: strictSettings,
+            linkerSettings: programSettings
         ),
         .executableTarget(
             name: "Hello",
             dependencies: ["Weir", "WeirDemo"],
             path: "Examples/Hello",
-            swiftSettings: strictSettings
+            swiftSettings: strictSettings,
+            linkerSettings: programSettings
         ),
         .executableTarget(
             name: "Orders",
