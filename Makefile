@@ -12,7 +12,7 @@ export SWIFT_BACKTRACE := enable=no
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test setup-image run build image test test-unit test-release test-e2e test-image test-charts \
-	test-tls test-cluster chart sanitize bench drill signals lint lint-image format docs fuzz clean
+	test-tls test-cluster chart sanitize bench settle drill signals lint lint-image format docs fuzz clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -84,6 +84,10 @@ sanitize: setup ## the tests that touch memory and threads, under the address an
 
 bench: setup-test ## Weir beside nginx and HAProxy: CPU, allocations, memory, start
 	python3 Benchmarks/bench.py
+
+settle: setup-test ## how soon `WEIR_CONCURRENCY=auto` finds what a service can carry
+	.venv/bin/python -m pip install -q --disable-pip-version-check -r Benchmarks/requirements.txt
+	.venv/bin/python Benchmarks/settle.py
 
 drill: setup-test ## offers a service ten times what it can carry, behind Weir and behind nginx; DRILL="--seconds 5" is short
 	.venv/bin/python -m pip install -q --disable-pip-version-check -r Benchmarks/requirements.txt

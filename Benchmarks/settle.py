@@ -26,7 +26,7 @@ BAND = (0.8 * PLACES, 2.0 * PLACES)
 OFFER = 3
 INTERVAL_SECONDS = 0.5
 LIMIT = re.compile(rb'^weir_concurrency_limit\{pool="pod"\} (\S+)$', re.MULTILINE)
-SETTINGS = {"WEIR_CONCURRENCY": "auto", "WEIR_QUEUE": "80", "WEIR_DEADLINE": "1s"}
+SETTINGS = {"WEIR_CONCURRENCY": "auto", "WEIR_DEADLINE": "1s"}
 
 
 class LimitWatch:

@@ -347,6 +347,39 @@ def test_the_limit_and_the_queue_are_what_the_settings_say(serve):
     assert pool(server, "queue_limit") == 0
 
 
+def test_a_limit_that_is_found_has_the_queue_follow_it(serve):
+    server = serve(WEIR_CONCURRENCY="auto", WEIR_LOOPS=1)
+    cpus = pool(server, "concurrency_limit")
+    assert pool(server, "queue_limit") == 16 * cpus
+    stop = threading.Event()
+
+    def client():
+        with server.connect() as wire:
+            while not stop.is_set():
+                assert wire.get("/sleep?ms=5").status in (200, 503)
+
+    def follows():
+        # Both of one scrape: the limit may move between two.
+        metrics = server.metrics()
+        limit, queue = (metrics[f'weir_{name}_limit{{pool="pod"}}'] for name in ("concurrency", "queue"))
+        return limit > 4 * cpus and queue == 4 * limit
+
+    threads = [threading.Thread(target=client) for _ in range(32)]
+    for thread in threads:
+        thread.start()
+    try:
+        eventually(follows, "the queue is four times the limit that was found", seconds=60)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_a_queue_that_is_given_stays_beside_a_limit_that_is_found(serve):
+    server = serve(WEIR_CONCURRENCY="auto", WEIR_QUEUE=7)
+    assert pool(server, "queue_limit") == 7
+
+
 @pytest.mark.parametrize("where", ["waiting", "running"])
 def test_a_queue_whose_clients_give_up_serves_the_newest_until_it_is_empty(serve, where):
     server = serve(**ONE_PLACE, WEIR_QUEUE=20)

@@ -115,8 +115,7 @@ final class FlowControl: Sendable {
         priorityHeader = Array(settings.admission.priorityHeader.lowercased().utf8)
         var generator = SystemRandomNumberGenerator()
         keyHash = KeyHash(seed: (generator.next(), generator.next()))
-        let named = NamedPool(name: Self.podName, pool: pod, limit: bounds.limit, queueMax: bounds.queueMax)
-        present = Mutex(Present(pools: [named], divisor: settings.rateLimiting.replicas.first))
+        present = Mutex(Present(pools: [bounds.named(pod)], divisor: settings.rateLimiting.replicas.first))
         replicas = Mutex(ReplicaCount(settings.rateLimiting.replicas.first))
     }
 
@@ -143,7 +142,7 @@ final class FlowControl: Sendable {
                 cpus: cpus,
                 memoryBytes: memoryBytes,
                 loopsMax: loopsMax,
-                pod: NamedPool(name: Self.podName, pool: pod, limit: bounds.limit, queueMax: bounds.queueMax),
+                pod: bounds.named(pod),
                 former: present.pools,
                 formerGuards: present.guards,
                 formerCopies: present.copies,
@@ -199,6 +198,12 @@ final class FlowControl: Sendable {
         while let ticket = granted.popFirst() { ServerLoop.tell(ticket) }
     }
 
+    /// Has as many wait in the pod's pool as the limit that is found now allows, where both are `auto`.
+    func fitQueue() {
+        guard samples != nil, present.withLock({ $0.pools[0].fitsQueue }) else { return }
+        pod.setQueueLimit(PodBounds.queueMax(limit: pod.limit, cpus: cpus))
+    }
+
     /// What the store counts, once all routes have met their limits.
     var storeLimits: [StoreLimit] { present.withLock { $0.stored } }
 
@@ -248,7 +253,10 @@ final class FlowControl: Sendable {
 private struct PodBounds {
     /// How many may run, at first where the limit moves.
     let limit: Int
+    /// How many may wait, at first where the limit moves.
     let queueMax: Int
+    /// Whether the queue follows the limit that is found.
+    let fitsQueue: Bool
 
     init(_ admission: Settings.Admission, cpus: Int) {
         switch admission.concurrency {
@@ -258,12 +266,21 @@ private struct PodBounds {
         // It doubles from there within seconds, and nobody has to wait for it to fall.
         case .automatic: limit = cpus
         }
-        switch admission.concurrency {
-        // The limit moves; the queue is bounded by what it may become on an ordinary machine.
-        case .automatic:
-            queueMax = admission.queueMax.resolved(automatic: min(4 * 256 * cpus, Settings.Admission.countMax))
-        case .perCPU, .exactly:
-            queueMax = admission.queueMax.resolved(automatic: min(4 * limit, Settings.Admission.countMax))
-        }
+        let isFound = admission.concurrency == .automatic
+        fitsQueue = isFound && admission.queueMax == .automatic
+        let automatic = isFound ? Self.queueMax(limit: limit, cpus: cpus) : min(4 * limit, Settings.Admission.countMax)
+        queueMax = admission.queueMax.resolved(automatic: automatic)
+    }
+
+    /// What `auto` is beside a limit that is found: four for each that may run, and as a search begins low, not so few that
+    /// what comes meanwhile is turned away.
+    static func queueMax(limit: Int, cpus: Int) -> Int {
+        min(max(4 * limit, queueLeastPerCPU * cpus), Settings.Admission.countMax)
+    }
+
+    private static let queueLeastPerCPU = 16
+
+    func named(_ pool: AdmissionPool) -> NamedPool {
+        NamedPool(name: FlowControl.podName, pool: pool, limit: limit, queueMax: queueMax, fitsQueue: fitsQueue)
     }
 }

@@ -11,6 +11,8 @@ struct NamedPool: Sendable {
     let pool: AdmissionPool
     let limit: Int
     let queueMax: Int
+    /// Whether `queueMax` is only the start's: as many wait as the limit that is found allows.
+    var fitsQueue = false
     /// Whether no route of the present snapshot has it: it goes when its last request does.
     var isFormer = false
 

@@ -107,6 +107,7 @@ struct FlowLooks {
         if let limit = concurrency?.update(now: now) {
             flow.setLimit(limit, of: flow.pod, now: now)
         }
+        flow.fitQueue()
         for (index, loop) in server.loops.enumerated() {
             if index == busy.count { busy.append(0) }
             // A loop whose thread has ended stays where it was.

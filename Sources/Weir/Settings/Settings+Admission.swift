@@ -13,7 +13,8 @@ extension Settings {
         public var concurrency: Concurrency = .perCPU(256)
 
         /// How many requests wait for one of those places; one more is answered 503. `WEIR_QUEUE`, 0 to 1000000, default
-        /// automatic: four times ``concurrency``, at most 1000000.
+        /// automatic: four times ``concurrency``, at most 1000000; where that is found from the latency, four times what is
+        /// found, and at least 16 for each CPU.
         public var queueMax: Count = .automatic
 
         /// The request field whose value is the request's class: `critical`, `default` or `sheddable`.

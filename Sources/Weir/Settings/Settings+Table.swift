@@ -427,7 +427,8 @@ extension Settings {
             "WEIR_QUEUE",
             \.admission.queueMax,
             .count(0...Admission.countMax),
-            "How many requests wait to run; one more is answered 503. `auto` is 4 for each that may run, at most 1000000",
+            "How many requests wait to run; one more is answered 503. `auto` is 4 for each that may run, at most 1000000; "
+                + "where that is `auto` too, at least 16 for each CPU",
             seenIn: "`weir_queue_limit`, `weir_requests_queued`",
             isReloaded: true
         ),
