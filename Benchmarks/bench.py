@@ -21,6 +21,7 @@ import access_log
 import allocations
 import bodies
 import comparison
+import decisions
 import flow
 import footprint
 import handshakes
@@ -64,6 +65,7 @@ MEASURES: dict[str, Measure] = {
     "blocking": beside_nginx(comparison.BLOCKING),
     "flow": Measure(lambda products, plan: [flow.compare(products, plan)], ("hello",)),
     "refused": Measure(flow.compare_refused, ("hello",)),
+    "decisions": Measure(lambda products, _: decisions.rows(products), ("Micro",)),
     "access-log": Measure(lambda products, plan: [access_log.of_service(products, plan)], ("hello",)),
     "handshakes": Measure(handshakes.compare, ("hello",)),
     "proxy": Measure(proxy.compare, ("weir",)),

@@ -36,3 +36,8 @@ CASES = (
 def operations(output: str) -> int:
     """How many there were, from the line that it prints: `1000 operations`."""
     return int(output.partition(" operations")[0])
+
+
+def nanoseconds(output: str) -> dict[tuple[str, int], float]:
+    """How long each took on so many threads, from lines like `limiter-gcra 2 10.5`."""
+    return {(name, int(threads)): float(time) for name, threads, time in map(str.split, output.splitlines())}

@@ -23,7 +23,8 @@ import Weir
         app.post("/reports") { request, context -> Response in  // synchronous: on the worker pool, may block
             .bytes(try render(request.body.collect(upTo: .mebibytes(4))))
         }
-        app.group("/v1", .deadline(.seconds(2))) { v1 in
+        let limit = RouteOption.limit(.gcra(.perSecond(100), burst: 20), by: .client)
+        app.group("/v1", .deadline(.seconds(2)), limit, .priority(.sheddable)) { v1 in
             v1.get("/search", use: search)
         }
         app.use(RequestID())  // middleware, composed once
