@@ -7,6 +7,7 @@ package enum RejectionReason: UInt16, CaseIterable, Sendable {
     case queueFull
     case deadlineUnmeetable
     case memory
+    case descriptors
     case deadlineExceeded
     case noEndpoint
     case tunnels
@@ -19,6 +20,7 @@ package enum RejectionReason: UInt16, CaseIterable, Sendable {
         case .queueFull: "queue_full"
         case .deadlineUnmeetable: "deadline_unmeetable"
         case .memory: "memory"
+        case .descriptors: "descriptors"
         case .deadlineExceeded: "deadline_exceeded"
         case .noEndpoint: "no_endpoint"
         case .tunnels: "tunnels"

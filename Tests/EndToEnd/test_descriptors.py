@@ -2,6 +2,7 @@
 # When file descriptors run short, idle connections go first; when there are none, accepting pauses and serving goes on.
 
 import contextlib
+import json
 
 import pytest
 
@@ -150,5 +151,10 @@ def test_a_paused_listener_does_not_spin(exhausted):
 def test_a_file_is_not_called_missing_for_want_of_descriptors(exhausted):
     assert exhausted.asking.reply().status == 200
     reply = exhausted.asking.reply()
-    assert (reply.status, reply.body) == (200, b"inside") or reply.status == 503, reply.status
+    refused = reply.status == 503
+    if refused:
+        assert json.loads(reply.body)["reason"] == "descriptors"
+    else:
+        assert (reply.status, reply.body) == (200, b"inside")
+    assert exhausted.metric('weir_rejected_total{reason="descriptors"}') == refused
     assert exhausted.asking.reply().status == 200

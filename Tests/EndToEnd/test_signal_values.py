@@ -14,7 +14,7 @@ from polling import eventually
 from wire import request
 
 POOL = 'pool="pod"'
-REASONS = ["rate_limited", "queue_full", "deadline_exceeded", "deadline_unmeetable", "memory", "no_endpoint"]
+REASONS = ["rate_limited", "queue_full", "deadline_exceeded", "deadline_unmeetable", "memory", "descriptors", "no_endpoint"]
 DURATION = 'http_request_method="GET",http_route="/hello",http_response_status_code="200"'
 # Each signal that is promised: its type, and the labels with which it is there.
 SIGNALS = {

@@ -11,8 +11,9 @@ package enum AccessReason: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     case queueFull
     case deadlineExceeded
     case deadlineUnmeetable
-    case draining
     case memory
+    /// No file could be opened for want of descriptors.
+    case descriptors
     case noEndpoint
     /// Its route's guard turns `sheddable` requests away.
     case degraded
@@ -36,8 +37,8 @@ package enum AccessReason: UInt8, Sendable, BitwiseCopyable, CaseIterable {
         case .queueFull: "queue_full"
         case .deadlineExceeded: "deadline_exceeded"
         case .deadlineUnmeetable: "deadline_unmeetable"
-        case .draining: "draining"
         case .memory: "memory"
+        case .descriptors: "descriptors"
         case .noEndpoint: "no_endpoint"
         case .degraded: "degraded"
         case .aborted: "aborted"

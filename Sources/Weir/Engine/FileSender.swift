@@ -138,7 +138,8 @@ final class FileSender: @unchecked Sendable {
     private func answerUnopened(_ connection: HTTP1Connection) {
         switch openError {
         case EMFILE, ENFILE, ENOMEM:
-            connection.answer(exchange, .serviceUnavailable, headers: ["Retry-After": "1"])
+            let reason: AccessReason = openError == ENOMEM ? .memory : .descriptors
+            connection.refuse(exchange, AdmissionRefused(reason: reason, retryAfterSeconds: 1))
         default:
             // Whether a file is there and may not be read is nobody's business.
             connection.answer(exchange, .notFound)

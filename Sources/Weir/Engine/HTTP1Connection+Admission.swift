@@ -113,6 +113,7 @@ extension RejectionReason {
     fileprivate init(_ reason: AccessReason) {
         switch reason {
         case .memory: self = .memory
+        case .descriptors: self = .descriptors
         case .degraded: self = .degraded
         case .deadlineUnmeetable: self = .deadlineUnmeetable
         case .deadlineExceeded: self = .deadlineExceeded

@@ -24,6 +24,12 @@ struct RefusalDocument {
                 {"type":"about:blank","title":"Service Unavailable","status":503,\
                 "detail":"memory is short","reason":"memory","request_id":"
                 """
+        case .descriptors:
+            status = 503
+            text = """
+                {"type":"about:blank","title":"Service Unavailable","status":503,\
+                "detail":"too many files are open","reason":"descriptors","request_id":"
+                """
         case .degraded:
             status = 503
             text = """

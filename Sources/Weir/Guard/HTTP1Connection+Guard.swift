@@ -48,7 +48,7 @@ extension ServerLoop {
     private func latency(of exchange: Exchange, _ route: Route, now: Nanoseconds) -> Nanoseconds? {
         guard exchange.input.isDone else { return nil }
         switch exchange.reason {
-        case .rateLimited, .queueFull, .deadlineUnmeetable, .draining, .memory, .degraded, .tunnels:
+        case .rateLimited, .queueFull, .deadlineUnmeetable, .memory, .descriptors, .degraded, .tunnels:
             return nil
         case .deadlineExceeded where exchange.budget == 0:
             return nil

@@ -17,8 +17,8 @@ extension RequestParser {
         }
     }
 
-    /// RFC 9112 section 3.2. A Host that differs from the target's authority is refused, although a server may ignore
-    /// it: another reader on the way may have routed by it.
+    /// RFC 9112 section 3.2. A Host that differs from the target's authority is refused, although a server is to ignore
+    /// it (section 3.2.2): another reader on the way may have routed by it.
     private mutating func noteHost(_ field: HeaderField, in bytes: Span<UInt8>, isRepeated: Bool) -> RequestFault? {
         if isRepeated { return RequestFault(.hostRepeated, at: Int(field.name.start)) }
         if !field.value.isEmpty {
