@@ -44,7 +44,7 @@ extension EventLoop {
         let capacity: Int
         let transform = state.pointee.transform
         if let transform {
-            guard mayReceive(transform) else { return false }
+            guard mayReceive(transform, isOutbound: state.pointee.isOutbound) else { return false }
             memory = core.pointee.receiveBuffer
             capacity = core.pointee.buffers.isShort ? Self.smallReceiveCount : Self.receiveBufferCount
         } else if state.pointee.carry != nil {
@@ -148,9 +148,11 @@ extension EventLoop {
         swap(&core.pointee.scheduled, &core.pointee.reading)
         core.pointee.isReadingScheduled = true
         core.pointee.handshakesLeft = handshakesPerTurn
+        core.pointee.outboundHandshakesLeft = handshakesPerTurn
         defer {
             core.pointee.isReadingScheduled = false
             core.pointee.handshakesLeft = 0
+            core.pointee.outboundHandshakesLeft = 0
         }
         var index = 0
         while index < core.pointee.reading.count {

@@ -38,11 +38,16 @@ extension EventLoop {
 
     /// Whether a channel may be received from in this part of the turn: those whose handshake is not done wait for its
     /// end, and of them so many are worked on, in the order in which they came. So a flood of handshakes, each of which
-    /// costs as much as a hundred requests, leaves the loop to those who have their connections.
+    /// costs as much as a hundred requests, leaves the loop to those who have their connections. Those that we began
+    /// are counted apart: neither side's flood makes the other's wait.
     @inline(never)
-    func mayReceive(_ transform: UnsafeMutablePointer<TransformState>) -> Bool {
+    func mayReceive(_ transform: UnsafeMutablePointer<TransformState>, isOutbound: Bool) -> Bool {
         guard transform.pointee.phase == .opening else { return true }
-        if core.pointee.handshakesLeft > 0 {
+        if isOutbound, core.pointee.outboundHandshakesLeft > 0 {
+            core.pointee.outboundHandshakesLeft -= 1
+            return true
+        }
+        if !isOutbound, core.pointee.handshakesLeft > 0 {
             core.pointee.handshakesLeft -= 1
             return true
         }

@@ -35,7 +35,8 @@ package final class EventLoop: @unchecked Sendable {
     package let pinnedTo: Int?
     /// Set before the loop runs, constant from then on.
     package var acceptPolicy: AcceptPolicy?
-    /// How many handshakes of transforms are worked on in one turn, at least 1; set before the loop runs.
+    /// How many handshakes of transforms are worked on in one turn, with clients and as many with servers, at least 1;
+    /// set before the loop runs.
     package var handshakesPerTurn = 8
 
     /// The instant of the present or last turn, which the liveness check reads as well; relaxed, it publishes nothing.

@@ -33,8 +33,9 @@ package struct LoopCore: ~Copyable {
     var acceptTimer: LoopTimer?
     /// What the kernel holds for each connection in each direction; 0 where that does not follow their number.
     var socketBytes = 0
-    /// Handshakes of transforms that are still worked on in this turn.
+    /// Handshakes of transforms that are still worked on in this turn: with clients, and with servers.
     var handshakesLeft = 0
+    var outboundHandshakesLeft = 0
     /// The list of channels to read is being worked off.
     var isReadingScheduled = false
     /// What transforms write to; made for the first.

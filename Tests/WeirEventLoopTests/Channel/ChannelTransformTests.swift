@@ -305,6 +305,31 @@ import WeirTestSupport
         #expect(order.last == 7)
     }
 
+    @Test(arguments: [true, false])
+    func `handshakes with clients and with servers do not wait for each other`(isFloodOutbound: Bool) throws {
+        let test = try HandTurnedLoop()
+        test.loop.handshakesPerTurn = 1
+        let backlog = try Backlog()
+        var connected: [Bool] = []
+        func open(isOutbound: Bool) throws -> Peer {
+            let recorder = Recorder()
+            recorder.onOpened = { loop, channel in MaskTransform.attach(loop, channel) }
+            recorder.onConnected = { _, _ in connected.append(isOutbound) }
+            guard isOutbound else { return try test.connect(recorder) }
+            try test.loop.connect(to: backlog.address, open: recorder.opener)
+            let peer = try backlog.accept()
+            test.turn(until: "it greets") { !peer.receive().bytes.isEmpty }
+            return peer
+        }
+        let flood = try (0..<4).map { _ in try open(isOutbound: isFloodOutbound) }
+        let other = try open(isOutbound: !isFloodOutbound)
+        for peer in flood { peer.send(MaskTransform.record(.hello)) }
+        other.send(MaskTransform.record(.hello))
+        test.turn()
+        #expect(connected.count == 2)
+        #expect(connected.contains(!isFloodOutbound))
+    }
+
     @Test func `a connection of ours speaks first, and is connected when it is answered`() throws {
         let test = try HandTurnedLoop()
         let backlog = try Backlog()
