@@ -14,6 +14,9 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+// OpenSSL's own code for "a certificate that came cannot be read"; Swift does not import a macro of this form.
+static const int32_t weir_reason_asn1 = ERR_R_ASN1_LIB;
+
 static const uint64_t weir_op_no_compression = SSL_OP_NO_COMPRESSION;
 static const uint64_t weir_op_no_renegotiation = SSL_OP_NO_RENEGOTIATION;
 static const uint64_t weir_op_server_preference = SSL_OP_CIPHER_SERVER_PREFERENCE;

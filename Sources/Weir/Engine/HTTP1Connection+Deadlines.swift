@@ -34,7 +34,7 @@ extension HTTP1Connection {
     }
 
     /// For how long a connection that is to go may still begin a request.
-    private static let idleGrace: Nanoseconds = 1_000_000_000
+    static let idleGrace: Nanoseconds = 1_000_000_000
 
     /// The loop takes no more connections, and this one has had its time: the next answer is its last. While it waits for
     /// nothing it is given a moment to ask for that.

@@ -190,6 +190,7 @@ final class ServerLoop: @unchecked Sendable {
             guard let context = channel.context else { return }
             Unmanaged<HTTP1Connection>.fromOpaque(context).takeUnretainedValue().closeIfIdle()
         }
+        for acceptor in acceptors { acceptor.hurry() }
     }
 
     // MARK: Pools

@@ -71,16 +71,28 @@ final class TLSAcceptor: @unchecked Sendable {
 
     var opener: ChannelOpener {
         { [unowned(unsafe) self] loop, channel, address in
-            if let connection = TLSConnection.make(channel, address, of: self, server.context(of: profile)) {
+            let deadline = loop.now &+ handshakeTimeout
+            let context = server.context(of: profile)
+            if let connection = TLSConnection.make(channel, address, of: self, context, until: deadline) {
                 channel.context = UnsafeMutableRawPointer(connection)
                 channel.setIdle(since: loop.now, isNew: true)
-                channel.setDeadline(loop.now &+ handshakeTimeout, on: loop)
+                channel.setDeadline(deadline, on: loop)
                 loop.transform(channel, by: transform, connection)
             } else {
                 // No memory for a session.
                 loop.close(channel, reason: .failed)
             }
             return UnsafePointer(handshake)
+        }
+    }
+
+    /// A drain: handshakes have as long for their end as a new connection has to ask. Nothing of what a silent client
+    /// may want was begun.
+    func hurry() {
+        loop.forEachChannel(with: handshake) { channel in
+            Self.withConnection(of: channel) { connection in
+                channel.setDeadline(min(connection.pointee.deadline, loop.now &+ HTTP1Connection.idleGrace), on: loop)
+            }
         }
     }
 

@@ -27,6 +27,8 @@ struct TLSConnection: ~Copyable {
     private var preface: ProxyPreface?
     // It belongs to the loop, whose channels are gone before it.
     unowned(unsafe) let acceptor: TLSAcceptor
+    /// Until when the handshake must be done; a drain has less patience.
+    let deadline: Nanoseconds
     private let session: TLSSession
     private var stage = Stage.running
 
@@ -34,12 +36,14 @@ struct TLSConnection: ~Copyable {
         _ channel: Channel,
         _ address: SocketAddress,
         _ acceptor: TLSAcceptor,
+        _ deadline: Nanoseconds,
         _ session: consuming TLSSession
     ) {
         preface = acceptor.awaitsHeader(of: address) ? ProxyPreface() : nil
         self.channel = channel
         self.address = address
         self.acceptor = acceptor
+        self.deadline = deadline
         self.session = session
     }
 
@@ -48,14 +52,15 @@ struct TLSConnection: ~Copyable {
         _ channel: Channel,
         _ address: SocketAddress,
         of acceptor: TLSAcceptor,
-        _ context: TLSContext
+        _ context: TLSContext,
+        until deadline: Nanoseconds
     ) -> UnsafeMutablePointer<TLSConnection>? {
         let memory = UnsafeMutablePointer<TLSConnection>.allocate(capacity: 1)
         guard let session = TLSSession(accepting: context, output: sendOutput, memory) else {
             memory.deallocate()
             return nil
         }
-        memory.initialize(to: TLSConnection(channel, address, acceptor, session))
+        memory.initialize(to: TLSConnection(channel, address, acceptor, deadline, session))
         return memory
     }
 
@@ -164,7 +169,7 @@ struct TLSConnection: ~Copyable {
 
     mutating func timedOut() {
         stage = .failed
-        acceptor.metrics.increment(.timeoutsHandshake)
+        if acceptor.loop.now >= deadline { acceptor.metrics.increment(.timeoutsHandshake) }
     }
 
     /// The channel ends before HTTP has it.
@@ -203,7 +208,7 @@ extension CounterID {
         case .parameters: self = .handshakeFailuresParameters
         case .application: self = .handshakeFailuresApplication
         case .alert: self = .handshakeFailuresAlert
-        case .certificate: self = .handshakeFailuresCertificate
+        case .certificate, .damagedCertificate: self = .handshakeFailuresCertificate
         case .helloTooLarge, .flood, .other: self = .handshakeFailuresMalformed
         }
     }

@@ -108,6 +108,8 @@ import Glibc
                 return HandshakeFailure(.certificate, "its certificate does not pass")
             }
             return HandshakeFailure(refusal.fault, refusal.text)
+        case .damagedCertificate(let code):
+            return HandshakeFailure(.certificate, "its certificate cannot be read: \(TLSFault.reason(code))")
         case .alert(let code): return failure(alert: code, fault.text)
         case .other where unsafe state.pointee.isRevoked:
             return HandshakeFailure(.revoked, "its certificate is revoked, as the status says that it shows with it")

@@ -17,6 +17,8 @@ package enum TLSFault: Sendable, Equatable {
     case alert(Int32)
     /// The peer's certificate does not pass.
     case certificate
+    /// The peer's certificate, or another that came with it, cannot be read; OpenSSL's code.
+    case damagedCertificate(UInt)
     /// A ClientHello of more than 16 KiB, or one that is cut so that nobody can tell.
     case helloTooLarge
     /// Messages of TLS (new keys, other handshakes) without content between them.
@@ -28,6 +30,12 @@ package enum TLSFault: Sendable, Equatable {
     static func take() -> TLSFault {
         let code = ERR_peek_error()
         defer { OpenSSLQueue.clear() }
+        let last = ERR_peek_last_error()
+        // Other libraries' numbers mean something else.
+        guard ERR_GET_LIB(code) == ERR_LIB_SSL else {
+            let isOfCertificate = ERR_GET_LIB(last) == ERR_LIB_SSL && ERR_GET_REASON(last) == weir_reason_asn1
+            return isOfCertificate ? .damagedCertificate(code) : .other(code)
+        }
         let reason = ERR_GET_REASON(code)
         switch reason {
         case SSL_R_HTTP_REQUEST, SSL_R_HTTPS_PROXY_REQUEST: return .plainHTTP
@@ -53,10 +61,16 @@ package enum TLSFault: Sendable, Equatable {
         case .application: "no application protocol in common"
         case .alert(let code): unsafe "the peer sent the alert \(String(cString: SSL_alert_desc_string_long(code)))"
         case .certificate: "the peer's certificate does not pass"
+        case .damagedCertificate(let code): "the peer's certificate cannot be read: \(Self.reason(code))"
         case .helloTooLarge: "the ClientHello is longer than \(HelloGate.helloBytesMax) bytes"
         case .flood: "more than \(SessionIO.messagesMax) messages of TLS without content"
-        case .other(let code):
-            if let reason = unsafe ERR_reason_error_string(code) { unsafe String(cString: reason) } else { "unknown" }
+        case .other(let code): Self.reason(code)
         }
+    }
+
+    /// What OpenSSL calls a code.
+    static func reason(_ code: UInt) -> String {
+        guard let reason = unsafe ERR_reason_error_string(code) else { return "unknown" }
+        return unsafe String(cString: reason)
     }
 }
