@@ -11,16 +11,18 @@ extension PEMFile {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw Self.fault(path) }
         defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var piece = [UInt8](repeating: 0, count: 16 << 10)
-        while bytes.count <= Self.bytesMax {
-            let count = read(descriptor, &piece, piece.count)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw Self.fault(path) }
-            if count == 0 { break }
-            bytes += piece[..<count]
+        // Straight to where it stays: no copy of a key is left behind.
+        try self.init(name: path, capacity: Self.bytesMax + 1) { target throws(TLSError) in
+            var total = 0
+            while total < target.count, let start = target.baseAddress {
+                let count = Glibc.read(descriptor, start + total, target.count - total)
+                if count < 0, errno == EINTR { continue }
+                guard count >= 0 else { throw Self.fault(path) }
+                if count == 0 { break }
+                total += count
+            }
+            return total
         }
-        self.init(name: path, bytes: bytes)
     }
 
     private static func fault(_ path: String) -> TLSError {

@@ -3,17 +3,39 @@
 
 import COpenSSL
 
-/// The bytes of a file and the name that errors give it.
+/// The bytes of a file and the name that errors give it. They may be a private key: when the last copy of this value
+/// goes, they are overwritten.
 package struct PEMFile: Sendable, Equatable {
     /// The largest file in bytes: a bundle of all public CAs is a quarter of it.
     package static let bytesMax = 1 << 20
 
     package let name: String
-    package let bytes: [UInt8]
+    fileprivate let content: WipedBytes
 
     package init(name: String, bytes: [UInt8]) {
+        unsafe self.init(name: name, capacity: bytes.count) { target in
+            unsafe target.copyBytes(from: bytes)
+            return bytes.count
+        }
+    }
+
+    /// - Parameters:
+    ///   - capacity: The most bytes.
+    ///   - fill: Writes them, and answers how many there are.
+    package init<Failure>(
+        name: String,
+        capacity: Int,
+        _ fill: (UnsafeMutableRawBufferPointer) throws(Failure) -> Int
+    ) throws(Failure) {
         self.name = name
-        self.bytes = bytes
+        content = try unsafe WipedBytes(capacity: capacity, fill)
+    }
+
+    /// A copy, which nobody overwrites: not for private keys.
+    package var bytes: [UInt8] { unsafe Array(content.bytes) }
+
+    package static func == (one: PEMFile, other: PEMFile) -> Bool {
+        unsafe one.name == other.name && one.content.bytes.elementsEqual(other.content.bytes)
     }
 
     /// All certificates of the file in their order, at least one.
@@ -34,12 +56,45 @@ package struct PEMFile: Sendable, Equatable {
     }
 
     fileprivate func holds(_ text: String) -> Bool {
+        let bytes = unsafe content.bytes
         let text = Array(text.utf8)
         guard bytes.count >= text.count else { return false }
-        for start in 0...(bytes.count - text.count) where bytes[start] == text[0] {
-            if bytes[start..<(start + text.count)].elementsEqual(text) { return true }
+        for start in 0...(bytes.count - text.count) where unsafe bytes[start] == text[0] {
+            if unsafe bytes[start..<(start + text.count)].elementsEqual(text) { return true }
         }
         return false
+    }
+}
+
+/// Memory of its own that is written once, and overwritten before it is given back. Immutable, so any thread may read
+/// it (`@unchecked Sendable`); `bytes` are valid as long as this object.
+@safe private final class WipedBytes: @unchecked Sendable {
+    private let memory: UnsafeMutableRawBufferPointer
+    let bytes: UnsafeRawBufferPointer
+
+    init<Failure>(
+        capacity: Int,
+        _ fill: (UnsafeMutableRawBufferPointer) throws(Failure) -> Int
+    ) throws(Failure) {
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: max(1, capacity), alignment: 1)
+        do throws(Failure) {
+            let count = try unsafe fill(memory)
+            unsafe self.memory = unsafe memory
+            unsafe bytes = unsafe UnsafeRawBufferPointer(rebasing: memory[..<count])
+        } catch {
+            // All of it: nobody says how much was written.
+            unsafe Self.wipe(memory, memory.count)
+            throw error
+        }
+    }
+
+    // What was not written takes no memory, as long as nobody touches it.
+    deinit { unsafe Self.wipe(memory, bytes.count) }
+
+    /// By a call that no compiler leaves out.
+    private static func wipe(_ memory: UnsafeMutableRawBufferPointer, _ count: Int) {
+        unsafe OPENSSL_cleanse(memory.baseAddress, count)
+        unsafe memory.deallocate()
     }
 }
 
@@ -49,13 +104,13 @@ package struct PEMFile: Sendable, Equatable {
     private let bio: OpaquePointer
 
     init(_ file: PEMFile) throws(TLSError) {
-        guard file.bytes.count <= PEMFile.bytesMax else { throw .tooLarge(file: file.name) }
-        guard !file.bytes.isEmpty else { throw .empty(file: file.name) }
+        let bytes = unsafe file.content.bytes
+        guard bytes.count <= PEMFile.bytesMax else { throw .tooLarge(file: file.name) }
+        guard unsafe !bytes.isEmpty else { throw .empty(file: file.name) }
         guard file.holds("-----BEGIN ") else { throw .notPEM(file: file.name) }
-        guard let bio = unsafe BIO_new(BIO_s_mem()) else { throw OpenSSLQueue.error(in: "BIO_new") }
-        // Copied: a view of an array must not outlive the call that gave it.
-        unsafe file.bytes.withUnsafeBytes { bytes in
-            _ = unsafe BIO_write(bio, bytes.baseAddress, Int32(bytes.count))
+        // Not copied: the file lasts as long as the reader.
+        guard let bio = unsafe BIO_new_mem_buf(bytes.baseAddress, Int32(bytes.count)) else {
+            throw OpenSSLQueue.error(in: "BIO_new_mem_buf")
         }
         self.file = file
         unsafe self.bio = unsafe bio
