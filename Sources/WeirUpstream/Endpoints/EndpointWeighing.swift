@@ -36,8 +36,8 @@ struct EndpointWeighing {
     private var random = WyRand()
     /// By serial: what was said last of an endpoint's connections, and when.
     private var said: [UInt64: (isFailing: Bool, at: Nanoseconds)] = [:]
-    /// The same of its handshakes.
-    private var saidHandshakes: [UInt64: (fault: HandshakeFault, at: Nanoseconds)] = [:]
+    /// When it was said last of its handshakes that they fail, and how.
+    private var saidHandshakes: [UInt64: [HandshakeFault: Nanoseconds]] = [:]
 
     /// How soon after a line on an endpoint's connections there may be another: one whose connections come and go would
     /// fill the log. What it is by then is said.
@@ -103,7 +103,8 @@ struct EndpointWeighing {
         }
     }
 
-    /// The same fault again is said again after a while: until somebody has seen to it.
+    /// The same fault again is said again after a while: until somebody has seen to it. One that comes and goes is the
+    /// same, so there are no more lines in that while than there are faults.
     private mutating func handshakeEvents(_ set: EndpointSet, _ now: Nanoseconds) -> [UpstreamEvent] {
         if saidHandshakes.count > set.endpoints.count {
             let serials = Set(set.endpoints.map(\.serial))
@@ -111,9 +112,9 @@ struct EndpointWeighing {
         }
         return set.endpoints.compactMap { endpoint in
             guard let failure = endpoint.handshakes?.takeFailure() else { return nil }
-            let former = saidHandshakes[endpoint.serial]
-            if let former, former.fault == failure.fault, now < former.at + Self.breakerEventGap { return nil }
-            saidHandshakes[endpoint.serial] = (failure.fault, now)
+            let former = saidHandshakes[endpoint.serial]?[failure.fault]
+            if let former, now < former + Self.breakerEventGap { return nil }
+            saidHandshakes[endpoint.serial, default: [:]][failure.fault] = now
             return .handshake(endpoint: endpoint.name, failure)
         }
     }

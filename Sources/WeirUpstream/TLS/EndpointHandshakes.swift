@@ -14,7 +14,7 @@ package final class EndpointHandshakes: Sendable {
 
     init() {}
 
-    func note(_ failure: HandshakeFailure) {
+    package func note(_ failure: HandshakeFailure) {
         // A certificate that passes no more is not to be gone by for as long as sessions of it last.
         sessions.removeAll()
         self.failure.withLock { $0 = failure }

@@ -89,37 +89,49 @@ package struct TLSClientConnection: ~Copyable {
 
     // MARK: What the loop calls
 
-    private mutating func start() {
-        stage = .shaking
-        guard !session.start() else { return }
-        fail(HandshakeFailure(.malformed, "no handshake can be begun"))
+    // By pointer, and not `mutating`: what the session has to send reaches the connection during the call.
+
+    private static func start(_ connection: UnsafeMutablePointer<TLSClientConnection>) {
+        connection.pointee.stage = .shaking
+        guard !connection.pointee.session.start() else { return }
+        connection.pointee.fail(HandshakeFailure(.malformed, "no handshake can be begun"))
+        let (loop, channel) = (connection.pointee.loop, connection.pointee.channel)
         loop.close(channel, reason: .failed)
     }
 
-    private mutating func receive(
+    private static func receive(
+        _ connection: UnsafeMutablePointer<TLSClientConnection>,
         _ input: UnsafeRawBufferPointer,
         _ target: UnsafeMutableRawBufferPointer
     ) -> TransformReceipt {
-        let received = session.receive(input, into: target)
+        let received = connection.pointee.session.receive(input, into: target)
+        let outcome = connection.pointee.take(received)
+        return TransformReceipt(
+            count: received.count,
+            isEstablished: connection.pointee.stage == .established,
+            outcome: outcome
+        )
+    }
+
+    /// What a call of the session has come to; the session says nothing meanwhile.
+    private mutating func take(_ received: TLSReceived) -> TransformReceipt.Outcome {
         if stage == .shaking, session.isEstablished {
             stage = .established
             counts?.noteDone(resumed: session.isResumed)
         }
         if received.count > 0 { hasReceived = true }
-        let outcome: TransformReceipt.Outcome
         switch received.state {
-        case .open: outcome = .open
+        case .open: return .open
         case .ended where stage == .shaking:
             fail(HandshakeFailure(.closed, "the server ended the handshake"))
-            outcome = .failed
-        case .ended: outcome = .ended
+            return .failed
+        case .ended: return .ended
         case .failed(let fault):
             if stage == .shaking || stage == .established && !hasReceived && session.isLateRefusal(fault) {
                 fail(session.failure(fault))
             }
-            outcome = .failed
+            return .failed
         }
-        return TransformReceipt(count: received.count, isEstablished: stage == .established, outcome: outcome)
     }
 
     private static func of(_ context: UnsafeMutableRawPointer) -> UnsafeMutablePointer<TLSClientConnection> {
@@ -140,8 +152,8 @@ package struct TLSClientConnection: ~Copyable {
         let functions = UnsafeMutablePointer<ChannelTransform>.allocate(capacity: 1)
         functions.initialize(
             to: ChannelTransform(
-                started: { of($0).pointee.start() },
-                received: { of($0).pointee.receive($1, $2) },
+                started: { start(of($0)) },
+                received: { receive(of($0), $1, $2) },
                 send: { of($0).pointee.session.send($1) },
                 ended: { of($0).pointee.session.end() },
                 released: { context in

@@ -103,6 +103,22 @@ import WeirUpstream
         #expect(test[0].connectionCount == 0)
     }
 
+    @Test func `faults that come and go are each said once in a while, whatever their texts`() throws {
+        let test = try pool()
+        var said: [HandshakeFault] = []
+        func fail(_ fault: HandshakeFault, at now: Nanoseconds) throws {
+            try #require(test[0].handshakes).note(HandshakeFailure(fault, "text \(now)"))
+            for case .handshake(_, let failure) in test.upstream.reweigh(at: now) { said.append(failure.fault) }
+        }
+        for second in 0..<20 {
+            try fail(.expired, at: Nanoseconds(second) * 500_000_000)
+            try fail(.wrongName, at: Nanoseconds(second) * 500_000_000 + 1)
+        }
+        #expect(said == [.expired, .wrongName])
+        try fail(.wrongName, at: 10_000_000_001)
+        #expect(said.count == 3)
+    }
+
     @Test func `the time to connect is that of the handshake, too`() throws {
         let test = try pool { $0.connectTimeout = 1_000_000_000 }
         let request = test.request()
