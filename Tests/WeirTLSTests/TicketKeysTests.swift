@@ -74,6 +74,32 @@ import WeirTLS
         #expect(try !resumes(ticket, keys))
     }
 
+    /// What names the key that sealed a ticket: its first bytes, in clear.
+    private func keyName(_ ticket: TestClient.Ticket) -> [UInt8] { Array(ticket.bytes.prefix(16)) }
+
+    @Test("A key of the process's own seals for an hour, and opens for two more")
+    func hourly() throws {
+        let hour = TicketRotation.keyAgeNanoseconds
+        #expect(hour == 3600 * 1_000_000_000)
+        let keys = TicketKeys([try key(1)])
+        let start: UInt64 = 5
+        var rotation = TicketRotation(keys, at: start)
+        let first = try ticket(keys)
+        #expect(keyName(first) == [UInt8](repeating: 1, count: 16))
+        rotation.look(at: start + hour - 1)
+        #expect(try keyName(ticket(keys)) == keyName(first))
+        rotation.look(at: start + hour)
+        let second = try ticket(keys)
+        #expect(keyName(second) != keyName(first))
+        rotation.look(at: start + 2 * hour - 1)
+        #expect(try keyName(ticket(keys)) == keyName(second))
+        rotation.look(at: start + 2 * hour)
+        #expect(try resumes(first, keys))
+        rotation.look(at: start + 3 * hour)
+        #expect(try !resumes(first, keys))
+        #expect(try resumes(second, keys))
+    }
+
     @Test("A key is 80 bytes, and none is like another", arguments: [0, 48, 79, 81])
     func sizes(_ count: Int) throws {
         #expect(TicketKeys.Key([UInt8](repeating: 0, count: count)) == nil)

@@ -9,9 +9,6 @@ import WeirTLS
 /// seen as well as a file that is moved into place or written.
 final class TLSWatch: Sendable {
     private static let lookInterval: Duration = .seconds(1)
-    /// A ticket is taken for up to two hours after the last key that it can be of has ceased to seal.
-    private static let keyAge: Nanoseconds = 3_600_000_000_000
-    private static let keysKept = 2
 
     private let server: TLSServer
     private let settings: Settings.TLS
@@ -36,18 +33,14 @@ final class TLSWatch: Sendable {
 
     private func run() {
         var follower = FileFollower(server.files, start: server.versions)
-        var keysChangedAt = LoopClock.monotonic.now
+        var rotation = TicketRotation(server.tickets, at: LoopClock.monotonic.now)
         while thread.awaitStep() {
             if follower.hasSettled() {
                 if !reload(isChange: true) { follower.noteFailed() }
             } else if follower.isRetryDue(), !reload(isChange: false) {
                 follower.noteFailed()
             }
-            let now = LoopClock.monotonic.now
-            if settings.ticketKeys.isEmpty, now &- keysChangedAt >= Self.keyAge, let key = try? TicketKeys.Key() {
-                server.tickets.rotate(to: key, keeping: Self.keysKept)
-                keysChangedAt = now
-            }
+            if settings.ticketKeys.isEmpty { rotation.look(at: LoopClock.monotonic.now) }
         }
     }
 
