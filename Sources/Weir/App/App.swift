@@ -212,9 +212,9 @@ package enum ProcessExit: Int32 {
     /// EX_CONFIG.
     case wrongConfiguration = 78
 
-    /// Writes one line and ends the process.
+    /// Writes one line, whatever names of files have in them, and ends the process.
     package func end(_ line: String) -> Never {
-        let bytes = [UInt8]((line + "\n").utf8)
+        let bytes = [UInt8]((line.escapedForLine(quotes: false) + "\n").utf8)
         _ = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
         exit(rawValue)
     }

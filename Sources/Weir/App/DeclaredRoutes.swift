@@ -184,6 +184,11 @@ struct DeclaredRoutes {
         }
         let plans = try configuredUpstreams + Upstreams.plans(settings, references)
         for plan in plans { try plan.checkTLS() }
+        do throws(SettingsError) {
+            try settings.checkUpstreamTLS(isSpoken: plans.isEmpty || plans.contains { $0.tls != nil })
+        } catch {
+            throw .settings(error)
+        }
         return plans
     }
 

@@ -110,6 +110,9 @@ extension Settings {
         if upstream.tls.certificate.isEmpty != upstream.tls.key.isEmpty {
             throw conflict("WEIR_UPSTREAM_TLS_CERT", "WEIR_UPSTREAM_TLS_KEY", "a certificate and its key, or neither")
         }
+        if !upstream.tls.verifies, !upstream.tls.authorities.isEmpty {
+            throw conflict("WEIR_UPSTREAM_TLS_VERIFY", "WEIR_UPSTREAM_TLS_CA", "verification by the CA, or neither")
+        }
         if upstream.consulTLS.certificate.isEmpty != upstream.consulTLS.key.isEmpty {
             throw conflict("WEIR_CONSUL_TLS_CERT", "WEIR_CONSUL_TLS_KEY", "a certificate and its key, or neither")
         }

@@ -14,6 +14,8 @@ extension Settings {
             throw conflict("WEIR_TLS_EARLY_DATA", "WEIR_TLS_TICKET_KEYS", "one of them alone")
         }
         var usesCertificates = false
+        var isSecure = false
+        var takesEarlyData = false
         for (name, addresses) in [("WEIR_LISTEN", listen), ("WEIR_ADMIN_LISTEN", adminListen)] {
             for case .tls(let host, let port, let own) in addresses {
                 usesCertificates = usesCertificates || own.certificates.isEmpty
@@ -22,6 +24,8 @@ extension Settings {
                 }
                 if let fault = own.fault { throw refusal(name, .tls(host: host, port: port, own: own), fault) }
                 let profile = TLSProfile(tls, own, isAdmin: name == "WEIR_ADMIN_LISTEN")
+                isSecure = isSecure || name == "WEIR_LISTEN"
+                takesEarlyData = takesEarlyData || profile.takesEarlyData
                 let address = ListenAddress.tls(host: host, port: port, own: own)
                 if profile.clients != .off, profile.clientAuthorities.isEmpty, own.clients != nil {
                     throw refusal(name, address, "expected client-ca=, the CAs of clients")
@@ -35,11 +39,29 @@ extension Settings {
         if !tls.certificates.isEmpty, !usesCertificates {
             throw conflict("WEIR_TLS_CERT", "WEIR_LISTEN", "an address with tls://, such as tls://:8443")
         }
+        // Who shows a certificate is known when the handshake is done.
+        if tls.takesEarlyData, isSecure, !takesEarlyData {
+            throw conflict("WEIR_TLS_EARLY_DATA", "WEIR_TLS_CLIENT", "an address that asks clients for no certificate")
+        }
         if tls.clients != .off, tls.clientAuthorities.isEmpty {
             throw conflict("WEIR_TLS_CLIENT", "WEIR_TLS_CLIENT_CA", "the CAs that sign certificates of clients")
         }
         if !tls.clientAuthorities.isEmpty, tls.clients == .off {
             throw conflict("WEIR_TLS_CLIENT_CA", "WEIR_TLS_CLIENT", "optional or required, where CAs are named")
+        }
+    }
+
+    /// Whoever says whom to trust, or what is shown, believes that it is encrypted.
+    ///
+    /// - Parameter isSpoken: Whether there is an upstream that TLS is spoken with, or none at all.
+    func checkUpstreamTLS(isSpoken: Bool) throws(SettingsError) {
+        guard !isSpoken else { return }
+        for (name, value) in [
+            ("WEIR_UPSTREAM_TLS_CA", upstream.tls.authorities), ("WEIR_UPSTREAM_TLS_CERT", upstream.tls.certificate),
+        ] where !value.isEmpty {
+            let reason = "TLS is spoken with no upstream; expected an endpoint that begins with https://"
+            throw fault(of: name, "\(SettingsError.quoted(value)): \(reason)")
+                ?? .refused(name: name, value: value, reason: reason)
         }
     }
 

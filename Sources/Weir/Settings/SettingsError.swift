@@ -30,7 +30,7 @@ public enum SettingsError: Error, Equatable, CustomStringConvertible {
         case .invalid(let name, let value, let expected):
             "\(name)=\"\(Self.oneLine(value))\": expected \(expected)"
         case .refused(let name, let value, let reason):
-            "\(name)=\"\(Self.oneLine(value))\": \(reason)"
+            "\(name)=\"\(Self.oneLine(value))\": \(reason.escapedForLine(quotes: false))"
         case .conflict(let name, let value, let otherName, let otherValue, let expected):
             "\(name)=\"\(Self.oneLine(value))\" with \(otherName)=\"\(Self.oneLine(otherValue))\": expected \(expected)"
         case .inFile(let file, let line, let column, let field, let reason):

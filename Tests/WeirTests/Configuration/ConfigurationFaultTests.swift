@@ -50,6 +50,10 @@ import Weir
             "1:52: upstreams.default.tls: certificate is missing: expected certificate and key, or neither"
         ),
         (
+            "endpoints: [https://a], tls: {ca: /a, verify: false}",
+            "1:53: upstreams.default.tls.ca: certificates are not verified: expected verify: true, or no ca"
+        ),
+        (
             "endpoints: [http://a], discover: 'dns://a:80'",
             "1:56: upstreams.default.discover: expected endpoints or discover, not both"
         ),

@@ -55,14 +55,16 @@ import WeirUpstream
               a: {discover: 'dns://a:443', tls: {}}
               default:
                 endpoints: [https://b]
-                tls: {ca: /b.crt, server-name: B.test, certificate: /c.crt, key: /c.key, verify: false, min-version: 1.2}
+                tls: {ca: /b.crt, server-name: B.test, certificate: /c.crt, key: /c.key, min-version: 1.2}
+              c: {endpoints: [https://c], tls: {verify: false}}
             """
         )
         let first = try #require(configuration.upstream("a")?.tls?.settings)
         #expect(first.authorities == "/ca.crt" && first.lowest == .tls13 && first.verifies)
         let second = try #require(configuration.upstream("default")?.tls?.settings)
         #expect(second.authorities == "/b.crt" && second.serverName == "b.test" && second.lowest == .tls12)
-        #expect(second.certificate == "/c.crt" && second.key == "/c.key" && !second.verifies)
+        #expect(second.certificate == "/c.crt" && second.key == "/c.key" && second.verifies)
+        #expect(configuration.upstream("c")?.tls?.settings.verifies == false)
     }
 
     @Test(arguments: [

@@ -294,6 +294,17 @@ struct Bounds: Sendable, CustomTestStringConvertible {
             #"WEIR_TLS_EARLY_DATA="true" with WEIR_TLS_TICKET_KEYS="/k": expected one of them alone"#
         ),
         (
+            [
+                "WEIR_TLS_EARLY_DATA": "on", "WEIR_TLS_CLIENT": "required", "WEIR_TLS_CLIENT_CA": "/d",
+                "WEIR_LISTEN": "tls://:1;cert=/a;key=/c",
+            ],
+            #"WEIR_TLS_EARLY_DATA="true" with WEIR_TLS_CLIENT="required": expected an address that asks clients for no certificate"#
+        ),
+        (
+            ["WEIR_UPSTREAM_TLS_VERIFY": "off", "WEIR_UPSTREAM_TLS_CA": "/d"],
+            #"WEIR_UPSTREAM_TLS_VERIFY="false" with WEIR_UPSTREAM_TLS_CA="/d": expected verification by the CA, or neither"#
+        ),
+        (
             ["WEIR_LISTEN": "tls://:1;cert=/a;cert=/b;key=/c"],
             #"WEIR_LISTEN="tls://:1;cert=/a;cert=/b;key=/c": expected as many key= as cert="#
         ),

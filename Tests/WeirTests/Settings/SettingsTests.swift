@@ -15,6 +15,11 @@ import Weir
         try Settings().validate()
     }
 
+    @Test func `a handshake has five seconds unless it is said otherwise`() throws {
+        #expect(Settings().tls.handshakeTimeout == .seconds(5))
+        #expect(try Settings(environment: ["WEIR_TLS_HANDSHAKE_TIMEOUT": "2s"]).tls.handshakeTimeout == .seconds(2))
+    }
+
     @Test func `every default text reads back as the default`() throws {
         let environment = Dictionary(uniqueKeysWithValues: Settings.table.map { ($0.name, $0.defaultText) })
         #expect(try Settings(environment: environment) == Settings())

@@ -66,6 +66,11 @@ extension UpstreamTLSConfiguration: ConfigurationObject {
     }
 
     func check(_ node: DocumentNode, _ path: FieldPath, _ context: ReadingContext) throws(SettingsError) {
+        // The CA of all upstreams may be there for the others.
+        if node.gives("ca"), !settings.verifies {
+            let reason = "certificates are not verified: expected verify: true, or no ca"
+            throw context.document.fault(path.key("ca"), reason)
+        }
         if settings.certificate.isEmpty != settings.key.isEmpty {
             let missing = settings.key.isEmpty ? "key" : "certificate"
             throw context.document.fault(path, "\(missing) is missing: expected certificate and key, or neither")
