@@ -37,17 +37,25 @@ struct DevCertCommand: ParsableCommand {
     func run() throws {
         let names = (["localhost", "127.0.0.1", "::1"] + hosts).compactMap(Self.alternativeName)
         let seconds = days * 86_400
+        let files: [NewFile]
         do throws(TLSError) {
             let authority = try MadeCertificate(.init(name: "weir dev-cert", ends: seconds))
             let made = try MadeCertificate(
                 .init(name: Self.commonName(hosts), alternativeNames: names.joined(separator: ","), ends: seconds),
                 issuer: authority
             )
-            write(authority.certificate, "ca.crt", mode: 0o644)
-            write(made.certificate, "tls.crt", mode: 0o644)
-            write(made.key, "tls.key", mode: 0o600)
+            files = [
+                NewFile(path: "\(folder)/ca.crt", bytes: authority.certificate, mode: 0o644),
+                NewFile(path: "\(folder)/tls.crt", bytes: made.certificate, mode: 0o644),
+                NewFile(path: "\(folder)/tls.key", bytes: made.key, mode: 0o600),
+            ]
         } catch {
             ProcessExit.internalFault.end("weir: \(error)")
+        }
+        do throws(NewFile.Failure) {
+            try NewFile.write(files)
+        } catch {
+            ProcessExit.unavailable.end("weir: \(error.path): \(String(cString: strerror(error.code)))")
         }
         print("WEIR_LISTEN=tls://:8443 WEIR_TLS_CERT=\(folder)/tls.crt WEIR_TLS_KEY=\(folder)/tls.key weir")
         print("curl --cacert \(folder)/ca.crt https://localhost:8443/")
@@ -70,16 +78,37 @@ struct DevCertCommand: ParsableCommand {
         }
         return isName && (1...253).contains(host.utf8.count) ? "DNS:\(host)" : nil
     }
+}
 
-    private func write(_ bytes: [UInt8], _ name: String, mode: mode_t) {
-        let path = "\(folder)/\(name)"
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
-        guard descriptor >= 0 else { fail(path) }
-        defer { close(descriptor) }
-        guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count else { fail(path) }
+/// A file that is not there yet.
+private struct NewFile {
+    let path: String
+    let bytes: [UInt8]
+    let mode: mode_t
+
+    struct Failure: Error {
+        let path: String
+        let code: Int32
     }
 
-    private func fail(_ path: String) -> Never {
-        ProcessExit.unavailable.end("weir: \(path): \(String(cString: strerror(errno)))")
+    /// Writes all of them, or none: what was made before a fault is taken away again.
+    static func write(_ files: [NewFile]) throws(Failure) {
+        var made: [String] = []
+        do throws(Failure) {
+            for file in files { try file.write(noting: &made) }
+        } catch {
+            for path in made { unlink(path) }
+            throw error
+        }
+    }
+
+    private func write(noting made: inout [String]) throws(Failure) {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+        guard descriptor >= 0 else { throw Failure(path: path, code: errno) }
+        made.append(path)
+        defer { close(descriptor) }
+        let count = Glibc.write(descriptor, bytes, bytes.count)
+        // A disk that is full takes a part first.
+        guard count == bytes.count else { throw Failure(path: path, code: count < 0 ? errno : ENOSPC) }
     }
 }

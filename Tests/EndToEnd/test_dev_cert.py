@@ -47,6 +47,20 @@ def test_no_file_is_overwritten(tmp_path):
     assert (tmp_path / "ca.crt").read_text() == "mine"
 
 
+@pytest.mark.parametrize("name", ["tls.crt", "tls.key"])
+def test_all_files_are_written_or_none(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    code, _, errors = run_gateway("dev-cert", "--folder", str(tmp_path))
+    assert (code, errors) == (69, [f"weir: {tmp_path}/{name}: File exists"])
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_a_folder_with_a_line_break_leaves_the_error_one_line(tmp_path):
+    code, _, errors = run_gateway("dev-cert", "--folder", f"{tmp_path}/a\nb")
+    assert (code, errors) == (69, [f"weir: {tmp_path}/a\\nb/ca.crt: No such file or directory"])
+
+
 @pytest.mark.parametrize("arguments", [["a b"], ["DNS:x,IP:1.2.3.4"], ["--days", "0"], ["--days", "826"]])
 def test_what_is_no_host_or_no_time_is_refused(arguments):
     code, _, errors = run_gateway("dev-cert", *arguments)
