@@ -53,6 +53,11 @@ package enum DemoRoutes {
             .text("user \(try request.parameter("id")), order \(try request.parameter("order"))\n")
         }
 
+        // What came before a handshake was done may be a record of somebody else's: the client asks again when it is.
+        app.get("/unrecorded", on: .loop) { request, _ in
+            request.isEarly ? Response(.tooEarly) : .text("Hello, whoever you are\n")
+        }
+
         declareCapacity(on: app)
 
         // The path has no dot segments any more when it gets here.

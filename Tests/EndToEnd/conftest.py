@@ -67,12 +67,13 @@ def gateway(upstream, upstream_process):
     """Starts gateways in front of endpoints or their URLs; they must end well, and before their endpoints do."""
     gateways = []
 
-    def start(*upstreams, hosts=None, descriptors=None, group=None, **settings):
+    def start(*upstreams, hosts=None, cas=None, descriptors=None, group=None, **settings):
         assert os.access(GATEWAY, os.X_OK), f"no gateway at {GATEWAY}: build it (make) or set WEIR_GATEWAY"
         urls = ",".join(one if isinstance(one, str) else one.url for one in upstreams)
         # Few tests are about what a deadline or a drain does: the others shall not wait for it.
         defaults = {"WEIR_UPSTREAM": urls, "WEIR_LOOPS": 1, "WEIR_DRAIN_TIMEOUT": "2s"}
-        server = Server({**defaults, **settings}, binary=GATEWAY, hosts=hosts, descriptors=descriptors, group=group)
+        places = {"hosts": hosts, "cas": cas, "group": group}
+        server = Server({**defaults, **settings}, binary=GATEWAY, descriptors=descriptors, **places)
         gateways.append(server)
         # The connection by which it learns whether an endpoint answers serves the first request: once it is there,
         # connections come one after the other.

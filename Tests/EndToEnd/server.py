@@ -28,12 +28,16 @@ TEST_SETTINGS = {
 }
 
 
-def command(descriptors=None, binary=BINARY, arguments=(), hosts=None, group=None):
-    """The service dies with this process, however that ends. `hosts` is what it finds in place of /etc/hosts, `group` the
-    control group that it is started in."""
+SYSTEM_CAS = "/etc/ssl/certs/ca-certificates.crt"
+
+
+def command(descriptors=None, binary=BINARY, arguments=(), hosts=None, cas=None, group=None):
+    """The service dies with this process, however that ends. `hosts` is what it finds in place of /etc/hosts, `cas` in
+    place of the system's CAs, `group` the control group that it is started in."""
     limit = ["prlimit", f"--nofile={descriptors}:{descriptors}"] if descriptors else []
-    if hosts:
-        own = f"mount --bind '{hosts}' /etc/hosts && exec \"$@\""
+    if hosts or cas:
+        places = [(hosts, "/etc/hosts"), (cas, SYSTEM_CAS)]
+        own = "".join(f"mount --bind '{file}' {place} && " for file, place in places if file) + 'exec "$@"'
         limit = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", own, "sh", *limit]
     if group:
         limit = ["sh", "-e", "-c", f'{entering(group)}exec "$@"', "sh", *limit]
@@ -75,13 +79,14 @@ class Server:
         binary=BINARY,
         arguments=(),
         hosts=None,
+        cas=None,
         group=None,
     ):
         self.settings = settings or {}
         self.lines = []
         self.changed = threading.Condition()
         self.process = subprocess.Popen(
-            command(descriptors, binary, arguments, hosts, group),
+            command(descriptors, binary, arguments, hosts, cas, group),
             env=environment(self.settings),
             stdin=subprocess.DEVNULL,
             stdout=stdout,

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# That no test of ours is skipped unseen: skips.py, with tests that want to be.
+# That no test of ours is skipped unseen: skips.py, with tests that want to be, and the script for testssl.sh.
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from polling import PATIENCE_SECONDS
+from server import REPOSITORY
 
 WANT_TO_BE = {
     "in a test": "import pytest\ndef test_one(): pytest.skip('no kernel')\n",
@@ -50,3 +52,14 @@ def test_where_it_may_it_is_listed_at_the_end(tmp_path, where):
 def test_what_is_expected_to_fail_is_no_skip(tmp_path):
     code, output = run(tmp_path, "import pytest\n@pytest.mark.xfail\ndef test_one(): assert False\n")
     assert code == 0 and "1 xfailed" in output
+
+
+def test_testssl_that_is_not_installed_is_no_good_result(tmp_path):
+    for program in ("bash", "dirname"):
+        (tmp_path / program).symlink_to(shutil.which(program))
+    result = subprocess.run(
+        ["bash", REPOSITORY / "scripts/test-tls"],
+        env={"PATH": str(tmp_path)}, capture_output=True, text=True, timeout=PATIENCE_SECONDS,
+    )  # fmt: skip
+    assert result.returncode == 1
+    assert "testssl.sh is not installed" in result.stderr

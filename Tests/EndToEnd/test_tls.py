@@ -9,6 +9,7 @@ import os
 import socket
 import ssl
 import subprocess
+import threading
 
 import pytest
 import websockets
@@ -381,7 +382,58 @@ def test_a_drain_ends_idle_connections_in_good_order(serve, authority):
     assert server.wait() == 0
 
 
+def test_a_drain_waits_for_no_handshake_that_stands_still(serve, authority):
+    patient = {"WEIR_TLS_HANDSHAKE_TIMEOUT": "1h", "WEIR_DRAIN_TIMEOUT": "1h"}
+    server = serve(**settings_of(authority.one, **patient))
+    with server.connect() as silent, server.connect() as half:
+        half.send(client_hello(authority)[:100])
+        server.wait_for_metric("weir_connections_open", 2)
+        server.signal()
+        assert silent.read_to_end() == b"" and half.read_to_end() == b""
+        assert server.wait() == 0
+
+
+# What stays in memory
+
+
+def test_no_text_of_a_private_key_stays_in_memory(weir, tmp_path):
+    # Long enough that a part of it would outlive its memory's next use.
+    certificate, key = tmp_path / "rsa.crt", tmp_path / "rsa.key"
+    openssl(
+        "req", "-x509", "-newkey", "rsa:4096", "-nodes", "-keyout", key, "-out", certificate, "-subj", "/CN=a", "-days", 1
+    )
+    server = weir("demo", **settings_of((certificate, key)))
+    lines = key.read_bytes().splitlines()[1:-1]
+    assert len(lines) > 40 and not [line for line in lines if holds(server.pid, line)]
+    # What is there is found.
+    assert holds(server.pid, str(key).encode())
+
+
+def holds(pid, text):
+    """Whether a process has a text in its writable memory."""
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb") as memory:
+        for line in maps:
+            place, access, *_ = line.split()
+            if not access.startswith("rw"):
+                continue
+            start, end = (int(number, 16) for number in place.split("-"))
+            memory.seek(start)
+            with contextlib.suppress(OSError):
+                if text in memory.read(end - start):
+                    return True
+    return False
+
+
 # Abuse
+
+
+def client_hello(authority):
+    """The first bytes of a client's."""
+    sent = ssl.MemoryBIO()
+    client = context_of(authority).wrap_bio(ssl.MemoryBIO(), sent, server_hostname="one.test")
+    with pytest.raises(ssl.SSLWantReadError):
+        client.do_handshake()
+    return sent.read()
 
 
 @pytest.mark.parametrize("text", [b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"PATCH / HTTP/1.1\r\n\r\n", b"x"])
@@ -451,6 +503,37 @@ def test_many_handshakes_at_once_are_all_done_in_turn(serve, authority):
     assert server.metric('weir_tls_handshakes_total{resumed="false"}') == 128
 
 
+def test_connections_that_stand_are_served_while_handshakes_flood(serve, authority):
+    delayed = "weir_tls_handshakes_delayed_total"
+    server = serve(**settings_of(authority.one, WEIR_TLS_HANDSHAKES=1, WEIR_LOOPS=1))
+    hello, is_over, flights = client_hello(authority), threading.Event(), [0]
+
+    def flood():
+        # It costs the server its part of each handshake, and the client next to nothing.
+        while not is_over.is_set():
+            with contextlib.ExitStack() as stack:
+                wires = [stack.enter_context(server.connect()) for _ in range(50)]
+                for wire in wires:
+                    wire.send(hello)
+                flights[0] += sum(bool(wire.socket.recv(1 << 16)) for wire in wires)
+
+    with TLSWire(server, authority) as kept, concurrent.futures.ThreadPoolExecutor(2) as pool:
+        floods = [pool.submit(flood) for _ in range(2)]
+        try:
+            for _ in range(20):
+                # In the midst of it, each time anew.
+                server.wait_for_metric(delayed, server.metric(delayed) + 1)
+                for _ in range(10):
+                    kept.socket.sendall(request())
+                    assert kept.socket.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+        finally:
+            is_over.set()
+        for one in floods:
+            one.result()
+    assert flights[0] >= 50
+    assert server.metric('weir_timeouts_total{kind="handshake"}') == 0
+
+
 # Settings
 
 
@@ -481,6 +564,15 @@ def test_a_wrong_pair_stops_the_start_and_says_which_file(authority, tmp_path):
         line = refusal(**settings_of((certificate, key)))
         assert "WEIR_TLS_CERT" in line
         assert expected in line
+
+
+def test_a_name_with_a_line_break_leaves_the_refusal_one_line(authority, tmp_path):
+    (one, one_key), odd = authority.one, tmp_path / "a\nb.crt"
+    odd.write_text("text")
+    for certificate, key in [(odd, one_key), (one, odd), (tmp_path / "none\nhere", one_key)]:
+        assert "\\n" in refusal(**settings_of((certificate, key)))
+    ticket = settings_of(authority.one, WEIR_TLS_TICKET_KEYS=odd)
+    assert "a\\nb.crt: expected 80 random bytes" in refusal(**ticket)
 
 
 def test_settings_that_do_not_fit_together_are_refused(authority):

@@ -140,6 +140,16 @@ def test_too_early_is_passed_on(upstream, gateway, authority, client):
     assert "HTTP/1.1 425 Too Early" in output
 
 
+def test_a_handler_that_finds_it_too_early_is_asked_again(serve, authority, client):
+    server = serve(**settings_of(authority))
+    fresh = request("/unrecorded")
+    output = client(server).send_early(fresh, then=request("/unrecorded", headers=CLOSE))
+    assert "Early data was accepted" in output
+    first, second = output.index("HTTP/1.1 425 Too Early"), output.index("HTTP/1.1 200")
+    assert first < second and "Hello, whoever you are" in output[second:]
+    assert server.metric(EARLY) == 1
+
+
 SAFE = request("/early")
 PARTS = {"a request": SAFE, "a request that waits": request("/early", method="POST", body=b"hi"), "half a method": b"GE"}
 
@@ -181,6 +191,13 @@ def test_it_is_off_by_default(serve, authority, client):
     output = client(server).send_early(request("/early", headers=CLOSE), then=request("/hello", headers=CLOSE))
     assert "Early data was not sent" in output and "HTTP/1.1 200" in output
     assert server.metric(EARLY) == 0
+
+
+def test_not_where_all_clients_are_asked_for_certificates(authority):
+    settings = settings_of(authority, WEIR_TLS_CLIENT="required", WEIR_TLS_CLIENT_CA=authority.file)
+    code, (line,) = run_to_failure(settings)
+    assert code == 78
+    assert 'WEIR_TLS_EARLY_DATA="true" with WEIR_TLS_CLIENT="required"' in line
 
 
 def test_not_with_keys_that_replicas_share(authority, tmp_path):

@@ -78,7 +78,8 @@ def connect(server, authority, **options):
 
 def ask(connection):
     connection.sendall(request())
-    assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+    answer = connection.recv(1 << 16)
+    assert answer.startswith(b"HTTP/1.1 200 "), answer
 
 
 def name_shown(server, authority):
@@ -102,30 +103,35 @@ def test_a_swapped_secret_is_shown_to_new_connections_and_old_ones_go_on(serve, 
 
 
 def test_no_request_fails_while_certificates_change(serve, authority, mount):
-    server = serve(**settings_of(mount))
-    stopped, failures, count = threading.Event(), [], [0]
+    server = serve(**settings_of(mount, WEIR_KEEPALIVE_REQUESTS=1_000_000_000))
+    stopped, failures = threading.Event(), []
+    # Requests of connections that come and go, and of those that stay, since the last change.
+    counts = {False: 0, True: 0}
 
-    def load():
+    def load(is_kept):
         while not stopped.is_set():
             try:
                 with connect(server, authority) as connection:
-                    for _ in range(5):
+                    asked = 0
+                    while not stopped.is_set() and (is_kept or asked < 5):
                         ask(connection)
-                        count[0] += 1
+                        asked += 1
+                        counts[is_kept] += 1
             except Exception as error:
                 failures.append(error)
 
-    threads = [threading.Thread(target=load) for _ in range(4)]
+    threads = [threading.Thread(target=load, args=[is_kept]) for is_kept in (False, False, True, True)]
     for thread in threads:
         thread.start()
     for number in range(2):
         mount.publish(*authority.pair(f"next{number}", "shop.test"))
         server.wait_for_metric(APPLIED, number + 1)
+        before = dict(counts)
+        eventually(lambda: all(counts[kind] > before[kind] + 20 for kind in counts), "both go on")
     stopped.set()
     for thread in threads:
         thread.join()
     assert not failures
-    assert count[0] > 20
 
 
 def test_a_wrong_pair_keeps_the_old_one_and_says_which_file_and_why(authority, mount):
@@ -195,6 +201,43 @@ def test_ticket_keys_are_read_again_when_they_change(serve, authority, mount, tm
             return not again.session_reused
 
     eventually(is_forgotten, "the old key is gone")
+
+
+def key_name(server, session, *arguments):
+    """What names the key that has sealed a new ticket: its first 16 bytes, as the openssl program shows them."""
+    result = subprocess.run(
+        [
+            "openssl", "s_client", "-connect", f"127.0.0.1:{server.port}", "-tls1_2", "-servername", "shop.test",
+            *map(str, arguments), "-sess_out", session,
+        ],
+        input=b"", capture_output=True, timeout=60,
+    )  # fmt: skip
+    output = result.stdout.decode()
+    (line,) = [line for line in output.splitlines() if line.strip().startswith("0000 - ")]
+    return bytes.fromhex(line.split(" - ")[1][:47].replace("-", " ")), "Reused, " in output
+
+
+def test_a_new_key_seals_and_the_one_before_it_still_opens(serve, authority, mount, tmp_path):
+    files = present, former = tmp_path / "present.key", tmp_path / "former.key"
+    session = tmp_path / "session.pem"
+    keys = [os.urandom(80) for _ in range(4)]
+
+    def publish(*contents):
+        for file, content in zip(files, contents):
+            (tmp_path / "next").write_bytes(content)
+            (tmp_path / "next").rename(file)
+
+    publish(keys[1], keys[0])
+    server = serve(**settings_of(mount, WEIR_TLS_TICKET_KEYS=f"{present},{former}"))
+    assert key_name(server, session) == (keys[1][:16], False)
+    publish(keys[2], keys[1])
+    eventually(lambda: key_name(server, tmp_path / "other.pem")[0] == keys[2][:16], "the new key seals")
+    # Whoever shows a ticket of the old key is taken, and given one of the new key.
+    assert key_name(server, session, "-sess_in", session) == (keys[2][:16], True)
+    # The keys of both are gone.
+    publish(keys[3], keys[0])
+    eventually(lambda: key_name(server, tmp_path / "other.pem")[0] == keys[3][:16], "the next key seals")
+    assert key_name(server, session, "-sess_in", session) == (keys[3][:16], False)
 
 
 def test_one_wrong_certificate_keeps_nothing_else_from_being_new(authority, mount, tmp_path):

@@ -197,6 +197,15 @@ def test_public_cas_are_trusted_unless_others_are_named(gateway, secure, authori
     expect_refusal(server, "unknown_issuer")
 
 
+def test_whom_the_system_trusts_is_accepted(gateway, secure, authority):
+    server = gateway(secure(authority.shop), cas=authority.file, WEIR_UPSTREAM_TLS_SERVER_NAME="shop.test")
+    with standing(server).connect() as wire:
+        assert wire.get().status == 200
+    # A CA that is named is trusted alone.
+    others = gateway(secure(authority.shop), cas=authority.file, **trusting(authority.stranger))
+    expect_refusal(others, "unknown_issuer")
+
+
 def test_a_certificate_that_is_revoked_by_its_staple_is_refused(gateway, authority, tmp_path):
     certificate, key = authority.pair("revoked", "shop.test")
     serial = openssl("x509", "-in", certificate, "-noout", "-serial").decode().strip().split("=")[1]
@@ -245,6 +254,42 @@ def truncated_certificate(context, share):
 def test_a_handshake_that_is_cut_short_is_refused(gateway, upstream, authority, share):
     endpoint = upstream(truncated_certificate(server_context(authority.shop), share))
     expect_refusal(gateway(f"https://127.0.0.1:{endpoint.port}", **trusting(authority)), "closed")
+
+
+def damaged_certificate(context, lost_bytes):
+    """A script that shows a certificate whose end is missing, in whole messages: those of TLS 1.2, which are in clear."""
+
+    def script(peer):
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        server = context.wrap_bio(incoming, outgoing, server_side=True)
+        peer.receive()
+        incoming.write(peer.rest)
+        with pytest.raises(ssl.SSLWantReadError):
+            server.do_handshake()
+        flight, messages = outgoing.read(), b""
+        while flight:
+            size = int.from_bytes(flight[3:5], "big")
+            messages, flight = messages + flight[5 : 5 + size], flight[5 + size :]
+        damaged = b""
+        while messages:
+            size = int.from_bytes(messages[1:4], "big")
+            kind, body, messages = messages[0], messages[4 : 4 + size], messages[4 + size :]
+            if kind == 11:
+                # The length of all, that of the first, and the first.
+                body = body[6:-lost_bytes]
+                body = b"".join(count.to_bytes(3, "big") for count in (len(body) + 3, len(body))) + body
+            damaged += bytes([kind]) + len(body).to_bytes(3, "big") + body
+        peer.send(b"\x16\x03\x03" + len(damaged).to_bytes(2, "big") + damaged)
+        peer.wait_for_end()
+
+    return script
+
+
+@pytest.mark.parametrize("lost_bytes", [1, 300])
+def test_a_certificate_that_is_cut_short_is_refused(gateway, upstream, authority, lost_bytes):
+    context = server_context(authority.shop, highest=ssl.TLSVersion.TLSv1_2)
+    endpoint = upstream(damaged_certificate(context, lost_bytes))
+    expect_refusal(gateway(f"https://127.0.0.1:{endpoint.port}", **trusting(authority)), "certificate", "its certificate cannot be read: ")
 
 
 def test_an_endpoint_without_tls_is_refused(gateway, upstream, authority):
@@ -444,6 +489,13 @@ def test_endpoints_that_are_discovered_are_spoken_to_by_tls(gateway, secure, aut
         ({"WEIR_UPSTREAM_TLS_CERT": "/a.crt"}, "expected a certificate and its key, or neither"),
         ({"WEIR_UPSTREAM_PROXY_PROTOCOL": "v2"}, "the PROXY protocol is not spoken together with TLS"),
         ({"WEIR_UPSTREAM_TLS_SERVER_NAME": "a b"}, "expected a host name"),
+        ({"WEIR_UPSTREAM_TLS_CA": "/no\nwhere"}, 'upstream "default": TLS: /no\\nwhere: No such file'),
+        ({"WEIR_UPSTREAM_TLS_CA": "/a", "WEIR_UPSTREAM_TLS_VERIFY": "no"}, "expected verification by the CA, or neither"),
+        ({"WEIR_UPSTREAM": "http://a", "WEIR_UPSTREAM_TLS_CA": "/a"}, "TLS is spoken with no upstream"),
+        (
+            {"WEIR_UPSTREAM": "http://a", "WEIR_UPSTREAM_TLS_CERT": "/a", "WEIR_UPSTREAM_TLS_KEY": "/b"},
+            "TLS is spoken with no upstream",
+        ),
     ],
 )
 def test_what_cannot_be_used_stops_the_start(settings, text):
