@@ -186,6 +186,39 @@ def test_a_large_file_arrives_whole_however_slowly_it_is_read(secure, authority,
     assert data == (files / "big.bin").read_bytes()
 
 
+def test_records_are_small_at_first_and_whole_later(secure, authority):
+    incoming, outgoing, received = ssl.MemoryBIO(), ssl.MemoryBIO(), bytearray()
+    client = context_of(authority).wrap_bio(incoming, outgoing, server_hostname="one.test")
+    with secure.connect() as wire:
+
+        def until_done(step):
+            while True:
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    return step()
+                wire.send(outgoing.read())
+                data = wire.socket.recv(1 << 16)
+                assert data
+                received.extend(data)
+                incoming.write(data)
+
+        until_done(client.do_handshake)
+        client.write(request("/files/big.bin"))
+        received.clear()
+        plain = 0
+        while plain < 1_000_000:
+            plain += len(until_done(lambda: client.read(1 << 16)))
+    sizes, start = [], 0
+    while start + 5 <= len(received):
+        assert received[start] == 23
+        sizes.append(int.from_bytes(received[start + 3 : start + 5], "big"))
+        start += 5 + sizes[-1]
+    # What is sealed has its kind and 16 bytes behind it. Tickets come first.
+    small, whole = 1360 + 17, RECORD_BYTES + 17
+    assert max(sizes[:10]) == small
+    # As large as the buffers that they are made of.
+    assert max(sizes) <= whole and sum(size > 16_000 for size in sizes) > 50
+
+
 @pytest.mark.parametrize(
     ("host", "subject"),
     [("one.test", "one"), ("two.test", "two"), ("a.two.test", "two"), ("other.test", "one"), (None, "one")],
