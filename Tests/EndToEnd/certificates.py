@@ -21,12 +21,14 @@ class Authority:
         self.key = self.folder / f"{name}.key"
         openssl("req", "-x509", *NEW_KEY, "-keyout", self.key, "-out", self.file, "-subj", f"/CN={name}", "-days", 30)
 
-    def pair(self, name, *hosts, days=30):
-        """Signs a certificate for the hosts; gives its file and that of its key."""
+    def pair(self, name, *hosts, days=30, names_key=True):
+        """Signs a certificate for the hosts; gives its file and that of its key. It says by which key it is signed."""
         certificate, key = self.folder / f"{name}.crt", self.folder / f"{name}.key"
         names = ",".join([f"DNS:{host}" for host in hosts] + ["IP:127.0.0.1"])
         with tempfile.NamedTemporaryFile("w", suffix=".cnf") as extensions:
             extensions.write(f"subjectAltName={names}\n")
+            if not names_key:
+                extensions.write("authorityKeyIdentifier=none\n")
             extensions.flush()
             request = openssl("req", *NEW_KEY, "-keyout", key, "-subj", f"/CN={name}")
             openssl(

@@ -197,6 +197,12 @@ def test_public_cas_are_trusted_unless_others_are_named(gateway, secure, authori
     expect_refusal(server, "unknown_issuer")
 
 
+def test_who_has_only_the_name_of_a_ca_is_refused(gateway, secure, authority, tmp_path):
+    pair = Authority(tmp_path, "ca").pair("forged", "shop.test", names_key=False)
+    line = expect_refusal(gateway(secure(pair), **trusting(authority)), "certificate", "its certificate (CN=forged)")
+    assert "signature" in line["detail"]
+
+
 def test_whom_the_system_trusts_is_accepted(gateway, secure, authority):
     server = gateway(secure(authority.shop), cas=authority.file, WEIR_UPSTREAM_TLS_SERVER_NAME="shop.test")
     with standing(server).connect() as wire:

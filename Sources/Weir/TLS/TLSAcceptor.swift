@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Opens the connections of TLS listeners that are alike: the handshake is a protocol of its own, which gives the channel to HTTP when it
-// is done. Owned by its loop's half of the server.
+// Opens the connections of TLS listeners that are alike: the handshake is a protocol of its own, which gives the channel
+// to HTTP when it is done. Owned by its loop's half of the server.
 
 import Logging
 import WeirEventLoop

@@ -28,16 +28,15 @@ package enum TLSFault: Sendable, Equatable {
 
     /// Reads the thread's errors, and empties their queue.
     static func take() -> TLSFault {
-        let code = ERR_peek_error()
+        let first = ERR_peek_error()
         defer { OpenSSLQueue.clear() }
-        let last = ERR_peek_last_error()
-        // Other libraries' numbers mean something else.
-        guard ERR_GET_LIB(code) == ERR_LIB_SSL else {
-            let isOfCertificate = ERR_GET_LIB(last) == ERR_LIB_SSL && ERR_GET_REASON(last) == weir_reason_asn1
-            return isOfCertificate ? .damagedCertificate(code) : .other(code)
-        }
+        // Where another library of OpenSSL's has failed first, what TLS makes of it comes last; the others' numbers mean
+        // something else.
+        let code = ERR_GET_LIB(first) == ERR_LIB_SSL ? first : ERR_peek_last_error()
+        guard ERR_GET_LIB(code) == ERR_LIB_SSL else { return .other(first) }
         let reason = ERR_GET_REASON(code)
         switch reason {
+        case weir_reason_asn1: return .damagedCertificate(first)
         case SSL_R_HTTP_REQUEST, SSL_R_HTTPS_PROXY_REQUEST: return .plainHTTP
         case SSL_R_UNSUPPORTED_PROTOCOL, SSL_R_VERSION_TOO_LOW, SSL_R_VERSION_TOO_HIGH, SSL_R_UNKNOWN_PROTOCOL,
             SSL_R_NO_PROTOCOLS_AVAILABLE:
@@ -48,7 +47,7 @@ package enum TLSFault: Sendable, Equatable {
         case SSL_R_NO_APPLICATION_PROTOCOL: return .application
         case SSL_R_CERTIFICATE_VERIFY_FAILED, SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE: return .certificate
         case SSL_AD_REASON_OFFSET..<(SSL_AD_REASON_OFFSET + 256): return .alert(reason - SSL_AD_REASON_OFFSET)
-        default: return .other(code)
+        default: return .other(first)
         }
     }
 
