@@ -51,7 +51,7 @@ import Weir
         ),
         (
             "endpoints: [https://a], tls: {ca: /a, verify: false}",
-            "1:53: upstreams.default.tls.ca: certificates are not verified: expected verify: true, or no ca"
+            "1:57: upstreams.default.tls.ca: certificates are not verified: expected verify: true, or no ca"
         ),
         (
             "endpoints: [http://a], discover: 'dns://a:80'",
