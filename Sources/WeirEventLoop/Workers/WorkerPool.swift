@@ -36,18 +36,30 @@ package final class WorkerPool: @unchecked Sendable {
     private let workersMin: Int
     private let queueMax: Int
     private let idleNanoseconds: Nanoseconds
+    private let startThread: ThreadStart
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let wake: UnsafeMutablePointer<pthread_cond_t>
     private let allEnded: UnsafeMutablePointer<pthread_cond_t>
     private var shared: Shared
+
+    /// Starts a detached thread; false where the kernel gives none.
+    package typealias ThreadStart = @Sendable (_ body: @escaping @Sendable () -> Void) -> Bool
 
     /// - Parameters:
     ///   - workersMin: threads that are kept even when idle, at least 0.
     ///   - workersMax: threads at most, at least 1.
     ///   - queueMax: jobs that wait at most; `submit` refuses beyond it.
     ///   - idle: how long a worker above the least waits for work before it ends.
-    package init(workersMin: Int, workersMax: Int, queueMax: Int, idle: Nanoseconds) {
+    ///   - startThread: how workers are started.
+    package init(
+        workersMin: Int,
+        workersMax: Int,
+        queueMax: Int,
+        idle: Nanoseconds,
+        startThread: @escaping ThreadStart = WorkerPool.startSystemThread
+    ) {
         self.workersMin = workersMin
+        self.startThread = startThread
         shared = Shared(workersMax: max(workersMax, 1))
         self.queueMax = queueMax
         idleNanoseconds = idle
@@ -89,7 +101,8 @@ package final class WorkerPool: @unchecked Sendable {
         for _ in 0..<missing { startWorker() }
     }
 
-    /// Queues a request's work; false when the queue is full or the pool is stopping, and then nothing was taken.
+    /// Queues a request's work; false when the queue is full, the pool is stopping, or there is no worker and the kernel
+    /// gives none, and then nothing was taken.
     package func submit(_ function: @escaping WorkerJob.Function, _ argument: UnsafeMutableRawPointer) -> Bool {
         add(.function(function, argument), limit: queueMax)
     }
@@ -121,13 +134,23 @@ package final class WorkerPool: @unchecked Sendable {
             pthread_mutex_unlock(mutex)
             return false
         }
+        // With no worker at all nobody would come for the job. The first one waits for the lock, and finds it.
+        let startsFirst = shared.workers == 0
+        if startsFirst {
+            let isStarted = startThread { [self] in work() }
+            if isStarted { shared.workers = 1 }
+            if !isStarted, limit != .max {
+                pthread_mutex_unlock(mutex)
+                return false
+            }
+        }
         append(job)
         var startsWorker = false
         var wakesWorker = false
         if shared.idle > shared.wakeUps {
             shared.wakeUps += 1
             wakesWorker = true
-        } else if shared.workers < shared.workersMax, shared.count > shared.wakeUps {
+        } else if !startsFirst, shared.workers < shared.workersMax, shared.count > shared.wakeUps {
             shared.workers += 1
             startsWorker = true
         }
@@ -137,14 +160,19 @@ package final class WorkerPool: @unchecked Sendable {
         return true
     }
 
+    /// Where there is no thread to be had, the workers that there are do the work. With none at all, what may not be
+    /// refused waits for the next submit to try again.
     private func startWorker() {
+        if !startThread({ [self] in work() }) { withLock { $0.workers -= 1 } }
+    }
+
+    package static func startSystemThread(_ body: @escaping @Sendable () -> Void) -> Bool {
         do throws(SystemCallError) {
             // Detached: `stop` waits for the count, not for the handles.
-            _ = try SystemThread.start { [self] in work() }
+            _ = try SystemThread.start(body)
+            return true
         } catch {
-            // No thread to be had: the workers that there are do the work. With none at all it waits for the next
-            // submit to try again.
-            withLock { $0.workers -= 1 }
+            return false
         }
     }
 

@@ -133,6 +133,22 @@ import WeirTestSupport
         #expect(slow.done.load(ordering: .acquiring) == 2)
     }
 
+    @Test func `where the kernel gives no thread, submit refuses, and what was begun waits for the first one`() {
+        let hasThreads = Atomic(false)
+        let pool = WorkerPool(workersMin: 0, workersMax: 2, queueMax: 100, idle: Self.never) { body in
+            hasThreads.load(ordering: .relaxed) && WorkerPool.startSystemThread(body)
+        }
+        let work = Work()
+        work.release()
+        #expect(!work.submit(to: pool))
+        pool.submitBegun(Work.run, work.pointer)
+        #expect(pool.workerCount == 0 && pool.queuedCount == 1)
+        hasThreads.store(true, ordering: .relaxed)
+        #expect(work.submit(to: pool))
+        eventually("both are done") { work.done.load(ordering: .acquiring) == 2 }
+        #expect(end(pool))
+    }
+
     @Test func `stop does what is queued, and takes nothing more`() throws {
         let pool = WorkerPool(workersMin: 1, workersMax: 2, queueMax: 100, idle: Self.never)
         let work = Work()
