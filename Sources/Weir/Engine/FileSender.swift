@@ -67,7 +67,9 @@ final class FileSender: @unchecked Sendable {
 
     private func openFile() {
         // Without O_NONBLOCK opening a pipe would hold the worker until somebody writes to it.
-        descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        repeat {
+            descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        } while descriptor < 0 && errno == EINTR
         guard descriptor >= 0 else {
             openError = errno
             return
@@ -140,6 +142,9 @@ final class FileSender: @unchecked Sendable {
         case EMFILE, ENFILE, ENOMEM:
             let reason: AccessReason = openError == ENOMEM ? .memory : .descriptors
             connection.refuse(exchange, AdmissionRefused(reason: reason, retryAfterSeconds: 1))
+        case EIO:
+            // The disk's fault, not a refusal of ours.
+            connection.answer(exchange, .serviceUnavailable, headers: ["Retry-After": "1"])
         default:
             // Whether a file is there and may not be read is nobody's business.
             connection.answer(exchange, .notFound)
