@@ -11,8 +11,9 @@ IMAGE_ARGUMENTS = --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION
 export SWIFT_BACKTRACE := enable=no
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-image run build image test test-unit test-release test-e2e test-image test-charts \
-	test-tls test-cluster chart sanitize bench settle drill signals lint lint-image format docs fuzz clean
+.PHONY: help setup setup-test setup-faults setup-peers setup-image run build image test test-unit test-release test-e2e \
+	test-image test-charts test-tls test-cluster faults soak chart sanitize bench bench-peers settle drill signals lint \
+	lint-image format docs fuzz clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -22,6 +23,9 @@ setup:
 
 setup-test:
 	@scripts/setup test
+
+setup-faults: setup-test
+	@scripts/setup faults
 
 setup-image:
 	@scripts/setup image
@@ -75,6 +79,14 @@ test-cluster: setup-test build ## Weir on a real Kubernetes control plane, witho
 	scripts/control-plane
 	scripts/chart-tools
 	WEIR_HELLO=.build-static/release/hello WEIR_GATEWAY=.build-static/release/weir Tests/Cluster/run
+
+RUN_FAULTS = WEIR_HELLO=.build-static/release/hello WEIR_GATEWAY=.build-static/release/weir Tests/Faults/run
+
+faults: setup-faults build ## what goes wrong around Weir, each with its figure (docs/faults.md); FAULTS="-m short" is a minute
+	$(RUN_FAULTS) $(FAULTS)
+
+soak: setup-faults build ## an hour of all kinds of traffic, or SOAK seconds: memory and descriptors stay flat
+	SOAK=$${SOAK:-3600} $(RUN_FAULTS) Tests/Faults/test_soak.py
 
 test-tls: setup-test build ## what testssl.sh finds of TLS: nothing of medium or above
 	scripts/test-tls
