@@ -184,6 +184,24 @@ def test_what_stands_still_fails_its_share_of_one_timeout_and_then_none(trio, tm
         eventually(lambda: sample(server, "requests_total", third) > before, "it is used again")
 
 
+def test_what_stands_still_fails_a_few_each_time_it_comes_back(trio):
+    ejection = {"interval": "1s", "time": "2s", "time-max": "2s"}
+    server, (*_, third) = trio({**IN_TURN, "ejection": ejection}, WEIR_DEADLINE="1s")
+    ejections = 'weir_upstream_ejections_total{upstream="orders",cause="consecutive_failures"}'
+    with load(server) as running:
+        running.wait_for(300)
+        third.stop()
+        # However often it stands still to the same deadline, it is ejected again.
+        for number in range(1, 7):
+            running.wait_until(lambda: server.metric(ejections) >= number, f"it is ejected {number} times", 30)
+        seen = running.stop()
+    third.resume()
+    failure = (504, "deadline_exceeded")
+    assert set(seen) <= {200, failure}
+    # Each client can wait at it once until it is known, and each time as many as it takes.
+    assert 6 * 5 <= seen[failure] <= 7 * 2 * CLIENTS
+
+
 def test_what_stands_still_is_avoided_by_its_latency_alone(trio):
     server, (*_, third) = trio({"balance": "least-latency", "ejection": "off"}, WEIR_DEADLINE="1s")
     with load(server) as running:

@@ -43,17 +43,18 @@ extension Endpoint {
     /// The request has waited so long for an answer in vain. That says something only where others were answered sooner:
     /// a client that gives up early must not have an endpoint ejected.
     func noteUnanswered(_ permit: CircuitPermit?, route: Int, after time: Nanoseconds, at now: Nanoseconds) {
-        guard time > responseTimes.median(route: route) else {
-            if let permit { circuit.abandoned(permit) }
-            return
-        }
-        noteTimeout(permit, route: route, after: time, at: now)
+        if let permit { circuit.abandoned(permit) }
+        if responseTimes.noteUnanswered(time, route: route) { countTimeout(after: time, at: now) }
     }
 
     /// The request has waited in vain for as long as any attempt may.
     func noteTimeout(_ permit: CircuitPermit?, route: Int, after time: Nanoseconds, at now: Nanoseconds) {
         if let permit { circuit.abandoned(permit) }
-        responseTimes.note(time, route: route)
+        responseTimes.noteGivenUp(time, route: route)
+        countTimeout(after: time, at: now)
+    }
+
+    private func countTimeout(after time: Nanoseconds, at now: Nanoseconds) {
         outcomes.note(.timeout)
         load.noteFailure(after: time, at: now)
     }

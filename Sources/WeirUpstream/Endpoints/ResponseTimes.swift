@@ -25,8 +25,9 @@ package struct ResponseTimes: ~Copyable, Sendable {
     private let heldBack = Atomic<UInt64>(0)
     /// When a call was last let through although it was not expected to be answered.
     private let probedAt = Atomic<UInt64>(0)
-    /// So that the times of a route have a cache line of their own (`RouteResponseTimes`).
-    private let padding: UInt64 = 0
+    /// Which of the samples are waits that were given up, a bit each. With it the times of a route fill a cache line
+    /// (`RouteResponseTimes`).
+    private let givenUp = Atomic<UInt64>(0)
 
     package init() {}
 
@@ -36,17 +37,43 @@ package struct ResponseTimes: ~Copyable, Sendable {
         return Nanoseconds(sorted[Self.sampleCount / 2]) &* 1000
     }
 
-    /// The endpoint has answered after so long.
-    package func note(_ time: Nanoseconds) {
-        let number = sampleNumber.wrappingAdd(1, ordering: .relaxed).oldValue
-        let sample = UInt32(clamping: max(1, time / 1000))
-        samples[Int(number % UInt32(Self.sampleCount))].store(sample, ordering: .relaxed)
+    /// The median of those of the samples that are answers; 0 where none is.
+    package var answeredMedian: Nanoseconds {
+        let unanswered = givenUp.load(ordering: .relaxed)
+        let answered = (0..<Self.sampleCount).filter { unanswered & (1 << UInt64($0)) == 0 }
+            .map { samples[$0].load(ordering: .relaxed) }.filter { $0 > 0 }.sorted()
+        return answered.isEmpty ? 0 : Nanoseconds(answered[answered.count / 2]) &* 1000
     }
 
-    /// A call was given up after so long without an answer. It would have taken longer, which says something only where
-    /// the median is less.
-    package func noteUnanswered(_ time: Nanoseconds) {
-        if time > median { note(time) }
+    /// The endpoint has answered after so long.
+    package func note(_ time: Nanoseconds) {
+        let bit = keep(time)
+        // As a rule there is none to clear.
+        if givenUp.load(ordering: .relaxed) & bit != 0 { givenUp.bitwiseAnd(~bit, ordering: .relaxed) }
+    }
+
+    /// A call was given up after so long without an answer: it would have taken longer.
+    package func noteGivenUp(_ time: Nanoseconds) {
+        givenUp.bitwiseOr(keep(time), ordering: .relaxed)
+    }
+
+    /// The same, where the caller may have given up early: that says something only where answers took less. Waits that
+    /// were given up are no yardstick for the next one: of an endpoint that stands still all last equally long.
+    ///
+    /// - Returns: whether it counts.
+    @discardableResult
+    package func noteUnanswered(_ time: Nanoseconds) -> Bool {
+        guard time > answeredMedian else { return false }
+        noteGivenUp(time)
+        return true
+    }
+
+    /// - Returns: the bit of the sample's place.
+    private func keep(_ time: Nanoseconds) -> UInt64 {
+        let number = sampleNumber.wrappingAdd(1, ordering: .relaxed).oldValue
+        let place = Int(number % UInt32(Self.sampleCount))
+        samples[place].store(UInt32(clamping: max(1, time / 1000)), ordering: .relaxed)
+        return 1 << UInt64(place)
     }
 
     /// Whether to make a call that has so long for its answer.

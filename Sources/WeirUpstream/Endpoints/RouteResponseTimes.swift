@@ -27,8 +27,14 @@ package struct RouteResponseTimes: ~Copyable, Sendable {
     /// As `ResponseTimes.note`.
     package func note(_ time: Nanoseconds, route: Int) { lines.address.pointee.times[Self.place(route)].note(time) }
 
+    /// As `ResponseTimes.noteGivenUp`.
+    package func noteGivenUp(_ time: Nanoseconds, route: Int) {
+        lines.address.pointee.times[Self.place(route)].noteGivenUp(time)
+    }
+
     /// As `ResponseTimes.noteUnanswered`.
-    package func noteUnanswered(_ time: Nanoseconds, route: Int) {
+    @discardableResult
+    package func noteUnanswered(_ time: Nanoseconds, route: Int) -> Bool {
         lines.address.pointee.times[Self.place(route)].noteUnanswered(time)
     }
 

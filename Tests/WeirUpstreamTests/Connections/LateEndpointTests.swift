@@ -48,6 +48,22 @@ import WeirUpstream
         #expect(test[0].responseTimes.median(route: 0) == 4 * Self.second)
     }
 
+    @Test func `an endpoint that stands still is blamed for each request that it lets wait`() throws {
+        let endpoint = try ScriptedEndpoint()
+        let test = try PoolInHand(endpoint)
+        for _ in 0..<10 {
+            let request = test.request()
+            request.begin()
+            let peer = try endpoint.accept()
+            test.turn()
+            _ = peer.receive()
+            test.advance(by: .seconds(1))
+            request.connection?.cancel(isLate: true)
+            test.turn()
+        }
+        #expect(test[0].outcomes.counts.run(since: 0) == 10)
+    }
+
     @Test func `a late endpoint is passed over for one that is not`() throws {
         let endpoints = try [ScriptedEndpoint(), ScriptedEndpoint()]
         let test = try PoolInHand(endpoints[0], endpoints[1])

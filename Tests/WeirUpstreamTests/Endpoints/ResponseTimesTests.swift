@@ -47,6 +47,24 @@ import WeirUpstream
         #expect(after == 200 * Self.millisecond)
     }
 
+    @Test("Waits that were given up at the same deadline count each, until answers have taken as long")
+    func givenUp() {
+        let kept = ResponseTimes()
+        for _ in 0..<9 { kept.note(100 * Self.millisecond) }
+        let counted = (0..<30).filter { _ in kept.noteUnanswered(200 * Self.millisecond) }
+        #expect(counted.count == 30)
+        // It is known as slow all the same.
+        let slow = kept.median
+        #expect(slow == 200 * Self.millisecond)
+        let one = kept.answeredMedian
+        #expect(one == 0, "no answer among the last nine")
+        for _ in 0..<9 { kept.note(300 * Self.millisecond) }
+        let late = kept.noteUnanswered(200 * Self.millisecond)
+        #expect(!late, "answers take longer than that")
+        let again = kept.noteUnanswered(400 * Self.millisecond)
+        #expect(again)
+    }
+
     private func slow() -> ResponseTimes {
         let kept = ResponseTimes()
         for _ in 0..<9 { kept.note(100 * Self.millisecond) }
