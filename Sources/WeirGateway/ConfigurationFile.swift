@@ -27,7 +27,7 @@ enum ConfigurationFile {
         if path.isEmpty { return nil }
         let text = try bytes(of: path)
         do throws(YAMLFault) {
-            return ConfigurationDocument(file: path, root: try YAMLReader.read(text))
+            if let root = try YAMLReader.read(text) { return ConfigurationDocument(file: path, root: root) }
         } catch {
             throw .inFile(
                 file: path,
@@ -37,6 +37,14 @@ enum ConfigurationFile {
                 reason: error.description
             )
         }
+        // A file that was cut off, or is still to be written, must not take all routes away.
+        throw .inFile(
+            file: path,
+            line: 1,
+            column: 1,
+            field: "",
+            reason: "the file is empty; expected a mapping, {} to say nothing"
+        )
     }
 
     /// As much of the file as a reader takes, and one byte more where there is more.

@@ -64,6 +64,9 @@ ALTERNATIVES = [{"http", "tcp"}, {"upstream", "split", "redirect"}]
 
 # Files that are wrong as a whole, and what their line says.
 DOCUMENTS = {
+    "nothing": ("", "1:1: the file is empty; expected a mapping"),
+    "comments only": ("# x\n", "1:1: the file is empty; expected a mapping"),
+    "a document without anything": ("---\n", "1:"),
     "a list": ("- 1\n", "1:1: expected a mapping"),
     "two documents": ("deadline: 1s\n---\ndeadline: 2s\n", "2:1: "),
     "a key twice": ("deadline: 1s\ndrain:\n  delay: 1s\n  delay: 2s\n", "4:3: "),

@@ -177,6 +177,23 @@ def test_rate_limits_are_not_refilled(file, gateway_of, upstream):
     assert get(server).status == 429
 
 
+def test_a_weight_is_shown_as_it_is_now(file, gateway_of, upstream):
+    endpoint = upstream()
+
+    def text(weight):
+        return one_route(endpoint).replace(f"[{endpoint.url}]", f"[{{url: {endpoint.url}, weight: {weight}}}]")
+
+    def shown():
+        (page,) = json.loads(server.ask_admin("/upstreams")[1])["upstreams"]
+        return [(one["url"], one["weight"]) for one in page["endpoints"]]
+
+    server = gateway_of(file, text(3))
+    assert shown() == [(endpoint.url, 3)]
+    file.write(text(7))
+    assert reload(server)[0] == 200
+    assert shown() == [(endpoint.url, 7)]
+
+
 def test_settings_that_wait_for_a_restart_are_named_and_shown(file, gateway_of, upstream):
     endpoint = upstream()
     server = gateway_of(file, "drain: {timeout: 3s}\n" + one_route(endpoint), WEIR_DRAIN_TIMEOUT=None)
@@ -210,6 +227,8 @@ def test_a_gateway_in_front_of_its_demo_takes_the_routes_of_a_file(file, gateway
 # What is refused
 
 @pytest.mark.parametrize("text, place", [
+    ("", "1:1: the file is empty; expected a mapping"),
+    ("# x\n", "1:1: the file is empty; expected a mapping"),
     ("routes: [", "2:1: "),
     ("{", "2:1: "),
     ("\tx: 1\n", "1:1: "),
@@ -226,7 +245,7 @@ def test_a_gateway_in_front_of_its_demo_takes_the_routes_of_a_file(file, gateway
     ("deadline: \xff\n".encode("latin-1"), ""),
     (b"a" * (5 << 20), ""),
     (None, "WEIR_CONFIG="),
-], ids=range(16))
+], ids=range(18))
 def test_a_wrong_file_changes_nothing_and_is_one_line(file, gateway_of, upstream, text, place):
     endpoint = upstream()
     server = gateway_of(file, one_route(endpoint, ", limit: [{rate: 3/h}]"), WEIR_LOOPS=1)

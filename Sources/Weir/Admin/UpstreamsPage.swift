@@ -14,7 +14,8 @@ package enum UpstreamsPage {
             json.append(string: upstream.name)
             if let source = upstream.report.source { append(source, to: &json) }
             json.append(",\"endpoints\":")
-            append(upstream.endpoints, to: &json, append)
+            let set = upstream.endpointSet
+            append(Array(zip(set.endpoints, set.configuredWeights)), to: &json) { append($0.0, $0.1, to: &$1) }
             json.append("}")
         }
         json.append("}\n")
@@ -30,10 +31,11 @@ package enum UpstreamsPage {
         json.append("}")
     }
 
-    private static func append(_ endpoint: Endpoint, to json: inout JSONWriter) {
+    /// The weight is the one in force: a reload gives an endpoint that stays another.
+    private static func append(_ endpoint: Endpoint, _ weight: ConfiguredWeight, to json: inout JSONWriter) {
         json.append("{\"url\":")
         json.append(string: endpoint.name)
-        json.append(",\"weight\":\(endpoint.url.weight),\"addresses\":")
+        json.append(",\"weight\":\(weight.passing),\"addresses\":")
         append(endpoint.knownAddresses, to: &json) { $1.append(string: $0.description) }
         json.append(",\"health\":\"\(endpoint.health.word)\",\"check\":")
         json.append(string: endpoint.condition.checkOutput)

@@ -9,7 +9,7 @@ package struct ConfigurationDocument: Sendable, Equatable {
     package let file: String
     package let root: DocumentNode
 
-    /// A file without a document sets nothing.
+    /// - Parameter root: nil where there is no file, which sets nothing.
     package init(file: String, root: DocumentNode?) {
         self.file = file
         self.root = root ?? DocumentNode(.mapping([]), at: TextPosition(line: 1, column: 1))
