@@ -215,7 +215,11 @@ final class AppEngine: Service {
         } catch {
             throw AppError(error)
         }
-        registryChecks = admin?.loops.first.map { [registry] in RegistryChecks(registry, on: $0) }
+        registryChecks = admin?.loops.first.map { [registry] loop in
+            // As endpoints' names are: one that nobody answers for holds no other up.
+            let names = hold.nameResolution?.open(settings.upstream.dnsServers, loop)
+            return RegistryChecks(registry, on: loop, names: names)
+        }
     }
 
     private static func openStore(

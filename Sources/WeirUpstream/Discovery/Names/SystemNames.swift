@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names by the system's resolver, which tells no time to live and blocks: a thread does it, of which there is one at most.
+// Names by the system's resolver, which tells no time to live and blocks: threads do it, of which there are few.
 
 package import WeirEventLoop
 

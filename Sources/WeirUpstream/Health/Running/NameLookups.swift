@@ -1,32 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names to addresses by the system's resolver, which blocks: on a thread, of which there is one at most.
+// Names to addresses by the system's resolver, which blocks: on threads, of which there are few.
 
-import WeirEventLoop
+package import WeirEventLoop
 
-/// Looks names up one after the other. `@unchecked Sendable`: confined to the loop's thread.
-final class NameLookups: @unchecked Sendable {
-    private struct Lookup {
+/// Looks several names up at a time, each once however many ask for it. `@unchecked Sendable`: confined to the loop's
+/// thread.
+package final class NameLookups: @unchecked Sendable {
+    private struct Place: Hashable {
         let name: String
         let port: UInt16
-        let found: @Sendable ([SocketAddress]) -> Void
     }
 
-    private let loop: EventLoop
-    private var waiting: [Lookup] = []
-    private var isBusy = false
+    /// Threads at once. A name whose servers do not answer takes one for as long as the system's resolver tries, which
+    /// is 10 s by default; the others go on.
+    package static let concurrencyMax = 8
 
-    init(on loop: EventLoop) {
+    private let loop: EventLoop
+    private let find: @Sendable (String, UInt16) -> [SocketAddress]
+    /// Who waits for what, from the call to the answer.
+    private var takers: [Place: [@Sendable ([SocketAddress]) -> Void]] = [:]
+    /// Those that no thread looks up yet, in the order of the calls.
+    private var waiting: [Place] = []
+    private var threadCount = 0
+
+    /// - Parameter find: what a thread does; it may block.
+    package init(
+        on loop: EventLoop,
+        find: @escaping @Sendable (String, UInt16) -> [SocketAddress] = { SocketAddress.resolve($0, port: $1) }
+    ) {
         self.loop = loop
+        self.find = find
     }
 
     /// As `CheckRunner.Resolve`.
-    @Sendable func resolve(
+    @Sendable package func resolve(
         _ name: String,
         _ port: UInt16,
         _ loop: EventLoop,
         _ found: @escaping @Sendable ([SocketAddress]) -> Void
     ) {
-        waiting.append(Lookup(name: name, port: port, found: found))
+        let place = Place(name: name, port: port)
+        if takers[place] == nil { waiting.append(place) }
+        takers[place, default: []].append(found)
         next()
     }
 
@@ -39,23 +54,24 @@ final class NameLookups: @unchecked Sendable {
     }
 
     private func next() {
-        guard !isBusy, !waiting.isEmpty else { return }
-        isBusy = true
-        let (name, port, found) = { ($0.name, $0.port, $0.found) }(waiting.removeFirst())
-        do throws(SystemCallError) {
-            _ = try SystemThread.start { [self] in
-                let addresses = SocketAddress.resolve(name, port: port)
-                loop.submit { [self] _ in answered(addresses, found) }
+        while threadCount < Self.concurrencyMax, !waiting.isEmpty {
+            threadCount += 1
+            let place = waiting.removeFirst()
+            do throws(SystemCallError) {
+                _ = try SystemThread.start { [self] in
+                    let addresses = find(place.name, place.port)
+                    loop.submit { [self] _ in answered(place, addresses) }
+                }
+            } catch {
+                // Not within the caller's call.
+                loop.submit { [self] _ in answered(place, []) }
             }
-        } catch {
-            // Not within the caller's call.
-            loop.submit { [self] _ in answered([], found) }
         }
     }
 
-    private func answered(_ addresses: [SocketAddress], _ found: @Sendable ([SocketAddress]) -> Void) {
-        isBusy = false
-        found(addresses)
+    private func answered(_ place: Place, _ addresses: [SocketAddress]) {
+        threadCount -= 1
+        for found in takers.removeValue(forKey: place) ?? [] { found(addresses) }
         next()
     }
 }

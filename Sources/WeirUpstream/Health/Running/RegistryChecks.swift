@@ -17,6 +17,7 @@ package final class RegistryChecks: @unchecked Sendable {
     private let registry: HealthRegistry
     private let loop: EventLoop
     private let runner: CheckRunner
+    private let names: Names?
     private var running: [String: Running] = [:]
     private var observer: HealthRegistry.ObserverID?
     private lazy var timer = LoopTimer { [unowned self] _ in timerFired() }
@@ -24,9 +25,33 @@ package final class RegistryChecks: @unchecked Sendable {
     /// change behind the look brings another; sequentially consistent, once for a change of the registry.
     private let isLookSent = Atomic<Bool>(false)
 
-    package init(_ registry: HealthRegistry, on loop: EventLoop, options: CheckRunner.Options = CheckRunner.Options()) {
+    /// Of the loop's thread alone.
+    private struct Names: @unchecked Sendable {
+        let source: any NameSource
+
+        @Sendable func resolve(
+            _ name: String,
+            _ port: UInt16,
+            _ loop: EventLoop,
+            _ found: @escaping @Sendable ([SocketAddress]) -> Void
+        ) {
+            source.lookup(name, port) { found($0) }
+        }
+    }
+
+    /// - Parameter names: what looks names up on the loop, which is stopped with the checks; nil for the system's
+    ///   resolver.
+    package init(
+        _ registry: HealthRegistry,
+        on loop: EventLoop,
+        names: (any NameSource)? = nil,
+        options: CheckRunner.Options = CheckRunner.Options()
+    ) {
         self.registry = registry
         self.loop = loop
+        self.names = names.map(Names.init)
+        var options = options
+        if let names = self.names { options.resolve = names.resolve }
         runner = CheckRunner(on: loop, options: options)
     }
 
@@ -45,6 +70,7 @@ package final class RegistryChecks: @unchecked Sendable {
             observer = nil
             running = [:]
             runner.stop()
+            names?.source.stop()
             loop.cancel(timer)
         }
     }
