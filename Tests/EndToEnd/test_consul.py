@@ -12,6 +12,7 @@ import consul
 import httpx
 import pytest
 
+from dns_server import DNSServer
 from polling import PATIENCE_SECONDS, eventually
 
 TOKEN = "a-token-that-nobody-may-read"
@@ -153,7 +154,8 @@ def test_queries_choose_by_tag_and_by_health(agent):
         found = [check["CheckID"] for check in agent.health.state(state)[1]]
         assert [check for check in found if check != "serfHealth"] == [expected]
     assert len(agent.health.state("any")[1]) == 4
-    assert agent.health.state("unknown")[1] == []
+    with pytest.raises(consul.base.BadRequest, match="Invalid state"):
+        agent.health.state("unknown")
     assert len(agent.health.node(socket.gethostname())[1]) == 4
     assert agent.server.metric("weir_registry_services") == 3
     for status in ["passing", "warning", "critical"]:
@@ -411,3 +413,56 @@ def test_a_registry_has_bounds(agent):
     )
     assert (reply.status_code, reply.text) == (429, "Too many checks: at most 2048")
     assert agent.agent.services() == {} and agent.agent.checks() == {}
+
+
+@pytest.mark.parametrize("method, path, status, text", [
+    ("PUT", "agent/service/register?replace-existing-checks=perhaps", 400, "Invalid value for replace-existing-checks"),
+    ("PUT", "agent/service/register?dc=west", 500, "No path to datacenter"),
+    ("PUT", "agent/service/register?ns=shop", 400, "Query parameter ns is not supported"),
+    ("PUT", "agent/service/deregister/web?dc=west", 500, "No path to datacenter"),
+    ("GET", "health/service/", 400, "Missing service name"),
+    ("GET", "health/state/unknown", 400, 'Invalid state "unknown"'),
+])  # fmt: skip
+def test_what_cannot_be_done_as_it_was_asked_is_refused(agent, method, path, status, text):
+    agent.agent.service.register("web")
+    reply = httpx.request(method, f"{agent.server.admin_url}/v1/{path}", content='{"Name": "other"}')
+    assert (reply.status_code, reply.text[: len(text)]) == (status, text)
+    assert set(agent.agent.services()) == {"web"}
+
+
+@pytest.mark.parametrize("value, replaces", [("", True), ("=1", True), ("=t", True), ("=TRUE", True), ("=0", False)])
+def test_whether_checks_are_replaced_is_a_boolean(agent, value, replaces):
+    agent.agent.service.register("web")
+    agent.agent.check.register("other", consul.Check.ttl("1m"), service_id="web")
+    reply = httpx.put(
+        f"{agent.server.admin_url}/v1/agent/service/register?dc=dc1&replace-existing-checks{value}",
+        content='{"Name": "web"}',
+    )
+    assert reply.status_code == 200
+    assert ("other" in agent.agent.checks()) == (not replaces)
+
+
+def test_a_registration_of_many_levels_is_refused(agent):
+    reply = httpx.put(f"{agent.server.admin_url}/v1/agent/service/register", content="[" * 3000 + "]" * 3000)
+    assert (reply.status_code, reply.text) == (400, "Request decode failed: the body has more than 16 levels")
+
+
+def test_a_name_that_nobody_answers_for_holds_no_other_check_up(gateway, upstream):
+    dns = DNSServer()
+    try:
+        server = gateway(upstream(), WEIR_DNS_SERVERS=dns.address)
+        agent = consul.Consul(host="127.0.0.1", port=server.admin_port)
+        for number in range(12):
+            dns.silence(f"n{number}.test")
+            agent.agent.check.register(f"n{number}", consul.Check.tcp(f"n{number}.test", 80, "1s"))
+        agent.agent.check.register("well", consul.Check.tcp("localhost", server.admin_port, "1s"))
+        await_status(agent, "well", "passing")
+        index = agent.agent.checks()["well"]["ModifyIndex"]
+        for number in range(12):
+            eventually(lambda: dns.questions(f"n{number}.test"), "it is asked for")
+        eventually(lambda: "not looked up in time" in agent.agent.checks()["n0"]["Output"], "one has run in vain", 30)
+        check = agent.agent.checks()["well"]
+        # It has not been anything else meanwhile.
+        assert (check["Status"], check["ModifyIndex"]) == ("passing", index)
+    finally:
+        dns.stop()

@@ -30,8 +30,7 @@ extension ConsulAPI {
             },
             write("/v1/agent/service/register") { request, now in
                 let (service, checks) = try ConsulRegistration.service(try request.body.collect())
-                let replaces = request.query["replace-existing-checks"].map { $0.isEmpty || $0 == "true" } ?? false
-                try registry.register(service, checks: checks, replacesChecks: replaces, now: now)
+                try registry.register(service, checks: checks, replacesChecks: try Self.replaces(request), now: now)
             },
             write("/v1/agent/service/deregister/*id") { request, _ in
                 try registry.deregisterService(try request.parameter("id"))
@@ -69,6 +68,17 @@ extension ConsulAPI {
         write("/v1/agent/check/\(word)/*id") { request, now in
             try registry.report(status, request.query["note"] ?? "", of: try request.parameter("id"), now: now)
         }
+    }
+
+    /// Given without a value, it is true.
+    private static func replaces(_ request: Request) throws(ConsulError) -> Bool {
+        guard let text = request.query["replace-existing-checks"], !text.isEmpty else {
+            return request.query["replace-existing-checks"] != nil
+        }
+        guard let replaces = ConsulQueryOptions.bool(text) else {
+            throw .badRequest("Invalid value for replace-existing-checks: \(ConsulError.quoted(text))")
+        }
+        return replaces
     }
 
     private static func maintenance(_ request: Request) throws(ConsulError) -> (isOn: Bool, reason: String) {

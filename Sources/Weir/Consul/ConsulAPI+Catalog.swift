@@ -7,14 +7,14 @@ extension ConsulAPI {
     var catalogEndpoints: [Endpoint] {
         [
             query("/v1/health/service/*name") { request, query in
-                let health = registry.health(of: try request.parameter("name"))
+                let health = registry.health(of: try Self.name(request))
                 let wanted = health.value.filter {
                     query.matchesTags($0.entry.service) && (!query.wantsPassing || $0.status == .passing)
                 }
                 return Indexed(.array(wanted.map(documents.health)), health.index)
             },
             query("/v1/health/checks/*name") { request, _ in
-                let health = registry.health(of: try request.parameter("name"))
+                let health = registry.health(of: try Self.name(request))
                 let checks = health.value.flatMap { instance in
                     instance.checks.filter { $0.serviceID != nil }.map {
                         documents.check($0, of: instance.entry.service)
@@ -23,13 +23,13 @@ extension ConsulAPI {
                 return Indexed(.array(checks), health.index)
             },
             query("/v1/health/state/:state", of: .checks) { request, _ in
-                checks(state: try request.parameter("state"))
+                try checks(state: try request.parameter("state"))
             },
             query("/v1/health/node/:node", of: .checks) { request, _ in
                 guard try request.parameter("node") == registry.node.name else {
                     return Indexed(.array([]), registry.index(of: .checks))
                 }
-                return checks(state: "any")
+                return try checks(state: "any")
             },
             query("/v1/catalog/services", of: .services) { _, _ in
                 let services = registry.services()
@@ -39,7 +39,7 @@ extension ConsulAPI {
                 return Indexed(.map(tags), services.index)
             },
             query("/v1/catalog/service/*name") { request, query in
-                let health = registry.health(of: try request.parameter("name"))
+                let health = registry.health(of: try Self.name(request))
                 let wanted = health.value.map(\.entry).filter { query.matchesTags($0.service) }
                 return Indexed(.array(wanted.map(documents.catalogService)), health.index)
             },
@@ -71,10 +71,20 @@ extension ConsulAPI {
         return address.contains(":") ? "[\(address)]:8300" : "\(address):8300"
     }
 
-    /// The checks with this status; for a word that is none, nothing.
-    private func checks(state: String) -> Indexed<JSONValue> {
+    /// The name of a service in the path.
+    private static func name(_ request: Request) throws -> String {
+        let name = try request.parameter("name")
+        guard !name.isEmpty else { throw ConsulError.badRequest("Missing service name") }
+        return name
+    }
+
+    /// The checks with this status.
+    private func checks(state: String) throws(ConsulError) -> Indexed<JSONValue> {
         let status = CheckStatus(rawValue: state)
         let isAny = state == "any"
+        guard isAny || status != nil else {
+            throw .badRequest("Invalid state \(ConsulError.quoted(state)); expected any, passing, warning or critical")
+        }
         let checks = registry.checks()
         let wanted = checks.value.filter { isAny || $0.status == status }.map { check in
             documents.check(check, of: check.serviceID.flatMap { registry.service($0)?.service })

@@ -107,6 +107,8 @@ struct ConsulAPI: Sendable {
                             consulToken: request.headers["x-consul-token"]
                         )
                     else { throw ConsulError.permissionDenied }
+                    // What is meant for somewhere else is not done here.
+                    _ = try ConsulQueryOptions(request.query)
                     try body(request, context.exchange.owner.loop.now)
                     return Response(.ok)
                 }

@@ -72,6 +72,8 @@ package enum ConsulRegistration {
         guard !body.isEmpty else { throw ConsulObject.failed("EOF") }
         do {
             return try JSONValue(parsing: body)
+        } catch is JSONValue.TooDeep {
+            throw ConsulObject.failed("the body has more than \(JSONValue.depthMax) levels")
         } catch {
             throw ConsulObject.failed("the body is no JSON")
         }

@@ -18,9 +18,41 @@ package enum JSONValue: Sendable, Equatable, Decodable {
         package let value: JSONValue
     }
 
-    /// - Throws: `DecodingError` for what is no JSON.
+    /// How deep lists and objects may lie in one another. No registration needs more than four levels, and what a value
+    /// is gets found out by trying, which costs more with every level.
+    package static let depthMax = 16
+
+    /// Lists and objects lie too deep in one another.
+    struct TooDeep: Error {}
+
+    /// - Throws: `DecodingError` for what is no JSON, and `TooDeep` before that is known.
     package init(parsing bytes: [UInt8]) throws {
+        guard Self.depth(of: bytes) <= Self.depthMax else { throw TooDeep() }
         self = try JSONDecoder().decode(JSONValue.self, from: Data(bytes))
+    }
+
+    /// How many brackets are open at most; of what is no JSON, some number.
+    private static func depth(of bytes: [UInt8]) -> Int {
+        var (depth, most) = (0, 0)
+        var (isText, isEscaped) = (false, false)
+        for byte in bytes {
+            if isEscaped {
+                isEscaped = false
+            } else if isText {
+                isEscaped = byte == UInt8(ascii: "\\")
+                isText = byte != UInt8(ascii: "\"")
+            } else {
+                switch byte {
+                case UInt8(ascii: "\""): isText = true
+                case UInt8(ascii: "["), UInt8(ascii: "{"):
+                    depth += 1
+                    most = max(most, depth)
+                case UInt8(ascii: "]"), UInt8(ascii: "}"): depth -= 1
+                default: break
+                }
+            }
+        }
+        return most
     }
 
     package init(from decoder: any Decoder) throws {

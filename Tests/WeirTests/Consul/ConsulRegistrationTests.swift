@@ -67,6 +67,23 @@ struct ConsulRegistrationTests {
         #expect(checks[1].definition == CheckDefinition(.ttl(.seconds(30))))
     }
 
+    @Test("may have 16 levels, brackets in texts not counted, and not more")
+    func levels() throws {
+        func body(_ levels: Int) -> [UInt8] {
+            // The object is the first of them.
+            let (open, close) = (String(repeating: "[", count: levels - 1), String(repeating: "]", count: levels - 1))
+            return Array(#"{"Name": "a\"[[[[[[[[[[[[[[[[[[[[", "Tags": \#(open)\#(close)}"#.utf8)
+        }
+        #expect(throws: ConsulError.badRequest("Request decode failed: Tags is no list of strings")) {
+            try ConsulRegistration.service(body(16))
+        }
+        for levels in [17, 1000] {
+            #expect(throws: ConsulError.badRequest("Request decode failed: the body has more than 16 levels")) {
+                try ConsulRegistration.service(body(levels))
+            }
+        }
+    }
+
     @Test("takes names of fields in any case, and the id from the name")
     func names() throws {
         let text =

@@ -27,10 +27,14 @@ extension RegistryState {
     fileprivate var sortedChecks: [RegisteredCheck] { checks.values.sorted { $0.id < $1.id } }
 
     fileprivate func health(of name: String) -> [ServiceHealth] {
-        let checks = sortedChecks
-        let ofNode = checks.filter { $0.serviceID == nil }
-        return sortedServices.filter { $0.service.name == name }.map { entry in
-            ServiceHealth(entry: entry, checks: ofNode + checks.filter { $0.serviceID == entry.service.id })
+        // Once over the checks, however many instances there are.
+        let checks = Dictionary(grouping: checks.values, by: \.serviceID).mapValues { group in
+            group.sorted { $0.id < $1.id }
+        }
+        let ofNode = checks[nil] ?? []
+        let instances = services.values.filter { $0.service.name == name }.sorted { $0.service.id < $1.service.id }
+        return instances.map { entry in
+            ServiceHealth(entry: entry, checks: ofNode + (checks[entry.service.id] ?? []))
         }
     }
 }
