@@ -135,9 +135,18 @@ package struct RetryPolicy: Equatable, Sendable {
         guard attempt.isReplayable, attempt.isIdempotent || attempt.failure == .connect else { return .giveUp(.unsafe) }
         let wait = wait(attempt, &random)
         guard wait < attempt.left else { return .giveUp(.deadline) }
-        // Unused connections end by the hundred when an endpoint restarts. No endpoint has worked on those requests, so
-        // sending them again adds nothing to its load.
-        return .retry(after: wait, asksBudget: attempt.failure != .stale)
+        return .retry(after: wait, asksBudget: asksBudget(attempt))
+    }
+
+    /// Unused connections end by the hundred when an endpoint restarts, and then it refuses as many. No endpoint has
+    /// worked on those requests, so sending them elsewhere adds nothing to what is asked of all. Where there is nowhere
+    /// else, an endpoint that is not there would be knocked at again and again.
+    private func asksBudget(_ attempt: FailedAttempt) -> Bool {
+        switch attempt.failure {
+        case .stale: false
+        case .connect: !attempt.hasOther
+        case .reset, .timeout, .status: true
+        }
     }
 
     private func wait(_ attempt: FailedAttempt, _ random: inout some RandomNumberGenerator) -> Nanoseconds {

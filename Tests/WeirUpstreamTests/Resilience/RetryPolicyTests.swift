@@ -15,6 +15,7 @@ import WeirUpstream
         var failure: AttemptFailure
         var methods: Methods
         var asksBudget = true
+        var asksBudgetElsewhere = true
         var isAtOnceElsewhere = false
         var isAtOnce = false
 
@@ -22,8 +23,15 @@ import WeirUpstream
     }
 
     static let rows = [
-        Row(failure: .connect, methods: .all, isAtOnceElsewhere: true),
-        Row(failure: .stale, methods: .idempotent, asksBudget: false, isAtOnceElsewhere: true, isAtOnce: true),
+        Row(failure: .connect, methods: .all, asksBudgetElsewhere: false, isAtOnceElsewhere: true),
+        Row(
+            failure: .stale,
+            methods: .idempotent,
+            asksBudget: false,
+            asksBudgetElsewhere: false,
+            isAtOnceElsewhere: true,
+            isAtOnce: true
+        ),
         Row(failure: .reset, methods: .idempotent),
         Row(failure: .timeout, methods: .idempotent),
         Row(failure: .status(503, retryAfter: nil), methods: .none),
@@ -82,7 +90,7 @@ import WeirUpstream
             // A wait that is longer than one nanosecond.
             #expect(reason == .deadline && attempt.left == 1 && !isAtOnce, comment)
         case .retry(let wait, let asksBudget):
-            #expect(asksBudget == row.asksBudget, comment)
+            #expect(asksBudget == (attempt.hasOther ? row.asksBudgetElsewhere : row.asksBudget), comment)
             #expect(wait < attempt.left, comment)
             let most: Nanoseconds = isAtOnce ? 0 : attempt.attempts == 1 ? 25 : 50
             #expect(wait <= most * Self.millisecond, comment)
