@@ -3,7 +3,7 @@
 
 import Logging
 import WeirEventLoop
-import WeirUpstream
+package import WeirUpstream
 
 /// Runs a check for each endpoint, while there is one, and has the endpoint know what came of it.
 ///
@@ -103,7 +103,10 @@ final class EndpointChecks: @unchecked Sendable {
 
 extension HealthCheckConfiguration {
     /// The check of one endpoint; nil where its path cannot be asked for, which reading the file has refused.
-    fileprivate func definition(for endpoint: Endpoint, _ proxyProtocol: ProxyProtocol.Version?) -> CheckDefinition? {
+    package func definition(
+        for endpoint: Endpoint,
+        _ proxyProtocol: ProxyProtocol.Version? = nil
+    ) -> CheckDefinition? {
         let kind: CheckDefinition.Kind
         switch self.kind {
         case .tcp: kind = .tcp(endpoint.url.place)
@@ -118,7 +121,8 @@ extension HealthCheckConfiguration {
             timeout: timeout,
             thresholds: CheckCounter.Thresholds(
                 successBeforePassing: successBeforePassing,
-                failuresBeforeWarning: failuresBeforeWarning,
+                // As in Consul, 0 says nothing.
+                failuresBeforeWarning: failuresBeforeWarning == 0 ? nil : failuresBeforeWarning,
                 failuresBeforeCritical: failuresBeforeCritical
             ),
             proxyProtocol: proxyProtocol

@@ -14,6 +14,24 @@ import Weir
     }
 
     @Test(arguments: [
+        ("match: {headers: {x-a: }}", "match.headers.x-a"),
+        ("match: {headers: {x-a: null}}", "match.headers.x-a"),
+        ("headers: {request: {set: {x-tag: }}}", "headers.request.set.x-tag"),
+        ("headers: {response: {remove: [~]}}", "headers.response.remove[0]"),
+        ("tags: {header: x-a, upstreams: {b: }}", "tags.upstreams.b"),
+    ])
+    func `behind a name of the user's there is something`(fields: String, place: String) throws {
+        let yaml = "upstreams: {a: {endpoints: [http://a]}}\nroutes: [{upstream: a, \(fields)}]"
+        let line = try #require(try Self.line(yaml))
+        #expect(line.contains(": routes[0].\(place): there is no value; expected "))
+    }
+
+    @Test func `an empty value is one`() throws {
+        let route = try GatewayConfiguration.route(#"headers: {request: {set: {x-tag: ""}}}"#)
+        #expect(route.headers.request.replaced.count == 1)
+    }
+
+    @Test(arguments: [
         ("", "1:22: upstreams.default: expected endpoints or discover"),
         (
             "endpoints: [http://a], ballance: first",

@@ -157,4 +157,18 @@ import WeirUpstream
         test.turn(until: "the check has run") { upstream.report[.critical] == 1 }
         #expect(upstream.endpoints[0].health == .critical)
     }
+
+    @Test func `no failures before warning is as good as nothing, as in Consul`() throws {
+        let endpoint = try Self.upstream("orders", "http://127.0.0.1:1").endpoints[0]
+        func thresholds(_ field: String) throws -> CheckCounter.Thresholds? {
+            let check = try HealthCheckConfiguration(
+                yaml: "{tcp: true, interval: 1s, failures-before-critical: 3\(field)}"
+            )
+            return check.definition(for: endpoint)?.thresholds
+        }
+        let none = CheckCounter.Thresholds(failuresBeforeCritical: 3)
+        #expect(try thresholds("") == none)
+        #expect(try thresholds(", failures-before-warning: 0") == none)
+        #expect(try thresholds(", failures-before-warning: 1") != none)
+    }
 }

@@ -42,6 +42,11 @@ extension NodeForm {
                 guard case .scalar(let text, _) = node.content else {
                     throw context.document.fault(path, "expected \(form.expected)")
                 }
+                // A field of ours with nothing behind it counts as not given and does not come here: this is an item of
+                // a list, or behind a name of the user's.
+                guard !node.isNull else {
+                    throw context.document.fault(path, "there is no value; expected \(form.expected)")
+                }
                 if let value = form.parse(text) { return value }
                 let reason = form.reason(text) ?? "expected \(form.expected)"
                 throw context.document.fault(path, "\(SettingsError.quoted(text)): \(reason)")

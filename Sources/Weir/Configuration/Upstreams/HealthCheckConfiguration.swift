@@ -76,7 +76,7 @@ extension HealthCheckConfiguration: ConfigurationObject {
             "failures-before-warning",
             \.failuresBeforeWarning,
             .optional(.value(.number(thresholds))),
-            "So many failures in a row make it warning; as `failures-before-critical` where it is not given"
+            "So many failures in a row make it warning; as `failures-before-critical` where it is 0 or not given"
         ),
         ConfigurationField(
             "failures-before-critical",
