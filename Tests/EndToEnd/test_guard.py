@@ -112,13 +112,13 @@ def folder(tmp_path):
 def guarded(gateway, upstream, tmp_path, folder):
     """Starts a gateway whose one route has a guard; gives it and its two endpoints."""
 
-    def start(then, version="1.0", window="1s", route=None, **settings):
+    def start(then, version="1.0", window="1s", route=None, pools=None, **settings):
         endpoints = [Endpoint("a"), Endpoint("b")]
         upstreams = {one.name.decode(): {"endpoints": [upstream(one).url]} for one in endpoints}
         guard = {"window": window, "windows": 2, "then": then}
         routes = [{"match": {"path": "/*path"}, "upstream": "a", "guard": guard, **(route or {})}]
         file = tmp_path / "weir.yaml"
-        file.write_text(yaml.safe_dump({"upstreams": upstreams, "routes": routes}))
+        file.write_text(yaml.safe_dump({"upstreams": upstreams, "pools": pools or {}, "routes": routes}))
         kept = {"WEIR_BASELINE": folder, "WEIR_BASELINE_VERSION": version}
         server = gateway(WEIR_UPSTREAM=None, WEIR_CONFIG=file, **{**kept, **settings})
         return server, *endpoints
@@ -252,6 +252,31 @@ def test_a_baseline_that_cannot_be_shown_is_one_line(arguments, code, part):
     result, output, errors = run_gateway("baseline", *arguments)
     assert (result, output, len(errors)) == (code, "", 1)
     assert errors[0].startswith("weir: ") and part in errors[0]
+
+
+def test_time_in_queue_degrades_a_route_and_memory_is_watched(guarded, folder):
+    usual = baseline("1.0", 60)
+    usual["routes"][ROUTE]["queue_p95_seconds"] = 0.001
+    usual["memory_growth_bytes_per_second"] = 1e12
+    (folder / "1.0.json").write_text(json.dumps(usual))
+    # Two at a time: the others wait, and an answer itself is far within what is usual.
+    server, own, _ = guarded({"upstream": "b"}, window="3s", route={"pool": "p"}, pools={"p": {"concurrency": 2}})
+    own.is_slow.set()
+    with load(server):
+        wait_for(server, DEGRADED, 1)
+        (begun,) = lines(server, f"route {ROUTE} is degraded")
+        assert begun["signal"] == "queue" and float(begun["value"]) >= SLOW_SECONDS / 2
+        (page,) = json.loads(server.ask_admin("/guard")[1])["routes"]
+        # There is a value, which no service reaches that far.
+        assert page["window"]["memory"]["ratio"] < 1
+
+
+def test_a_baseline_of_another_version_is_not_shown_as_this_one(folder):
+    (folder / "2.0.json").write_text((folder / "1.0.json").read_text())
+    for arguments in (["2.0"], ["1.0", "2.0"]):
+        code, output, errors = run_gateway("baseline", *arguments, WEIR_BASELINE=folder)
+        assert (code, output, len(errors)) == (69, "", 1)
+        assert 'version is "1.0" in the file of this version' in errors[0]
 
 
 def test_a_version_that_is_no_name_is_refused():

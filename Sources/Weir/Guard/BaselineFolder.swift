@@ -73,8 +73,17 @@ package struct BaselineFolder: Sendable {
     ///
     /// - Throws: where there is none, too.
     package func known(_ version: String) throws(Failure) -> Baseline {
-        if ValueForm.version.parse(version) != nil, let baseline = try read(version) { return baseline }
-        throw Failure(path: path, reason: "there is no baseline of version \(version)")
+        guard ValueForm.version.parse(version) != nil, let baseline = try read(version) else {
+            throw Failure(path: path, reason: "there is no baseline of version \(version)")
+        }
+        // As a start does: a copy under another name would be compared with itself.
+        guard baseline.version == version else {
+            throw Failure(
+                path: file(version),
+                reason: "version is \(baseline.version.debugDescription) in the file of this version"
+            )
+        }
+        return baseline
     }
 
     private static func bytes(of file: String) throws(Failure) -> [UInt8]? {
