@@ -5,8 +5,11 @@
 import json
 import os
 import threading
+from pathlib import Path
 
+import httpx
 import pytest
+import yaml
 
 from certificates import Authority
 from control import page, start, urls, wait_for_urls
@@ -90,6 +93,28 @@ def test_a_name_that_is_gone_and_a_server_that_is_dead_take_nothing_away(gateway
     wait_for_urls(server, second, seconds=40)
     eventually(lambda: page(server)["source"]["problem"] is None, "nothing is wrong any more")
     assert bodies(server) == {"second"}
+
+
+def test_names_that_nobody_answers_for_take_no_thread(gateway, tmp_path, dns, pair):
+    dns.set("orders.test", "A 127.0.0.1")
+    names = [f"n{number}.test" for number in range(32)]
+    for name in names:
+        dns.silence(name)
+    upstreams = {f"u{number}": {"discover": f"dns://{name}:80"} for number, name in enumerate(names)}
+
+    def threads(more):
+        file = tmp_path / "weir.yaml"
+        known = {"orders": {"discover": f"dns://orders.test:{pair[0].port}"}}
+        routes = [{"match": {"path": f"/{name}"}, "upstream": name} for name in more]
+        routes.append({"match": {"path": "/*"}, "upstream": "orders"})
+        file.write_text(yaml.safe_dump({"upstreams": {**known, **more}, "routes": routes}))
+        server = gateway(WEIR_UPSTREAM=None, WEIR_CONFIG=file, WEIR_DNS_SERVERS=dns.address)
+        wait_for_urls(server, f"http://127.0.0.1:{pair[0].port}")
+        for name in names if more else []:
+            eventually(lambda: dns.questions(name), f"{name} is asked for")
+        return len(list(Path(f"/proc/{server.pid}/task").iterdir()))
+
+    assert threads(upstreams) == threads({})
 
 
 def test_services_have_ports_of_their_own(gateway, upstream, tmp_path, dns):
@@ -269,3 +294,29 @@ def test_instances_of_a_consul_server(gateway, upstream, tmp_path, catalog):
     assert asked.target == "/v1/health/service/orders?wait=60s&tag=v2&tag=eu&dc=west"
     assert "index=2" in catalog.requests[1].target
     assert token not in server.ask_admin("/config")[1] + "".join(server.log) + server.ask_admin("/upstreams")[1]
+
+
+def test_instances_that_are_registered_with_another_weir(gateway, upstream, tmp_path):
+    one, two = upstream(repeating(answer(b"one"))), upstream(repeating(answer(b"two")))
+    catalog = gateway(one)
+
+    def put(path, **body):
+        assert httpx.put(f"{catalog.admin_url}/v1/agent/{path}", json=body).status_code == 200
+
+    def register(number, endpoint, **fields):
+        place = {"Address": "127.0.0.1", "Port": endpoint.port}
+        put("service/register", Name="orders", ID=f"orders-{number}", **place, **fields)
+
+    register(1, one, Weights={"Passing": 3, "Warning": 1})
+    server = start(gateway, tmp_path, {"discover": f"consul://127.0.0.1:{catalog.admin_port}/orders"})
+    wait_for_urls(server, one.url)
+    assert bodies(server) == {"one"}
+    assert page(server)["endpoints"][0]["weight"] == 3
+    register(2, two, Check={"TTL": "10m", "Status": "passing"})
+    wait_for_urls(server, one.url, two.url)
+    assert bodies(server) == {"one", "two"}
+    put("check/fail/service:orders-2")
+    eventually(lambda: [each["health"] for each in page(server)["endpoints"]][1:] == ["critical"], "it is known")
+    assert bodies(server) == {"one"}
+    put("service/deregister/orders-1")
+    wait_for_urls(server, two.url)
