@@ -2,7 +2,7 @@
 // How an upstream's endpoints are: the checks that its configuration declares. On the control loop.
 
 import Logging
-import WeirEventLoop
+package import WeirEventLoop
 package import WeirUpstream
 
 /// Runs a check for each endpoint, while there is one, and has the endpoint know what came of it.
