@@ -2,11 +2,12 @@
 # Requests that are sent again for what an endpoint has answered: to which, how often, and what is passed on after all.
 
 import threading
+import types
 
 import pytest
 
 from retries import in_order
-from upstream import Ended, answer, repeating, serve_all
+from upstream import Ended, answer, repeating, serve_all, unused_port
 from wire import request
 
 NO = answer(b"no", status="503 Service Unavailable", headers=["X-Says: no"])
@@ -69,6 +70,16 @@ def test_without_leave_of_the_budget_the_first_answer_is_passed_on(gateway, upst
     with server.connect() as wire:
         assert wire.get().status == 503
     assert not good.requests
+
+
+def test_a_connection_that_cannot_be_made_needs_no_leave_where_there_is_another(gateway, upstream, tmp_path):
+    nobody, good = types.SimpleNamespace(url=f"http://127.0.0.1:{unused_port()}"), upstream()
+    server = in_order(gateway, tmp_path, [nobody, good], {"budget": "0%", "budget-min": 0})
+    with server.connect() as wire:
+        for method in ["GET", "POST"] * 2:
+            wire.send(request(method=method))
+            assert wire.reply().status == 200
+    assert server.metric("weir_upstream_retries_total") >= 1
 
 
 def test_a_single_endpoint_is_asked_again(gateway, upstream, tmp_path):
