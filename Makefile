@@ -11,7 +11,7 @@ IMAGE_ARGUMENTS = --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION
 export SWIFT_BACKTRACE := enable=no
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-faults setup-peers setup-image run build image test test-unit test-release test-e2e \
+.PHONY: help setup setup-test setup-faults setup-image run build image test test-unit test-release test-e2e \
 	test-image test-charts test-tls test-cluster faults soak chart sanitize bench bench-peers settle drill signals lint \
 	lint-image format docs fuzz clean
 
@@ -100,6 +100,11 @@ bench: setup-test ## Weir beside nginx and HAProxy: CPU, allocations, memory, st
 settle: setup-test ## how soon `WEIR_CONCURRENCY=auto` finds what a service can carry
 	.venv/bin/python -m pip install -q --disable-pip-version-check -r Benchmarks/requirements.txt
 	.venv/bin/python Benchmarks/settle.py
+
+# The first time it builds the peers that come as sources; Hummingbird takes some minutes.
+bench-peers: setup ## Weir beside nginx, HAProxy, Envoy, Go's net/http, fasthttp and Hummingbird; PEERS="--quick" is short
+	@scripts/setup peers
+	python3 Benchmarks/peers.py $(PEERS)
 
 drill: setup-test ## offers a service ten times what it can carry, behind Weir and behind nginx; DRILL="--seconds 5" is short
 	.venv/bin/python -m pip install -q --disable-pip-version-check -r Benchmarks/requirements.txt

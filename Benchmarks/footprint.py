@@ -7,6 +7,7 @@ import select
 import socket
 import statistics
 import time
+from collections.abc import Callable
 
 import servers
 from report import Row
@@ -33,10 +34,10 @@ def memory_per_connection(products: Products) -> Row:
     with servers.weir(products, {"WEIR_KEEPALIVE_TIMEOUT": "10m"}) as server:
         with contextlib.ExitStack() as warm_up:
             open_connections(server, WARM_UP_CONNECTIONS, warm_up)
-        before = settled_resident_bytes(server)
+        before = settled(server.resident_bytes)
         with contextlib.ExitStack() as stack:
             connections = open_connections(server, CONNECTIONS, stack)
-            after = settled_resident_bytes(server)
+            after = settled(server.resident_bytes)
             check_open(connections)
     bytes_each = (after - before) / CONNECTIONS
     return Row(
@@ -78,9 +79,9 @@ def read_answer(connection: socket.socket) -> None:
         raise BenchmarkError(f"/hello was answered with {answer!r}")
 
 
-def settled_resident_bytes(server: Server) -> int:
+def settled(memory: Callable[[], int]) -> int:
     time.sleep(SETTLE_SECONDS)
-    return server.resident_bytes()
+    return memory()
 
 
 def check_open(connections: list[socket.socket]) -> None:

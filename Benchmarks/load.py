@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Load from wrk: one thread on a core of its own, 64 connections."""
+"""Load from wrk: one thread on a core of its own, 64 connections where nothing else is said."""
 
 import json
 from collections.abc import Sequence
@@ -25,18 +25,26 @@ class Plan:
 
 
 def send(
-    server: Server, path: str, plan: Plan, depth: int = 1, headers: Sequence[str] = (), is_refused: bool = False
+    server: Server,
+    path: str,
+    plan: Plan,
+    depth: int = 1,
+    headers: Sequence[str] = (),
+    is_refused: bool = False,
+    connections: int = CONNECTIONS,
+    body_bytes: int = 0,
 ) -> int:
-    """Loads `path` with `depth` requests at a time on each connection; gives how many requests were answered.
+    """Loads `path` with `depth` requests at a time on each connection; gives how many requests were answered. With
+    `body_bytes` they are POST and carry a body of that length.
 
     Both servers close a connection after 1,000 requests and say so in the last response, so wrk opens the next one
     and counts no error. Any error, or an answer other than 2xx or 3xx, makes the run worthless. With `is_refused` an
     answer of that kind does.
     """
     pinned = ("taskset", "-c", str(plan.load_core))
-    wrk = ("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{plan.seconds}s", "-s", SCRIPT)
+    wrk = ("wrk", "-t1", f"-c{connections}", f"-d{plan.seconds}s", "-s", SCRIPT)
     fields = (word for header in headers for word in ("-H", header))
-    result = run(*pinned, *wrk, *fields, server.url(path), "--", str(depth))
+    result = run(*pinned, *wrk, *fields, server.url(path), "--", str(depth), str(body_bytes))
     counts = json.loads(result.stdout.splitlines()[-1])
     errors = {kind: count for kind, count in counts["errors"].items() if count}
     if is_refused and errors.pop("status", 0) != counts["requests"]:

@@ -96,11 +96,11 @@ routes:
 """
 
 
-def endpoint(products: Products, core: int) -> Server:
+def endpoint(products: Products, core: int, events: str = "") -> Server:
     """nginx, which answers `/hello` by itself and serves the files of the scratch folder."""
     # nginx's worker may be another user than the one that made the folder.
     products.folder.chmod(0o711)
-    return nginx_with("endpoint", ENDPOINT_CONFIGURATION, products, core, files=products.folder)
+    return nginx_with("endpoint", ENDPOINT_CONFIGURATION, products, core, events, files=products.folder)
 
 
 def sink(products: Products, core: int) -> Server:

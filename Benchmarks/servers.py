@@ -104,6 +104,10 @@ class Server:
         line = next(line for line in rollup.splitlines() if line.startswith("Rss:"))
         return int(line.split()[1]) * 1024
 
+    def proportional_bytes(self) -> int:
+        """Of the process and its children, where a page that they share counts once."""
+        return sum(proportional_bytes(Path(f"/proc/{pid}/smaps_rollup").read_text()) for pid in self._pids())
+
     def reset_resident_peak(self) -> None:
         for pid in self._pids():
             Path(f"/proc/{pid}/clear_refs").write_text(RESET_PEAK)
@@ -117,6 +121,11 @@ class Server:
         pid = self._process.pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
         return [pid, *(int(child) for child in children.split())]
+
+
+def proportional_bytes(rollup: str) -> int:
+    line = next(line for line in rollup.splitlines() if line.startswith("Pss:"))
+    return int(line.split()[1]) * 1024
 
 
 def peak_bytes(status: str) -> int:
