@@ -172,7 +172,8 @@ static void receive(int index) {
     if (answer != WHOLE) reopen(index);
 }
 
-static void wait_until(int64_t instant) {
+// Gives how many events came.
+static int wait_until(int64_t instant) {
     struct epoll_event events[EVENTS];
     int64_t left = instant - now();
     if (left < 0) left = 0;
@@ -180,6 +181,7 @@ static void wait_until(int64_t instant) {
     int count = epoll_pwait2(poller, events, EVENTS, &timeout, NULL);
     if (count < 0 && errno != EINTR) fail("epoll_pwait2");
     for (int number = 0; number < count; number++) receive(events[number].data.u32);
+    return count;
 }
 
 static int by_size(const void *one, const void *other) {
@@ -211,6 +213,8 @@ static long due_at(int64_t instant, int64_t start, int64_t stop, double rate) {
 
 // Those that are due and not yet sent when the turn ends are still sent, and charged with their wait.
 static void send_for(double rate, double seconds) {
+    // Connections that were idle for too long between two turns are closed by now, and opened anew.
+    while (wait_until(0) > 0) continue;
     time_count = 0;
     errors = 0;
     int64_t start = now(), stop = start + (int64_t)(seconds * SECOND), patience = stop + DRAIN_SECONDS * SECOND;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // The service and the proxy of `make bench-peers`, written with Go's net/http. Use: net-http PORT [ENDPOINT_PORT]
+// Built outside of a module, where the default would be the behaviour of Go 1.20.
+//
+//go:debug default=go1.27
 package main
 
 import (
