@@ -102,7 +102,7 @@ settle: setup-test ## how soon `WEIR_CONCURRENCY=auto` finds what a service can 
 	.venv/bin/python Benchmarks/settle.py
 
 # The first time it builds the peers that come as sources; Hummingbird takes some minutes.
-bench-peers: setup ## Weir beside nginx, HAProxy, Envoy, Go's net/http, fasthttp and Hummingbird; PEERS="--quick" is short
+bench-peers: setup ## Weir beside nginx, HAProxy, Envoy, Go and Hummingbird; PEERS="--quick" is short
 	@scripts/setup peers
 	python3 Benchmarks/peers.py $(PEERS)
 

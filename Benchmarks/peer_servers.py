@@ -108,7 +108,8 @@ class Kit:
 
 
 def gather(names: Sequence[str], products: Products, core: int) -> Kit:
-    """Of those with `names`. Builds the peers that come as sources. One that cannot be had is said to be missing, and does not end the run."""
+    """Of those with `names`; what comes as sources is built. One that cannot be had is said to be missing, and does not
+    end the run."""
     programs: dict[str, Path] = {}
     missing: dict[str, str] = {}
     ways = {

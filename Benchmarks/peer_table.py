@@ -23,7 +23,7 @@ def own(row: Row) -> str:
 
 
 def cell(row: Row, name: str) -> str:
-    """`0.91 (0.90–0.93)`: what Weir takes of what the peer takes, round by round. Without Weir, the peer's own figure."""
+    """`0.91 (0.90–0.93)`: what Weir takes of what the peer takes. Without Weir, the peer's own figure."""
     if name in row.words:
         return row.words[name]
     if WEIR in row.words:

@@ -25,7 +25,7 @@ from servers import Server
 from tools import BenchmarkError
 from turns import Side, Spent, microseconds_each
 
-# From so many on, connections are opened before the measuring, and stay open: with wrk, opening them would be much of it.
+# From so many on, connections are opened before the measuring: with wrk, opening them would be much of what is measured.
 HELD_CONNECTIONS_MIN = 1_000
 STARTS = 5
 FAILED = "failed"
@@ -35,7 +35,7 @@ Failure = (BenchmarkError, OSError, http.client.HTTPException, ValueError)
 
 @dataclass
 class Row:
-    """One line of the table: of each server its figures, one from each round, or a word that says why there are none."""
+    """One line of the table: each server's figures, one from a round, or a word that says why there are none."""
 
     work: str
     unit: str
@@ -68,7 +68,12 @@ class Work(ABC):
         self._lacks = {**LACKS[role], **(lacks or {})}
 
     @abstractmethod
-    def measure(self, run: Run) -> list[Row]: ...
+    def measure(self, run: Run) -> list[Row]:
+        """A server that fails has its word; what hinders all of them is an error."""
+
+    def nothing(self, run: Run) -> Row:
+        """Where that has happened."""
+        return Row(self.title, "", {}, dict.fromkeys((WEIR, *PEERS), FAILED) | self.words(run))
 
     def words(self, run: Run) -> dict[str, str]:
         """For those that are not measured at all."""
@@ -111,11 +116,7 @@ class Contest(Work):
         rows = {key: Row(f"{self.title}: {key}", unit, {}, self.words(run)) for key, unit in self.units.items()}
         out = next(iter(rows.values())).words.copy()
         with ExitStack() as stack:
-            try:
-                endpoint = stack.enter_context(self.endpoint(run))
-            except Failure as error:
-                run.failed(self.title, "the endpoint", error)
-                return [Row(row.work, row.unit, {}, dict.fromkeys((WEIR, *PEERS), FAILED) | out) for row in rows.values()]
+            endpoint = stack.enter_context(self.endpoint(run))
             contestants: dict[str, Contestant] = {}
             for name in (WEIR, *PEERS):
                 if name not in out:
@@ -181,9 +182,7 @@ class UnderLoad(Contest):
         return lambda: load.send(server, self._path, turn, **self._settings)
 
     def _held(self, server: Server, run: Run, stack: ExitStack) -> Callable[[], int]:
-        client = stack.enter_context(
-            Paced(run.paced, server, self._path, self._connections, run.plan.load_core)
-        )
+        client = stack.enter_context(Paced(run.paced, server, self._path, self._connections, run.plan.load_core))
         return lambda: client.turn(paced.UNPACED, 1).answered
 
 
@@ -302,7 +301,7 @@ SERVICE_RATE = 10_000
 # Less: the endpoint shares the load's core.
 PROXY_RATE = 5_000
 
-# What `--only` knows, in the order of the table. Docs: docs/peers.md says why these.
+# What `--only` knows, in the order of the table; docs/peers.md says why these.
 WORKS: dict[str, Work] = {
     "hello-1": UnderLoad("plain answer, 1 connection", Role.SERVICE, connections=1),
     "hello": UnderLoad("plain answer, 64 connections", Role.SERVICE),

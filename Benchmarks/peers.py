@@ -23,7 +23,7 @@ import report
 from bench import executable, positive, stop, two_cores
 from load import Plan
 from peer_servers import PEERS, Kit
-from peer_works import WORKS, Row, Run
+from peer_works import WORKS, Failure, Row, Run
 from tools import BUILD_FOLDER, BenchmarkError, Products, build, require
 
 # For 10,000 connections. The same wherever it runs: some servers make tables of this size.
@@ -48,7 +48,12 @@ def measure(options: argparse.Namespace, run: Run) -> list[Row]:
     rows: list[Row] = []
     for number, name in enumerate(options.only, start=1):
         print(f"peers: {name}, {number} of {len(options.only)}, {time.strftime('%H:%M:%S')}", file=sys.stderr)
-        rows += WORKS[name].measure(run)
+        work = WORKS[name]
+        try:
+            rows += work.measure(run)
+        except Failure as error:
+            run.failed(work.title, "all", error)
+            rows.append(work.nothing(run))
     return rows
 
 
@@ -84,7 +89,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=WORKS, metavar="NAME", help=", ".join(WORKS))
     parser.add_argument("--peers", nargs="+", choices=PEERS, metavar="NAME", default=list(PEERS), help=", ".join(PEERS))
     parser.add_argument(
-        "--write", type=Path, metavar="FILE", help="put the table into this file, between its marks, the figures beside it"
+        "--write", type=Path, metavar="FILE", help="put the table between this file's marks, the figures beside it"
     )
     parser.add_argument("--build-folder", type=Path, default=BUILD_FOLDER, help="SwiftPM's scratch path")
     parser.add_argument("--gateway", type=executable, metavar="FILE", help="instead of the built product `weir`")
