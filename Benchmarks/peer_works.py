@@ -25,7 +25,7 @@ from servers import Server
 from tools import BenchmarkError
 from turns import Side, Spent, microseconds_each
 
-# From so many on, connections are opened before the measuring: with wrk, opening them would be much of what is measured.
+# From so many on, connections are opened before the measuring: with wrk, that would be much of what is measured.
 HELD_CONNECTIONS_MIN = 1_000
 STARTS = 5
 FAILED = "failed"

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Measures Weir beside nginx, HAProxy, Envoy, Go's net/http, fasthttp and Hummingbird 2, and prints one table of ratios.
+"""Measures Weir beside nginx, HAProxy, Envoy, Go's net/http, fasthttp and Hummingbird 2, and prints a table of ratios.
 
-Ends with 2 when a peer was not there or failed at something, or nothing could be measured. `scripts/setup peers` fetches
-the peers. It needs two cores, 20,000 open files, and a machine that does nothing else meanwhile; `--quick` only shows
-that everything works.
+Ends with 2 when a peer was not there or failed at something, or nothing could be measured. `scripts/setup peers`
+fetches the peers. It needs two cores, 20,000 open files, and a machine that does nothing else meanwhile; `--quick` only
+shows that everything works.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Load over connections that stay open: at a constant rate whatever becomes of the requests before, or, at the rate 0,
-// as fast as each connection is answered. A request's time runs from the instant at which it was due, also where it had to
-// wait for a connection, so a server that stalls is charged with all who would have come meanwhile.
+// as fast as each connection is answered. A request's time runs from the instant at which it was due, also where it had
+// to wait for a connection, so a server that stalls is charged with all who would have come meanwhile.
 //
 // Use: paced PORT PATH CONNECTIONS. It opens the connections, has one request answered on each, and writes the line
 // "ready". For each line "RATE SECONDS" on standard input it then sends for so long and writes one line of JSON.
