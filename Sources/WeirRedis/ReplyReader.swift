@@ -28,9 +28,12 @@ struct ReplyReader: ~Copyable {
     static let incompleteBytesMax = 4096
 
     private let reader: UnsafeMutablePointer<redisReader>
+    /// What has come behind the last whole reply, also what the reader has worked off since.
+    private var incompleteByteCount = 0
 
     init() {
         guard let reader = redisReaderCreate() else { preconditionFailure("no memory for a reader of replies") }
+        reader.pointee.fn = boundedFunctions
         self.reader = reader
     }
 
@@ -38,18 +41,18 @@ struct ReplyReader: ~Copyable {
         redisReaderFree(reader)
     }
 
-    func feed(_ bytes: UnsafeRawBufferPointer) {
+    mutating func feed(_ bytes: UnsafeRawBufferPointer) {
+        incompleteByteCount += bytes.count
         // An error is kept, and is the next reply's.
         redisReaderFeed(reader, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
     }
 
-    func next() -> Next {
+    mutating func next() -> Next {
         var found: UnsafeMutableRawPointer?
         guard redisReaderGetReply(reader, &found) == REDIS_OK else { return .malformed }
-        guard let found else {
-            return reader.pointee.len - reader.pointee.pos > Self.incompleteBytesMax ? .malformed : .incomplete
-        }
+        guard let found else { return incompleteByteCount > Self.incompleteBytesMax ? .malformed : .incomplete }
         defer { freeReplyObject(found) }
+        incompleteByteCount = Int(reader.pointee.len - reader.pointee.pos)
         return .reply(Self.value(found.assumingMemoryBound(to: redisReply.self).pointee))
     }
 
@@ -76,3 +79,23 @@ struct ReplyReader: ~Copyable {
         String(decoding: UnsafeRawBufferPointer(start: reply.str, count: Int(reply.len)), as: UTF8.self)
     }
 }
+
+/// What hiredis makes replies with.
+private let ownFunctions: redisReplyObjectFunctions = {
+    guard let reader = redisReaderCreate() else { preconditionFailure("no memory for a reader of replies") }
+    defer { redisReaderFree(reader) }
+    return reader.pointee.fn.pointee
+}()
+
+/// The same, but that a list longer than any that we ask for, or within another, is no reply: hiredis sets memory aside
+/// for as many elements as are announced, which 12 bytes can make 16 GiB, and looks at each when it lets go of them.
+/// Immutable, and never freed.
+private nonisolated(unsafe) let boundedFunctions: UnsafeMutablePointer<redisReplyObjectFunctions> = {
+    let functions = UnsafeMutablePointer<redisReplyObjectFunctions>.allocate(capacity: 1)
+    functions.initialize(to: ownFunctions)
+    functions.pointee.createArray = { task, count in
+        guard let task, task.pointee.parent == nil, count <= StoreLimit.perRequestMax else { return nil }
+        return ownFunctions.createArray(task, count)
+    }
+    return functions
+}()

@@ -13,9 +13,9 @@ struct DrainPage {
     ///   does here, because it is all that a hook of Kubernetes can send.
     func answer(_ request: Request) async throws -> Response {
         guard request.method != .head else { throw HTTPError(.methodNotAllowed, headers: ["Allow": "GET, POST"]) }
-        guard
-            access.permitsDrain(request.exchange.peer.socketAddress, authorization: request.headers["authorization"])
-        else { throw HTTPError(.forbidden, "a drain is for loopback, and for requests with the admin token") }
+        guard access.permitsDrain(request) else {
+            throw HTTPError(.forbidden, "a drain is for programs on loopback, and for requests with the admin token")
+        }
         let rest = await drain.wait()
         if rest.isNothing { return .text("drained\n") }
         let work = rest.backgroundWork > 0 ? ", background work left: \(rest.backgroundWork)" : ""

@@ -100,13 +100,9 @@ struct ConsulAPI: Sendable {
             path: path,
             handler: .loop { request, context in
                 try Self.answer {
-                    guard
-                        access.permits(
-                            request.exchange.peer.socketAddress,
-                            authorization: request.headers["authorization"],
-                            consulToken: request.headers["x-consul-token"]
-                        )
-                    else { throw ConsulError.permissionDenied }
+                    guard access.permits(request, consulToken: request.headers["x-consul-token"]) else {
+                        throw ConsulError.permissionDenied
+                    }
                     // What is meant for somewhere else is not done here.
                     _ = try ConsulQueryOptions(request.query)
                     try body(request, context.exchange.owner.loop.now)

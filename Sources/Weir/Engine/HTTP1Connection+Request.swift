@@ -161,6 +161,8 @@ extension HTTP1Connection {
             if exchange.hasLongBodyLeft, !loop.hasRoom(toHold: Int(count)) { return refuseForMemory(exchange) }
         }
         exchange.sink = .collect(bytesMax: bytesMax)
+        // Bodies of the admin port are short. One that stands still keeps no probe out.
+        if owner.server.isAdmin { channel.setIdle(since: loop.now, isNew: true) }
         // While the body comes, its own timeout rules; the handler has the whole of the route's limit. What the client
         // said goes on: it may be gone before its body is whole.
         exchange.deadline = exchange.callerDeadline
@@ -331,7 +333,9 @@ extension HTTP1Connection {
         exchange.owesContinue = false
         restartDeadline(exchange)
         switch exchange.sink {
-        case .collect: if let route = exchange.route { admit(exchange, route) }
+        case .collect:
+            if owner.server.isAdmin { channel.setIdle(since: .max) }
+            if let route = exchange.route { admit(exchange, route) }
         case .stream: exchange.wakeReader()
         case .forward: exchange.proxy?.bodyEnded()
         case .discard: if exchange.output.isDone { complete(exchange) }

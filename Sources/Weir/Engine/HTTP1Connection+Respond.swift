@@ -371,10 +371,13 @@ extension HTTP1Connection {
         exchange.output = .done
         if exchange.input.isDone || isLast {
             complete(exchange)
-        } else if !isReceiving {
-            loop.flush(channel)
-            settle()
+            return
         }
+        // Where room is short, who has had an answer and does not end the request makes some.
+        channel.setIdle(since: loop.now, isNew: true)
+        guard !isReceiving else { return }
+        loop.flush(channel)
+        settle()
     }
 
     /// Both halves are done, or the connection ends: the exchange is over.

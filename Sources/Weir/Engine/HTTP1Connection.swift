@@ -313,7 +313,9 @@ final class HTTP1Connection: @unchecked Sendable {
         switch lease._withUnsafeGuaranteedRef({ $0.parser.pointee.parse(span) }) {
         case .incomplete:
             if readDeadline == .max {
-                channel.setIdle(since: .max)
+                // Where room is short a head that stands still makes some, as an idle connection does: clients that
+                // never end theirs must not keep others out until its timeout.
+                channel.setIdle(since: loop.now, isNew: true)
                 readDeadline = loop.now &+ configuration.headTimeout
             }
             guard bytes.count >= BufferBudget.smallPieceBytes, !loop.mayHold(BufferBudget.longPieceBytes) else {

@@ -10,10 +10,8 @@ struct ReloadPage {
 
     /// - Throws: `HTTPError` for those who may not, and where the engine ends meanwhile.
     func answer(_ request: Request) async throws -> Response {
-        guard
-            access.permits(request.exchange.peer.socketAddress, authorization: request.headers["authorization"])
-        else {
-            throw HTTPError(.forbidden, "a reload needs the admin token, or loopback where none is set")
+        guard access.permits(request) else {
+            throw HTTPError(.forbidden, "a reload needs the admin token, or where none is set a program on loopback")
         }
         guard let outcome = await reloader.reload() else { throw HTTPError(.serviceUnavailable, "the service ends") }
         return outcome.response

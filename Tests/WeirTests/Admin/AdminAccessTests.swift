@@ -62,4 +62,39 @@ import WeirEventLoop
         #expect(!access.permits(peer, authorization: nil, consulToken: "Bearer \(Self.token)"))
         #expect(!AdminAccess(token: "").permits(peer, authorization: nil, consulToken: ""))
     }
+
+    @Test(arguments: [
+        ("", true), ("localhost", true), ("LocalHost:9901", true), ("127.0.0.1", true), ("127.0.0.1:9901", true),
+        ("[::1]", true), ("[::1]:9901", true), ("10.0.0.7:9901", true), ("weir.shop.svc", false), ("weir:9901", false),
+        ("rebound.example", false), ("localhost.rebound.example", false), ("127.0.0.1.rebound.example:9901", false),
+        ("rebound.example:127", false), ("[::1].rebound.example", false), ("localhost.", false), ("127.1", false),
+    ])
+    func `a name that may have been made to lead here is not asked by a program`(host: String, isProgram: Bool) {
+        let peer = SocketAddress.ipv4(0x7F00_0001, port: 4000)
+        #expect(AdminAccess.isProgram(peer, host: host, origin: nil, site: nil) == isProgram)
+        #expect(AdminAccess.isProgram(.unix(path: ""), host: host, origin: nil, site: nil))
+    }
+
+    @Test(
+        arguments: [
+            (nil, nil, true), (nil, "none", true), ("http://localhost:9901", nil, false), ("null", nil, false),
+            ("", nil, false), (nil, "cross-site", false), (nil, "same-site", false), (nil, "same-origin", false),
+            (nil, "", false), ("https://shop.example", "none", false),
+        ] as [(String?, String?, Bool)]
+    )
+    func `what browsers say of a page's request makes it no program's`(origin: String?, site: String?, isProgram: Bool)
+    {
+        let peer = SocketAddress.ipv4(0x7F00_0001, port: 4000)
+        #expect(AdminAccess.isProgram(peer, host: "localhost:9901", origin: origin, site: site) == isProgram)
+    }
+
+    @Test(arguments: [SocketAddress.ipv4(0x7F00_0001, port: 1), .ipv4(0x0A00_0007, port: 1)])
+    func `a page needs the token wherever it comes from`(peer: SocketAddress) {
+        #expect(!AdminAccess(token: "").permits(peer, authorization: nil, isProgram: false))
+        #expect(!AdminAccess(token: "").permitsDrain(peer, authorization: nil, isProgram: false))
+        let access = AdminAccess(token: Self.token)
+        #expect(!access.permitsDrain(peer, authorization: nil, isProgram: false))
+        #expect(access.permits(peer, authorization: "Bearer \(Self.token)", isProgram: false))
+        #expect(access.permitsDrain(peer, authorization: "Bearer \(Self.token)", isProgram: false))
+    }
 }
