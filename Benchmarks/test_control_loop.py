@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The simulator against the rules that it simulates, and against the step that was measured on a real control plane."""
+
+import json
+import unittest
+
+from control_loop import MEASURED
+from simulator import traces
+from simulator.hpa import HPA, KUBERNETES_DEFAULT, Behavior, Policy, wanted, wanted_of_sum
+from simulator.loop import SIGNALS, Loop, simulate
+from simulator.service import Plan, Service
+
+
+def pods(*values):
+    return {str(number): value for number, value in enumerate(values)}
+
+
+class Wanted(unittest.TestCase):
+    """The examples are those of the controller's own tests, in other numbers."""
+
+    def test_it_is_the_ratio_rounded_up(self):
+        self.assertEqual(wanted(2, pods(1.5, 1.5), set(), 0.75), 4)
+        self.assertEqual(wanted(2, pods(7.5, 7.5), set(), 0.75), 20)
+        self.assertEqual(wanted(3, pods(0.3, 0.3, 0.31), set(), 0.75), 2)
+        self.assertEqual(wanted(2, pods(0.8, 0.9), set(), 0.75), 3)
+
+    def test_within_a_tenth_of_the_target_nothing_changes(self):
+        self.assertEqual(wanted(4, pods(*[0.825] * 4), set(), 0.75), 4)
+        self.assertEqual(wanted(4, pods(*[0.675] * 4), set(), 0.75), 4)
+        self.assertEqual(wanted(4, pods(*[0.83] * 4), set(), 0.75), 5)
+
+    def test_who_has_no_value_counts_as_nothing_where_more_are_asked_for(self):
+        self.assertEqual(wanted(3, pods(1.5, 1.5, None), set(), 0.75), 4)
+        # And not at all, where that turns more into fewer.
+        self.assertEqual(wanted(4, pods(1.0, None, None, None), set(), 0.75), 4)
+
+    def test_who_has_no_value_counts_as_just_right_where_fewer_are(self):
+        self.assertEqual(wanted(4, pods(0.15, 0.15, None, None), set(), 0.75), 3)
+
+    def test_who_is_not_ready_counts_as_nothing_where_more_are_asked_for_and_not_at_all_else(self):
+        self.assertEqual(wanted(4, pods(1.5, 1.5, 0.0, 0.0), {"2", "3"}, 0.75), 4)
+        self.assertEqual(wanted(4, pods(0.3, 0.3, 0.0, 0.0), {"2", "3"}, 0.75), 1)
+
+    def test_without_any_value_nothing_changes(self):
+        self.assertEqual(wanted(4, pods(None, None, None, None), set(), 0.75), 4)
+
+    def test_a_sum_is_divided_by_the_target(self):
+        self.assertEqual(wanted_of_sum(2, 15.0, 0.75), 20)
+        self.assertEqual(wanted_of_sum(20, 15.0, 0.75), 20)
+        self.assertEqual(wanted_of_sum(20, 13.6, 0.75), 20)
+
+
+class Behaving(unittest.TestCase):
+    def test_up_within_a_period_no_more_than_the_policy_allows(self):
+        hpa = HPA(1, 100, KUBERNETES_DEFAULT)
+        self.assertEqual(hpa.decide(0, 1, 50), 5)
+        self.assertEqual(hpa.decide(5, 5, 50), 5)
+        self.assertEqual(hpa.decide(15, 5, 50), 10)
+        self.assertEqual(hpa.decide(30, 10, 50), 20)
+
+    def test_down_the_highest_of_the_window_counts(self):
+        hpa = HPA(1, 100, Behavior(down=(Policy(15, percent=100),)))
+        self.assertEqual(hpa.decide(0, 10, 10), 10)
+        self.assertEqual(hpa.decide(15, 10, 2), 10)
+        self.assertEqual(hpa.decide(299, 10, 2), 10)
+        self.assertEqual(hpa.decide(301, 10, 2), 2)
+
+    def test_down_by_half_a_minute(self):
+        hpa = HPA(1, 100, Behavior(down_window=0))
+        self.assertEqual(hpa.decide(0, 16, 1), 8)
+        self.assertEqual(hpa.decide(15, 8, 1), 8)
+        self.assertEqual(hpa.decide(60, 8, 1), 4)
+
+    def test_never_beyond_the_bounds(self):
+        hpa = HPA(2, 20)
+        self.assertEqual(hpa.decide(0, 2, 200), 20)
+        self.assertEqual(HPA(2, 20, Behavior(down_window=0)).decide(0, 3, 0), 2)
+
+
+class Serving(unittest.TestCase):
+    def offered(self, rate, pods, plan=None, seconds=60, slowness=1.0):
+        service = Service(plan or Plan())
+        for step in range(round(seconds / 0.1)):
+            service.advance(step * 0.1, 0.1, rate * 0.1, pods, slowness)
+        return service
+
+    def test_below_what_it_carries_all_are_served_at_once(self):
+        service = self.offered(30, 2)
+        self.assertEqual((service.refused, service.slow), (0, 0))
+
+    def test_above_it_serves_what_it_carries_and_turns_the_rest_away(self):
+        service = self.offered(200, 2)
+        self.assertAlmostEqual(service.served / 60, 40, delta=1)
+        self.assertAlmostEqual(service.served + service.refused + service.queued + service.executing, service.arrived)
+
+    def test_nothing_is_lost(self):
+        service = self.offered(50, 2, Plan(limit=16, queue=64))
+        self.assertAlmostEqual(service.served + service.refused + service.queued + service.executing, service.arrived)
+
+    def test_without_pods_all_are_turned_away(self):
+        self.assertEqual(self.offered(10, 0).served, 0)
+
+
+class TheLoop(unittest.TestCase):
+    def test_the_same_seed_is_the_same_run(self):
+        once, again = (simulate(traces.step(seconds=400), "weir") for _ in range(2))
+        self.assertEqual((once.service, once.ready, once.asked), (again.service, again.ready, again.asked))
+
+    def test_a_steady_load_changes_nothing(self):
+        steady = traces.Trace("steady", "", 1200, lambda _: 90.0)
+        for signal in SIGNALS:
+            run = simulate(steady, signal)
+            self.assertEqual(run.service.refused, 0, signal)
+            self.assertLessEqual(run.most, 7, signal)
+
+    def test_pods_are_charged_from_the_hpas_word_until_their_end(self):
+        run = simulate(traces.Trace("none", "", 100, lambda _: 1.0), "weir")
+        self.assertAlmostEqual(run.pod_seconds, 200, delta=1)
+
+    def test_the_step_that_was_measured(self):
+        """In one look of the HPA the most that it asked for, by Weir's signal; by CPU, as many as were measured."""
+        begin = 100.0
+        for step in json.loads(MEASURED.read_text())["steps"]:
+            signal = "weir" if step["signal"].startswith("weir") else "CPU"
+            plan, loop = Plan(start=2.0, deadline=15.0), Loop(sync=5.0, phase=5.0, least=1, most=20)
+            trace = traces.step(begin=begin, end=1e9, seconds=begin + step["watched"])
+            asked = [(at - begin, count) for at, count in simulate(trace, signal, plan, loop).asked if at >= begin]
+            for (at, count), (measured_at, measured) in zip(asked, step["asked"][1:], strict=False):
+                self.assertAlmostEqual(at, measured_at, delta=6, msg=signal)
+                self.assertAlmostEqual(count, measured, delta=2, msg=signal)
+
+
+if __name__ == "__main__":
+    unittest.main()
