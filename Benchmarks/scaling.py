@@ -26,7 +26,7 @@ from instructions import ENVIRONMENT, counted
 from replay import Count
 from tools import BenchmarkError
 
-OPERATIONS_FEW, OPERATIONS_MANY = 1_000, 5_000
+OPERATIONS_FEW, OPERATIONS_MANY = 1_000, 21_000
 ROUTES = (10, 1_000, 10_000)
 ENDPOINTS = (1, 100, 1_000, 10_000)
 UPSTREAM_ENDPOINTS = 250
@@ -44,7 +44,7 @@ OPERATIONS = {
     "round-robin": [("3 endpoints", "balancing-round-robin-3"), ("1,000", "balancing-round-robin-1000")],
     "maglev": [("3 endpoints", "balancing-maglev-3"), ("1,000", "balancing-maglev-1000")],
     "first": [("3 endpoints", "balancing-first-3"), ("1,000", "balancing-first-1000")],
-    "keyed limit (GCRA)": [("one key", "limiter-keyed-gcra-cached"), ("65,536 keys", "limiter-keyed-gcra")],
+    "keyed limit (GCRA)": [("few keys", "limiter-keyed-gcra-cached"), ("a million", "limiter-keyed-gcra")],
 }
 
 

@@ -112,7 +112,7 @@ def test_clients_that_never_end_their_heads_keep_no_probe_away(running):
 def test_clients_that_never_end_their_bodies_keep_no_probe_away(running, line):
     server = running()
     with contextlib.ExitStack() as stack:
-        standing_still(server, stack, line + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        standing_still(server, stack, line + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
         assert server.ask_admin("/livez") == (200, "alive\n")
         assert server.ask_admin("/readyz")[0] == 200
 

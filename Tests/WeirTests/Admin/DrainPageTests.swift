@@ -16,7 +16,7 @@ import Weir
 
     private static func ask(_ address: String, _ path: String, method: String = "GET") throws -> RawClient {
         let client = try RawClient(address)
-        client.send("\(method) \(path) HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        client.send("\(method) \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         return client
     }
 
