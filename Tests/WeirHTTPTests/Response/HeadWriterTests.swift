@@ -100,7 +100,9 @@ import WeirTestSupport
         var random = SeededGenerator(seed: 11)
         let powers = (0..<20 as Range<Int>).map { (0..<$0).reduce(1 as UInt64) { power, _ in power * 10 } }
         let edges = powers.flatMap { [$0 - 1, $0, $0 + 1, $0 / 2 * 3] }
-        let others = (0..<20_000 as Range<UInt64>).map { _ in random.next() >> UInt64.random(in: 0..<64, using: &random) }
+        let others = (0..<20_000 as Range<Int>).map { _ in
+            random.next() >> UInt64.random(in: 0..<64, using: &random)
+        }
         for value in Array(0...10_000) + edges + others {
             let digits = String(value)
             #expect(written { $0.decimal(value) }.text == digits)
