@@ -180,12 +180,17 @@ def hummingbird() -> Path:
 def versions(kit: Kit) -> list[str]:
     """Of the peers, beside what `report.circumstances` says anyway."""
     said = {
-        "Envoy": lambda: "Envoy " + first_line(str(kit.programs["Envoy"]), "--version").split("/")[1],
+        "Envoy": lambda: "Envoy " + envoy_version(kit.programs["Envoy"]),
         "net/http": lambda: first_line(str(GO), "version"),
         "fasthttp": lambda: "fasthttp " + (STORE / "gopath/fasthttp.version").read_text().strip(),
         "Hummingbird": lambda: f"Hummingbird {hummingbird_version()}",
     }
     return [say() for name, say in said.items() if name in kit.programs]
+
+
+def envoy_version(program: Path) -> str:
+    """Of a line like `PATH version: COMMIT/1.40.0/Clean/RELEASE/BoringSSL`."""
+    return first_line(str(program), "--version").rpartition("version: ")[2].split("/")[1]
 
 
 def hummingbird_version() -> str:
