@@ -66,7 +66,7 @@ ALTERNATIVES = [{"http", "tcp"}, {"upstream", "split", "redirect"}]
 DOCUMENTS = {
     "nothing": ("", "1:1: the file is empty; expected a mapping"),
     "comments only": ("# x\n", "1:1: the file is empty; expected a mapping"),
-    "a document without anything": ("---\n", "1:"),
+    "a document without anything": ("---\n", "2:1: expected a mapping"),
     "a list": ("- 1\n", "1:1: expected a mapping"),
     "two documents": ("deadline: 1s\n---\ndeadline: 2s\n", "2:1: "),
     "a key twice": ("deadline: 1s\ndrain:\n  delay: 1s\n  delay: 2s\n", "4:3: "),
