@@ -154,7 +154,7 @@ def test_queries_choose_by_tag_and_by_health(agent):
         found = [check["CheckID"] for check in agent.health.state(state)[1]]
         assert [check for check in found if check != "serfHealth"] == [expected]
     assert len(agent.health.state("any")[1]) == 4
-    with pytest.raises(consul.base.BadRequest, match="Invalid state"):
+    with pytest.raises(consul.exceptions.BadRequest, match="Invalid state"):
         agent.health.state("unknown")
     assert len(agent.health.node(socket.gethostname())[1]) == 4
     assert agent.server.metric("weir_registry_services") == 3
