@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Reloads of the configuration file while requests flow: nothing fails, nothing is lost, a wrong file changes nothing.
 
+import contextlib
 import json
 import os
 import re
@@ -88,6 +89,31 @@ def test_1000_reloads_under_load_fail_no_request_and_memory_stays_flat(file, gat
     # It goes up and down by what is freed late: the least of a while is what is held.
     early, late = (min(sizes[turn] for turn in range(last - 100, last, 10)) for last in (200, RELOADS))
     assert late - early < GROWTH_MAX, sizes
+
+
+def test_a_reload_lets_go_of_the_limits_that_were_there_before(file, gateway_of, upstream):
+    endpoint = upstream()
+    turns, table = 8, 16 << 20
+
+    def text(turn):
+        return one_route(endpoint, f", limit: [{{rate: {1000 + turn}/s, by: client}}]")
+
+    server = gateway_of(file, text(0), WEIR_LOOPS=1, WEIR_RATE_LIMIT_TABLE=table)
+    before = resident(server)
+    for turn in range(turns):
+        # Fewer at a time in each turn, so that what the loop keeps of a request for the next is of every turn.
+        with contextlib.ExitStack() as stack:
+            wires = [stack.enter_context(server.connect()) for _ in range(3 * (turns - turn))]
+            for wire in wires:
+                wire.send(request("/", "POST", ["Content-Length: 2"], b"a"))
+            eventually(lambda: server.metric('weir_requests_executing{pool="pod"}') == len(wires), "all are there")
+            for wire in wires:
+                wire.send(b"b")
+                assert wire.reply().status == 200
+        file.write(text(turn + 1))
+        assert reload(server)[0] == 200
+    # Those of the last, and of the one before, which may just be going.
+    eventually(lambda: resident(server) - before < 3 * table, f"{turns} tables are not kept")
 
 
 def test_a_file_change_is_applied_and_an_endpoint_that_stays_keeps_its_connection(file, gateway_of, upstream):

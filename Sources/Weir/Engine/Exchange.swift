@@ -428,6 +428,14 @@ final class Exchange: @unchecked Sendable {
         keptVersion = 0
     }
 
+    /// Lets go of the last request's route, which is a former snapshot's: with it go that snapshot's limits and their
+    /// tables. Only between two requests.
+    func forgetRoute() {
+        forgetHead()
+        route = nil
+        limitsReference = nil
+    }
+
     /// The half that goes to an endpoint.
     @inline(__always)
     func withProxyHalf(_ body: (ProxyExchange) -> Void) {

@@ -300,6 +300,8 @@ final class ServerLoop: @unchecked Sendable {
     private func takeOverSnapshot() {
         snapshot = snapshots.snapshot
         snapshotVersion = snapshot.version
+        state.pointee.spare?._withUnsafeGuaranteedRef { $0.forgetRoute() }
+        for exchange in state.pointee.exchanges { exchange._withUnsafeGuaranteedRef { $0.forgetRoute() } }
         takeOverUpstreams()
         if let store, let flow { store.take(flow.storeLimits) }
     }
