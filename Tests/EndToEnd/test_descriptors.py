@@ -3,6 +3,8 @@
 
 import contextlib
 import json
+import os
+import resource
 
 import pytest
 
@@ -146,6 +148,27 @@ def test_a_paused_listener_does_not_spin(exhausted):
     eventually(lambda: exhausted.metric("weir_loop_turns_total") - before >= 12, "accepting is tried again")
     assert exhausted.metric("weir_loop_turns_total") - before < 500
     assert exhausted.metric("process_cpu_seconds_total") - cpu < 0.5
+
+
+def test_a_limit_that_falls_below_what_is_open_pauses_accepting_until_it_rises(serve):
+    server = serve(descriptors=512, WEIR_LOOPS=1)
+    admin = server.admin_connection()
+    with contextlib.closing(admin), server.connect() as kept, server.connect() as late:
+        assert kept.get().status == 200
+        taken = {int(name) for name in os.listdir(f"/proc/{server.process.pid}/fd")}
+        free = min(set(range(len(taken) + 1)) - taken)
+        # The service does not learn of it: the kernel refuses it what it thinks there is.
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (free, 512))
+        with server.connect() as waiting:
+            waiting.send(request())
+            eventually(lambda: server.metric("weir_accept_failures_total", admin) > 0, "the kernel has refused")
+            assert server.metric("weir_accept_pauses_total", admin) > 0
+            for _ in range(20):
+                assert kept.get().status == 200
+            resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (512, 512))
+            assert waiting.reply().status == 200
+        late.send(request())
+        assert late.reply().status == 200
 
 
 def test_a_file_is_not_called_missing_for_want_of_descriptors(exhausted):

@@ -129,6 +129,10 @@ import WeirTestSupport
 
     @Test func `TCP Fast Open can be asked for`() throws {
         let (listener, address) = try Self.bind(Self.loopback, ListenerOptions(fastOpenQueue: 16))
+        var queue: Int32 = 0
+        var size = socklen_t(MemoryLayout<Int32>.size)
+        #expect(getsockopt(listener.descriptor, Int32(IPPROTO_TCP), TCP_FASTOPEN, &queue, &size) == 0)
+        #expect(queue == 16)
         _ = try Peer.connected(to: address)
         withExtendedLifetime(listener) {}
     }
