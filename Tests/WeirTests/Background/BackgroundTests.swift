@@ -20,7 +20,7 @@ import WeirTestSupport
 
     private static func get(_ address: String?, _ path: String) async throws -> WireResponse {
         let client = try RawClient(try #require(address))
-        client.send("GET \(path) HTTP/1.1\r\nHost: h\r\nX-Request-Id: id\(path)\r\nConnection: close\r\n\r\n")
+        client.send("GET \(path) HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: id\(path)\r\nConnection: close\r\n\r\n")
         return try #require(try await WireResponse.all(in: client.receiveToEnd()).first)
     }
 
