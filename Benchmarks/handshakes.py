@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CPU time for a TLS handshake beside nginx, whole and resumed: the same client on a core of its own, in turns.
+"""CPU time for a TLS handshake beside nginx, whole and resumed, and for a request on a connection that is kept: the same
+client on a core of its own, in turns. And what an idle connection takes.
 
 Each connection has one request behind its handshake, because a client of TLS 1.3 has its ticket only then, and is ended
 by the client: what servers do for a client that still sends when they end differs.
 """
 
+import contextlib
 import os
 import socket
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import footprint
+import load
 import servers
 import turns
 from load import Plan
@@ -29,6 +33,7 @@ NGINX_CONFIGURATION = """\
         ssl_certificate_key {key};
         ssl_protocols TLSv1.2 TLSv1.3;
         ssl_ecdh_curve X25519;
+        ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;
         location / {{ return 200 "Hello, world\\n"; }}
     }}
 """
@@ -55,6 +60,12 @@ KINDS = (
 )
 
 
+KEPT_WORK = "TLS 1.3, requests on kept connections"
+KEPT_RATIO_MAX = 0.95
+IDLE_CONNECTIONS = 2_000
+IDLE_KIBIBYTES_MAX = 20
+
+
 def compare(products: Products, plan: Plan) -> list[Row]:
     certificate, key = make_pair(products.folder)
     ports = servers.free_port(), servers.free_port()
@@ -71,7 +82,48 @@ def compare(products: Products, plan: Plan) -> list[Row]:
     )  # fmt: skip
     os.sched_setaffinity(0, {plan.load_core})
     with weir, nginx:
-        return [compare_kind(kind, [(weir, ports[0]), (nginx, ports[1])], plan) for kind in KINDS]
+        sides = [(weir, ports[0]), (nginx, ports[1])]
+        # First, while the allocator has nothing left of other connections.
+        idle = idle_memory(*sides[0])
+        rows = [compare_kind(kind, sides, plan) for kind in KINDS]
+        return [*rows, compare_kept(sides, plan), idle]
+
+
+def compare_kept(sides: list[tuple[Server, int]], plan: Plan) -> Row:
+    works = [Side(server, requests(server, port, plan)) for server, port in sides]
+    for side in works:
+        side.work()
+    ours, theirs = turns.microseconds(KEPT_WORK, works, plan)
+    return turns.cpu_beside("nginx", KEPT_WORK, ours, theirs, KEPT_RATIO_MAX)
+
+
+def requests(server: Server, port: int, plan: Plan) -> Callable[[], int]:
+    """Small requests by wrk for a turn; gives how many there were."""
+    turn = replace(plan, seconds=1)
+    return lambda: load.send(server, "/hello", turn, secure_port=port)
+
+
+def idle_memory(server: Server, port: int) -> Row:
+    """Of connections that have had one request each."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    footprint.allow_descriptors(IDLE_CONNECTIONS + footprint.DESCRIPTORS_SPARE)
+    before = footprint.settled(server.resident_bytes)
+    with contextlib.ExitStack() as stack:
+        for _ in range(IDLE_CONNECTIONS):
+            plain = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            connection = stack.enter_context(context.wrap_socket(plain, server_hostname="localhost"))
+            connection.sendall(REQUEST)
+            footprint.read_answer(connection)
+        after = footprint.settled(server.resident_bytes)
+    kibibytes = (after - before) / IDLE_CONNECTIONS / 1024
+    return Row(
+        work=f"TLS, memory per idle connection, {IDLE_CONNECTIONS:,} open",
+        measured=f"{kibibytes:.1f} KiB",
+        target=f"≤ {IDLE_KIBIBYTES_MAX} KiB",
+        weir=f"{before / 2**20:.1f} → {after / 2**20:.1f} MiB",
+        passed=kibibytes <= IDLE_KIBIBYTES_MAX,
+    )
 
 
 def make_pair(folder: Path) -> tuple[Path, Path]:

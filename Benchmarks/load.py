@@ -33,9 +33,10 @@ def send(
     is_refused: bool = False,
     connections: int = CONNECTIONS,
     body_bytes: int = 0,
+    secure_port: int | None = None,
 ) -> int:
     """Loads `path` with `depth` requests at a time on each connection; gives how many requests were answered. With
-    `body_bytes` they are POST and carry a body of that length.
+    `body_bytes` they are POST and carry a body of that length, with `secure_port` they go there by TLS.
 
     Both servers close a connection after 1,000 requests and say so in the last response, so wrk opens the next one
     and counts no error. Any error, or an answer other than 2xx or 3xx, makes the run worthless. With `is_refused` an
@@ -44,7 +45,8 @@ def send(
     pinned = ("taskset", "-c", str(plan.load_core))
     wrk = ("wrk", "-t1", f"-c{connections}", f"-d{plan.seconds}s", "-s", SCRIPT)
     fields = (word for header in headers for word in ("-H", header))
-    result = run(*pinned, *wrk, *fields, server.url(path), "--", str(depth), str(body_bytes))
+    url = f"https://127.0.0.1:{secure_port}{path}" if secure_port else server.url(path)
+    result = run(*pinned, *wrk, *fields, url, "--", str(depth), str(body_bytes))
     counts = json.loads(result.stdout.splitlines()[-1])
     errors = {kind: count for kind, count in counts["errors"].items() if count}
     if is_refused and errors.pop("status", 0) != counts["requests"]:
