@@ -34,7 +34,7 @@ def check(objects, folder):
     if "WEIR_CONFIG" in given:
         assert given["WEIR_CONFIG"] == "/etc/weir/weir.yaml"
         given["WEIR_CONFIG"] = str(folder / "weir.yaml")
-        (folder / "weir.yaml").write_text(maps[0]["data"]["weir.yaml"] if maps else "")
+        (folder / "weir.yaml").write_text(maps[0]["data"]["weir.yaml"] if maps else "{}\n")
     # Redis counts limits of the cluster alone.
     if "WEIR_REDIS" in given:
         given["WEIR_RATE_LIMIT_SCOPE"] = "cluster"

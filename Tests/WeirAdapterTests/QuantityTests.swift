@@ -14,12 +14,14 @@ import WeirAdapter
         #expect(Quantity(value)?.description == text)
     }
 
-    @Test(arguments: [-0.001, .nan, .infinity, -.infinity])
+    @Test(arguments: [-0.001, .nan, -.infinity])
     func `what no signal can be is no quantity`(value: Double) {
         #expect(Quantity(value) == nil)
     }
 
     @Test func `what is larger than a quantity holds is the largest`() {
-        #expect(Quantity(1e300)?.description == "1000000000000000")
+        for value in [1e300, .greatestFiniteMagnitude, .infinity] {
+            #expect(Quantity(value)?.description == "1000000000000000")
+        }
     }
 }

@@ -8,9 +8,10 @@ package struct Quantity: Sendable, Equatable, CustomStringConvertible {
 
     package let thousandths: Int64
 
-    /// Rounds to the nearest thousandth; nil for what is no number, or below zero: no signal of a pod is.
+    /// Rounds to the nearest thousandth; nil for what is no number, or below zero: no signal of a pod is. What is beyond
+    /// the largest is the largest, also a sum that is beyond what a `Double` holds.
     package init?(_ value: Double) {
-        guard value.isFinite, value >= 0 else { return nil }
+        guard value >= 0 else { return nil }
         thousandths = Int64(min(value * 1000, Self.thousandthsMax).rounded())
     }
 
