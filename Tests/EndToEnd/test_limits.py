@@ -2,6 +2,7 @@
 # Each limit at its boundary: what fits is served, one more is refused.
 
 import random
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -178,6 +179,27 @@ def test_an_old_idle_connection_is_closed(serve):
         wire.expect_end()
     # It was closed by its age, which no timeout counter should claim.
     assert server.metric('weir_timeouts_total{kind="keepalive"}') == 0
+
+
+def test_connections_of_the_same_moment_grow_old_at_different_times(serve):
+    server = serve(WEIR_CONNECTION_AGE="4s")
+    opened = time.monotonic()
+    wires = [server.connect() for _ in range(32)]
+    assert all(wire.get().status == 200 for wire in wires)
+    counts = set()
+
+    def all_ended():
+        counts.add(sum(wire.has_ended() for wire in wires))
+        if len(counts) == 2:
+            # The first has ended, not before nine tenths of the age.
+            assert time.monotonic() - opened > 3.5
+        return max(counts) == len(wires)
+
+    eventually(all_ended, "all have ended")
+    # One tenth to either side: they do not come back together. At the same time would be seen as none, then all.
+    assert len(counts) > 4, counts
+    for wire in wires:
+        wire.close()
 
 
 def test_connections_beyond_the_limit_wait_until_one_closes(serve):

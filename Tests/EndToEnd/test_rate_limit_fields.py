@@ -41,6 +41,22 @@ def test_every_answer_says_the_policy_and_what_is_left(serve):
     assert 0 < third <= INTERVAL_SECONDS
 
 
+def test_answers_that_are_no_refusals_can_go_without_the_fields(serve):
+    server = serve(WEIR_RATE_LIMIT=LIMIT, WEIR_RATE_LIMIT_FIELDS="off")
+    responses = [requests.get(f"{server.url}/hello") for _ in range(3)]
+    assert [response.status_code for response in responses] == [200, 200, 429]
+    assert ["RateLimit" in response.headers for response in responses] == [False, False, True]
+    assert ["RateLimit-Policy" in response.headers for response in responses] == [False, False, True]
+
+
+def test_a_limit_by_route_says_which_route_it_counts_for(serve):
+    server = serve(WEIR_RATE_LIMIT="5/m;burst=2;by=route;name=each")
+    for path in ("/hello", "/async"):
+        response = requests.get(server.url + path)
+        for name in ("RateLimit-Policy", "RateLimit"):
+            assert members(response, name)["each"]["pk"] == path.encode()
+
+
 def test_a_refusal_says_why_and_when_to_come_again(serve):
     server = serve(WEIR_RATE_LIMIT=LIMIT)
     responses = [requests.get(f"{server.url}/hello", headers={"X-Request-Id": f"id-{n}"}) for n in range(3)]
