@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Endpoints that die, stand still or fail while requests flow: what their clients see of it.
 
+import pytest
+
 from control import start
 from load import CLIENTS, load
 from upstream import answer, repeating
@@ -72,30 +74,17 @@ def test_maglev_keeps_a_cookie_with_its_endpoint(gateway, upstream, tmp_path):
     assert all(one.count(cookie) == 3 for one in cookies for cookie in one)
 
 
-def test_maglev_keeps_a_header_with_its_endpoint(gateway, upstream, tmp_path):
+@pytest.mark.parametrize("by, field", [({"header": "X-User"}, "x-user: {}"), ("client", "X-Forwarded-For: 192.0.2.{}")])
+def test_maglev_keeps_a_header_or_a_client_with_its_endpoint(gateway, upstream, tmp_path, by, field):
     endpoints = [upstream() for _ in range(3)]
-    configuration = {"endpoints": [one.url for one in endpoints], "balance": "maglev", "hash": {"header": "X-User"}}
-    server = start(gateway, tmp_path, configuration)
-    with server.connect() as wire:
-        for turn in range(3):
-            for user in range(24):
-                wire.send(request(headers=[f"x-user: {user}", f"X-Turn: {turn}"]))
-                assert wire.reply().status == 200
-    users = [[seen.header("x-user") for seen in one.requests] for one in endpoints]
-    assert all(users), "each endpoint has some of them"
-    assert all(one.count(user) == 3 for one in users for user in one)
-
-
-def test_maglev_keeps_a_client_with_its_endpoint(gateway, upstream, tmp_path):
-    endpoints = [upstream() for _ in range(3)]
-    configuration = {"endpoints": [one.url for one in endpoints], "balance": "maglev", "hash": "client"}
+    configuration = {"endpoints": [one.url for one in endpoints], "balance": "maglev", "hash": by}
     # Who the client is is said by a proxy that is trusted.
     server = start(gateway, tmp_path, configuration, WEIR_TRUSTED_PROXIES="127.0.0.0/8")
-    for _ in range(3):
-        for client in range(24):
+    for turn in range(3):
+        for number in range(24):
             with server.connect() as wire:
-                wire.send(request(headers=[f"X-Forwarded-For: 192.0.2.{client}", f"X-Client: {client}"]))
+                wire.send(request(headers=[field.format(number), f"X-Number: {number}", f"X-Turn: {turn}"]))
                 assert wire.reply().status == 200
-    clients = [[seen.header("x-client") for seen in one.requests] for one in endpoints]
-    assert all(clients), "each endpoint has some of them"
-    assert all(one.count(client) == 3 for one in clients for client in one)
+    numbers = [[seen.header("x-number") for seen in one.requests] for one in endpoints]
+    assert all(numbers), "each endpoint has some of them"
+    assert all(one.count(number) == 3 for one in numbers for number in one)
