@@ -32,10 +32,10 @@ HEADS = {
     "empty length": (400, head(b"Content-Length:") + b"hello"),
     "length beyond 64 bits": (400, head(b"Content-Length: 18446744073709551621") + b"hello"),
     "length beyond 63 bits": (400, head(b"Content-Length: 9223372036854775808") + b"hello"),
-    "unknown coding": (501, head(b"Transfer-Encoding: gzip")),
-    "unknown coding before chunked": (501, head(b"Transfer-Encoding: gzip, chunked") + CHUNKED),
-    "coding that looks like chunked": (501, head(b"Transfer-Encoding: xchunked") + CHUNKED),
-    "coding identity": (501, head(b"Transfer-Encoding: identity")),
+    "unknown coding": (400, head(b"Transfer-Encoding: gzip")),
+    "unknown coding before chunked": (400, head(b"Transfer-Encoding: gzip, chunked") + CHUNKED),
+    "coding that looks like chunked": (400, head(b"Transfer-Encoding: xchunked") + CHUNKED),
+    "coding identity": (400, head(b"Transfer-Encoding: identity")),
     "chunked not last": (400, head(b"Transfer-Encoding: chunked, gzip") + CHUNKED),
     "chunked twice": (400, head(b"Transfer-Encoding: chunked, chunked") + CHUNKED),
     "chunked in two fields": (400, head(b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked") + CHUNKED),
@@ -197,7 +197,7 @@ def test_refusals_are_counted_by_status(serve):
             wire.reply()
     metrics = server.metrics()
     assert {status: metrics[f'weir_parse_faults_total{{status="{status}"}}'] for status in (400, 417, 501, 505, 414)} == {
-        400: 2, 417: 1, 501: 1, 505: 1, 414: 0,
+        400: 3, 417: 1, 501: 0, 505: 1, 414: 0,
     }
     assert metrics["weir_requests_total"] == 0
 

@@ -15,7 +15,7 @@ extension RequestFault.Kind {
         case .requestLineTooLong: 414
         case .expectationUnsupported: 417
         case .headerTooLarge, .tooManyFields, .trailerTooLarge: 431
-        case .methodTooLong, .codingUnsupported: 501
+        case .methodTooLong: 501
         case .versionUnsupported: 505
         default: 400
         }

@@ -216,7 +216,7 @@ import WeirHTTP
 
     @Test(arguments: [
         (RequestFault.Kind.requestLineTooLong, 414), (.headerTooLarge, 431), (.tooManyFields, 431),
-        (.trailerTooLarge, 431), (.methodTooLong, 501), (.codingUnsupported, 501), (.versionUnsupported, 505),
+        (.trailerTooLarge, 431), (.methodTooLong, 501), (.codingUnsupported, 400), (.versionUnsupported, 505),
         (.expectationUnsupported, 417), (.bareLineFeed, 400), (.lengthAndCoding, 400),
     ])
     func `The status says whose rule it was`(kind: RequestFault.Kind, status: Int) {
