@@ -48,8 +48,8 @@ intptr_t weir_receive(int fd, void *bytes, size_t capacity) {
     return count < 0 ? -errno : count;
 }
 
-intptr_t weir_send(int fd, const void *bytes, size_t count) {
-    ssize_t sent = send(fd, bytes, count, MSG_NOSIGNAL);
+intptr_t weir_send(int fd, const void *bytes, size_t count, int more) {
+    ssize_t sent = send(fd, bytes, count, more ? MSG_NOSIGNAL | MSG_MORE : MSG_NOSIGNAL);
     return sent < 0 ? -errno : sent;
 }
 #endif

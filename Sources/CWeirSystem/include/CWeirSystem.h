@@ -65,8 +65,8 @@ int weir_unacknowledged(int fd);
 #if defined(WEIR_LIBC_CALLS)
 intptr_t weir_epoll_wait(int epoll, weir_event *events, int capacity, int timeout_milliseconds);
 intptr_t weir_receive(int fd, void *bytes, size_t capacity);
-/// With MSG_NOSIGNAL.
-intptr_t weir_send(int fd, const void *bytes, size_t count);
+/// With MSG_NOSIGNAL, and MSG_MORE where `more` is not 0.
+intptr_t weir_send(int fd, const void *bytes, size_t count, int more);
 #else
 static inline intptr_t weir_system_call(
     intptr_t number, intptr_t a, intptr_t b, intptr_t c, intptr_t d, intptr_t e, intptr_t f
@@ -116,9 +116,10 @@ static inline intptr_t weir_receive(int fd, void *bytes, size_t capacity) {
     return weir_system_call(WEIR_SYS_RECVFROM, fd, (intptr_t)bytes, (intptr_t)capacity, 0, (intptr_t)NULL, (intptr_t)NULL);
 }
 
-/// With MSG_NOSIGNAL.
-static inline intptr_t weir_send(int fd, const void *bytes, size_t count) {
-    return weir_system_call(WEIR_SYS_SENDTO, fd, (intptr_t)bytes, (intptr_t)count, 0x4000, (intptr_t)NULL, 0);
+/// With MSG_NOSIGNAL, and MSG_MORE where `more` is not 0.
+static inline intptr_t weir_send(int fd, const void *bytes, size_t count, int more) {
+    int flags = more ? 0x4000 | 0x8000 : 0x4000;
+    return weir_system_call(WEIR_SYS_SENDTO, fd, (intptr_t)bytes, (intptr_t)count, flags, (intptr_t)NULL, 0);
 }
 #endif
 

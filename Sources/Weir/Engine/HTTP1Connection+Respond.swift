@@ -275,8 +275,15 @@ extension HTTP1Connection {
             case .untilClose: .untilClose
             case .none, .chunked: .chunked
             }
-        if !isReceiving { loop.flush(channel) }
+        flushSoon()
         settle()
+    }
+
+    /// Sends what a task has written: with what it writes next in this turn, in one call, unless that is much already.
+    /// While bytes are received, their end does it.
+    private func flushSoon() {
+        guard !isReceiving else { return }
+        if isOutputFull { loop.flush(channel) } else { loop.flushAtTurnEnd(channel) }
     }
 
     /// Appends a piece of a produced body; false when there is no taker any more, or the piece is too long.
@@ -287,18 +294,18 @@ extension HTTP1Connection {
         case .sized(let remaining):
             guard bytes.count <= remaining else { return false }
             exchange.output = .sized(remaining: remaining - bytes.count)
-            loop.send(channel, bytes)
+            loop.sendThrough(channel, bytes)
         case .chunked:
             writeFraming { ChunkedEncoder.writeSize(bytes.count, into: &$0) }
-            loop.send(channel, bytes)
+            loop.sendThrough(channel, bytes)
             writeFraming { ChunkedEncoder.writeDataEnd(into: &$0) }
         case .untilClose:
-            loop.send(channel, bytes)
+            loop.sendThrough(channel, bytes)
         case .pending, .copying, .done:
             return false
         }
         exchange.bodyBytesOut &+= UInt64(bytes.count)
-        if !isReceiving { loop.flush(channel) }
+        flushSoon()
         return channel.isOpen
     }
 

@@ -420,6 +420,8 @@ final class HTTP1Connection: @unchecked Sendable {
         phase = .closing
         // A body that ends with its connection must not end in good order.
         if let exchange, case .untilClose = exchange.output { channel.resetOnClose() }
+        // What was written of it goes out as far as the kernel takes it: the client sees what it was that broke off.
+        loop.flush(channel)
         loop.close(channel)
     }
 }

@@ -77,7 +77,7 @@ extension EventLoop {
     package func sendThrough(_ channel: Channel, _ bytes: UnsafeRawBufferPointer) {
         let state = channel.state
         guard bytes.count > Self.copiedBytesMax, state.pointee.transform == nil else { return send(channel, bytes) }
-        flush(state)
+        flush(state, hasMore: true)
         guard state.pointee.outputHead == nil, state.pointee.isWritable, state.pointee.phase == .open,
             let base = bytes.baseAddress
         else { return send(channel, bytes) }
@@ -124,14 +124,16 @@ extension EventLoop {
         flush(channel.state)
     }
 
-    /// Sends the output at the end of this turn, in one call with what else is queued until then: for one connection
-    /// that many share.
+    /// Sends the output at the end of this turn, in one call with what else is queued until then: for what is written
+    /// piece by piece, or by many.
     package func flushAtTurnEnd(_ channel: Channel) {
         if channel.isOpen { scheduleReading(channel.state) }
     }
 
     /// Gives the output to the kernel as far as it takes it, and ends a channel that was only waiting for that.
-    func flush(_ state: UnsafeMutablePointer<ChannelState>) {
+    ///
+    /// - Parameter hasMore: more bytes follow at once, so that a packet that is not full waits for them.
+    func flush(_ state: UnsafeMutablePointer<ChannelState>, hasMore: Bool = false) {
         guard state.pointee.phase == .open || state.pointee.phase == .finishing else { return }
         if let transform = state.pointee.transform {
             if flushTransformed(state, transform) { flushed(state) }
@@ -143,7 +145,8 @@ extension EventLoop {
                 let result = core.pointee.poller.send(
                     state.pointee.descriptor,
                     buffer.bytes + Int(buffer.pointee.start),
-                    count: count
+                    count: count,
+                    hasMore: hasMore || buffer.pointee.next.map { $0.count > 0 } ?? false
                 )
                 switch result {
                 case .bytes(let sent):

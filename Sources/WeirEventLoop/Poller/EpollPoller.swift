@@ -71,9 +71,14 @@ package struct EpollPoller {
     }
 
     @inline(__always)
-    static func send(_ descriptor: Int32, _ bytes: UnsafeRawPointer, count: Int) -> TransferResult {
+    static func send(
+        _ descriptor: Int32,
+        _ bytes: UnsafeRawPointer,
+        count: Int,
+        hasMore: Bool
+    ) -> TransferResult {
         while true {
-            let sent = weir_send(descriptor, bytes, count)
+            let sent = weir_send(descriptor, bytes, count, hasMore ? 1 : 0)
             if sent >= 0 { return .bytes(sent) }
             switch Int32(-sent) {
             case EINTR: continue

@@ -75,11 +75,16 @@ package enum Poller {
         }
     }
 
-    /// Gives bytes to the kernel; it may take fewer than `count`.
+    /// Gives bytes to the kernel; it may take fewer than `count`. Where there is more to come at once, they go out with it.
     @inline(__always)
-    func send(_ descriptor: Int32, _ bytes: UnsafeRawPointer, count: Int) -> TransferResult {
+    func send(
+        _ descriptor: Int32,
+        _ bytes: UnsafeRawPointer,
+        count: Int,
+        hasMore: Bool = false
+    ) -> TransferResult {
         switch self {
-        case .epoll: EpollPoller.send(descriptor, bytes, count: count)
+        case .epoll: EpollPoller.send(descriptor, bytes, count: count, hasMore: hasMore)
         case .replay(let poller): poller._withUnsafeGuaranteedRef { $0.send(descriptor, bytes, count: count) }
         }
     }

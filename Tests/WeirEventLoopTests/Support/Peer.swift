@@ -61,7 +61,7 @@ final class Peer {
         let bytes = [UInt8](bytes)
         var sent = 0
         while sent < bytes.count {
-            let count = bytes.withUnsafeBytes { weir_send(descriptor, $0.baseAddress! + sent, $0.count - sent) }
+            let count = bytes.withUnsafeBytes { weir_send(descriptor, $0.baseAddress! + sent, $0.count - sent, 0) }
             if count <= 0 { break }
             sent += count
         }
