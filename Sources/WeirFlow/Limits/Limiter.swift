@@ -32,7 +32,7 @@ package final class Limiter: Sendable {
     package func charge(key: UInt64, cost: UInt64 = 1, now: Nanoseconds) -> LimitCharge {
         // One switch at the outset, so that what follows is compiled for each algorithm by itself. The shorter it is, the
         // more charges are under way at once that wait for memory: a million keys in the sliding window, 127 ns with the
-        // figures of the decision, 79 without, 60 with the rarer case out of line.
+        // figures of the decision, 79 without, 55 to 63 with the frequent cases first.
         switch rule {
         case .gcra(let rule): charge(rule, key, cost, now)
         case .slidingWindow(let rule): charge(rule, key, cost, now)

@@ -43,20 +43,36 @@ struct SlidingWindow: LimitArithmetic, Sendable {
         guard cost <= quota else { return nil }
         let index = time &>> scale.shift
         // With many keys the most frequent case, and then the shortest: both windows of the word have passed.
-        if word &>> (2 &* countBits) &+ 1 < index { return pack(Counts(index: index, current: cost, previous: 0)) }
-        return chargeRecent(word, cost: cost, time: time)
+        let counted = word &>> (2 &* countBits)
+        if counted &+ 1 < index { return pack(Counts(index: index, current: cost, previous: 0)) }
+        guard counted == index else { return chargeElsewhere(word, cost: cost, time: time) }
+        // The next most frequent: the word's window is the present one, and nothing moves but its count.
+        let taken = word &>> countBits & countMask &+ cost
+        guard taken <= quota else { return nil }
+        let previous = word & countMask
+        // Where the last window's count has room with its whole weight, the weight does not matter.
+        if previous > quota &- taken,
+            outweighs(previous, quota &- taken, weight(after: time & (1 &<< scale.shift &- 1)))
+        {
+            return nil
+        }
+        return word &+ cost &<< countBits
     }
 
-    /// Out of line: the less there is to do for a key that comes back after long, the sooner the next key is looked for.
-    @inline(never)
-    private func chargeRecent(_ word: UInt64, cost: UInt64, time: UInt64) -> UInt64? {
+    /// The window moves on by one, or the clock is behind it. Inlined: a call would need the rule in memory.
+    @inline(__always)
+    private func chargeElsewhere(_ word: UInt64, cost: UInt64, time: UInt64) -> UInt64? {
         var counts = counts(word, time)
         let taken = counts.current &+ cost
-        // The weighted count must leave room: previous × weight ≤ (quota − taken) × 2^weightBits.
-        guard taken <= quota else { return nil }
-        if counts.previous > 0, counts.previous &* weight(counts, time) > (quota &- taken) &<< weightBits { return nil }
+        guard taken <= quota, !outweighs(counts.previous, quota &- taken, weight(counts, time)) else { return nil }
         counts.current = taken
         return pack(counts)
+    }
+
+    /// Whether the last window's count, weighted, is more than there is room for.
+    @inline(__always)
+    private func outweighs(_ previous: UInt64, _ room: UInt64, _ weight: UInt64) -> Bool {
+        previous &* weight > room &<< weightBits
     }
 
     /// The state after the undoing of a charge that was made at `time`; what has left both counts stays so.
@@ -153,10 +169,16 @@ extension SlidingWindow {
         return Counts(index: index, current: 0, previous: index == counts.index &+ 1 ? counts.current : 0)
     }
 
-    /// What is left of the window, in 2^weightBits parts, rounded up.
+    /// What is left of the window of the counts.
     private func weight(_ counts: Counts, _ time: UInt64) -> UInt64 {
         let start = counts.index &<< scale.shift
-        let left = (1 &<< scale.shift) &- (time > start ? time &- start : 0)
+        return weight(after: time > start ? time &- start : 0)
+    }
+
+    /// What is left of a window `elapsed` ticks after its start, in 2^weightBits parts, rounded up.
+    @inline(__always)
+    private func weight(after elapsed: UInt64) -> UInt64 {
+        let left = (1 &<< scale.shift) &- elapsed
         return (left &+ (1 &<< droppedBits) &- 1) &>> droppedBits
     }
 }
