@@ -58,6 +58,9 @@ package struct Channel: Equatable {
 
     package var isOpen: Bool { state.pointee.phase == .open }
 
+    /// Whether the connection is broken, and only what had come before that is still delivered.
+    package var hasFailed: Bool { state.pointee.hasFailed }
+
     /// Whether something stands between the socket and the protocol.
     package var isTransformed: Bool { state.pointee.transform != nil }
 

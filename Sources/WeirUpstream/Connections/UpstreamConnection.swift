@@ -51,6 +51,8 @@ package final class UpstreamConnection: @unchecked Sendable {
         /// How long after that the response's head may come; meaningful once the request was sent.
         fileprivate var headTimeout = Nanoseconds.max
         fileprivate var isReused = false
+        /// Whether it has brought the whole of a response to another request.
+        fileprivate var hasServed = false
         fileprivate var hasReceived = false
         fileprivate var hasHead = false
         /// The length of the head that is kept, 0 for none, and what it answered.
@@ -276,8 +278,10 @@ package final class UpstreamConnection: @unchecked Sendable {
             return bytes.count
         }
         // The wait that reported these bytes was over before the request was sent: they do not answer it, and what
-        // does could be taken for the answer to the next (RFC 9112 section 9.2).
-        if state.pointee.quietTurn == loop.turnNumber {
+        // does could be taken for the answer to the next (RFC 9112 section 9.2). But where sending has failed in this
+        // turn, no wait has reported them, and a connection that served nobody before brings its first request's answer:
+        // of an endpoint that does not want to read the body.
+        if state.pointee.quietTurn == loop.turnNumber, state.pointee.hasServed || !channel.hasFailed {
             fail(.malformed(.unasked))
             return bytes.count
         }
@@ -509,6 +513,7 @@ package final class UpstreamConnection: @unchecked Sendable {
         takerEvents.pointee.ended(taker, self, bytes, section)
         if keeps, channel.isOpen {
             state.pointee.isReused = true
+            state.pointee.hasServed = true
             // Who took the last piece may have paused behind it; the next response is somebody else's.
             channel.resume(on: loop)
             pool.give(self)

@@ -3,6 +3,7 @@
 import Testing
 import WeirEventLoop
 import WeirHTTP
+import WeirTestSupport
 import WeirUpstream
 
 /// Bytes that were on a connection before the request, told in the turn in which that was sent.
@@ -70,6 +71,29 @@ import WeirUpstream
         #expect(request.statuses.isEmpty)
         #expect(request.faults == [.malformed(.unasked)])
         #expect(request.connection?.isReused == false, "it is not asked again")
+    }
+
+    @Test func `who answers and breaks the body off in the turn in which it was asked is listened to`() throws {
+        let endpoint = try ScriptedEndpoint(isTCP: true)
+        let test = try PoolInHand(endpoint)
+        let request = test.request(.post)
+        #expect(request.lease() == .leased)
+        request.onConnected = { [unowned request] connection in
+            request.write(Array("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n".utf8))
+            guard let peer = endpoint.acceptPresent() else { return }
+            peer.send(Self.stray)
+            // With the head unread, which resets the connection.
+            peer.close()
+            eventually("the endpoint takes no more") {
+                request.write(Array(repeating: 0, count: 1000))
+                return connection.channel.hasFailed
+            }
+        }
+        test.turn(until: "it is over") { request.isOver }
+        #expect(request.connectedCount == 1)
+        #expect(request.statuses == [200])
+        #expect(request.text == "stray")
+        #expect(request.faults.isEmpty)
     }
 
     @Test(arguments: [-1, 0, 1])

@@ -34,6 +34,7 @@ final class TestRequest: @unchecked Sendable {
     private(set) var faults: [UpstreamFault] = []
     private(set) var availableCount = 0
 
+    var onConnected: (UpstreamConnection) -> Void = { _ in }
     var onHead: (UpstreamConnection) -> Void = { _ in }
     var onBody: (UpstreamConnection) -> Void = { _ in }
     var onEnded: (UpstreamConnection) -> Void = { _ in }
@@ -117,7 +118,10 @@ final class TestRequest: @unchecked Sendable {
         let events = UnsafeMutablePointer<UpstreamEvents>.allocate(capacity: 1)
         events.initialize(
             to: UpstreamEvents(
-                connected: { taker, _ in of(taker).connectedCount += 1 },
+                connected: { taker, connection in
+                    of(taker).connectedCount += 1
+                    of(taker).onConnected(connection)
+                },
                 head: { taker, connection, _ in
                     let request = of(taker)
                     let head = connection.parser.pointee.head
