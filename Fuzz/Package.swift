@@ -54,6 +54,14 @@ let package = Package(
         .target(name: "WeirDocument", swiftSettings: settings),
         .systemLibrary(name: "CYAML"),
         .target(name: "WeirYAML", dependencies: ["CYAML", "WeirDocument"], swiftSettings: settings),
+        .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
+        .target(
+            name: "WeirRedis",
+            dependencies: ["CHiredis", "WeirFlow"],
+            // The rest is for a loop.
+            sources: ["ReplyReader.swift"],
+            swiftSettings: strictSettings
+        ),
         .target(name: "FuzzSupport", swiftSettings: settings),
         fuzzer("PlantedFuzz"),
         fuzzer("GrammarFuzz", "WeirHTTP"),
@@ -71,6 +79,8 @@ let package = Package(
         fuzzer("EndpointSliceFuzz", "WeirUpstream"),
         fuzzer("ServiceAnswerFuzz", "WeirDNS", "WeirEventLoop"),
         fuzzer("ClientHelloFuzz", "WeirTLS"),
+        fuzzer("CertificateFileFuzz", "WeirTLS"),
+        fuzzer("RedisReplyFuzz", "WeirRedis"),
         fuzzer("YAMLFuzz", "WeirYAML", "WeirDocument"),
     ]
 )

@@ -5,7 +5,7 @@ import CHiredis
 import WeirFlow
 
 /// What Redis said.
-enum RedisReply {
+package enum RedisReply {
     /// A number for each limit that was asked for.
     case integers(count: Int, InlineArray<8, Int64>)
     /// A status, or a string of bytes.
@@ -15,9 +15,9 @@ enum RedisReply {
     case other
 }
 
-struct ReplyReader: ~Copyable {
+package struct ReplyReader: ~Copyable {
     /// What came of reading on.
-    enum Next {
+    package enum Next {
         case reply(RedisReply)
         case incomplete
         /// The bytes are no reply, or one that is longer than any that we ask for.
@@ -31,7 +31,7 @@ struct ReplyReader: ~Copyable {
     /// What has come behind the last whole reply, also what the reader has worked off since.
     private var incompleteByteCount = 0
 
-    init() {
+    package init() {
         guard let reader = redisReaderCreate() else { preconditionFailure("no memory for a reader of replies") }
         reader.pointee.fn = boundedFunctions
         self.reader = reader
@@ -41,13 +41,13 @@ struct ReplyReader: ~Copyable {
         redisReaderFree(reader)
     }
 
-    mutating func feed(_ bytes: UnsafeRawBufferPointer) {
+    package mutating func feed(_ bytes: UnsafeRawBufferPointer) {
         incompleteByteCount += bytes.count
         // An error is kept, and is the next reply's.
         redisReaderFeed(reader, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
     }
 
-    mutating func next() -> Next {
+    package mutating func next() -> Next {
         var found: UnsafeMutableRawPointer?
         guard redisReaderGetReply(reader, &found) == REDIS_OK else { return .malformed }
         guard let found else { return incompleteByteCount > Self.incompleteBytesMax ? .malformed : .incomplete }
