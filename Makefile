@@ -55,10 +55,11 @@ test-release: setup ## the unit tests as the optimiser leaves them
 END_TO_END = WEIR_HELLO=.build-static/release/hello WEIR_GATEWAY=.build-static/release/weir \
 	.venv/bin/python -m pytest -q Tests/EndToEnd
 
-# What fails is run once more, alone. A test that passes then has met a busy machine, or a fault that seldom shows: both
+# Most of them wait for something most of the time, so two files are worked on at a time. What fails is run once more,
+# alone. A test that passes then has met a busy machine, or a fault that seldom shows: both
 # runs are printed, and it is to be mended.
 test-e2e: setup-test build
-	$(END_TO_END) || { [ $$? -eq 1 ] && echo "== once more: what failed" && \
+	$(END_TO_END) --numprocesses 2 --dist loadfile || { [ $$? -eq 1 ] && echo "== once more: what failed" && \
 		$(END_TO_END) --last-failed --last-failed-no-failures none; }
 
 # That the address gets into the label is tested, too.

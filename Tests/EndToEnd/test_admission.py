@@ -107,6 +107,10 @@ def test_a_client_that_waits_for_100_has_it_when_somebody_takes_the_body(serve, 
         request("/echo", "POST", ["Content-Length: 4", "Expect: 100-continue"]),
         request("/blocking", headers=["Content-Length: 4"], body=b"body") + request(),
     ],
+    ids=[
+        "a request", "two requests", "a request and half a head", "the begin of a long body", "the begin of a body",
+        "the begin of a body in chunks", "a body that waits for a 100", "a request with a body and one behind it",
+    ],
 )
 def test_a_client_that_leaves_while_it_waits_takes_no_place(serve, leaving, sent):
     server = serve(**ONE_PLACE)

@@ -306,7 +306,7 @@ def test_an_early_answer_arrives_though_the_body_is_not_over(upstream, gateway):
     with gateway(endpoint).connect() as wire:
         wire.send(request("/", "POST", ["Content-Length: 1000"], b"x" * 10))
         reply = wire.reply()
-        assert (reply.status, reply.body) == (413, b"too much")
+        assert (reply.status, reply.body) == (413, b"too much"), reply.body
         if not reply.closes:
             # What still comes of the body is no request.
             wire.send(b"GET /smuggled HTTP/1.1\r\nHost: test\r\n\r\n".ljust(990, b"x"))
@@ -356,7 +356,7 @@ def test_an_early_answer_to_a_long_body_arrives(upstream, gateway, size):
         thread = threading.Thread(target=send, daemon=True)
         thread.start()
         reply = wire.reply()
-        assert (reply.status, reply.body) == (413, b"too much")
+        assert (reply.status, reply.body) == (413, b"too much"), reply.body
     assert sent.wait(10)
 
 

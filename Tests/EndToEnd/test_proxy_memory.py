@@ -99,7 +99,7 @@ def test_a_long_request_to_a_slow_reader(upstream, gateway, is_chunked):
         peer.head()
         discard(peer.socket.recv_into, SIZE - len(peer.rest), pauses=True)
         if is_chunked:
-            peer.rest = b""
+            peer.rest.clear()
             peer.take_until(b"0\r\n\r\n")
         peer.send(answer())
 

@@ -67,7 +67,8 @@ class Peer:
         self.socket.settimeout(PATIENCE_SECONDS)
         if connection.family != socket.AF_UNIX:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.rest = b""
+        # Bodies of many MiB come in small pieces: this grows without being copied each time.
+        self.rest = bytearray()
         self.served = 0
 
     def receive(self):
@@ -79,7 +80,8 @@ class Peer:
     def take(self, count):
         while len(self.rest) < count:
             self.receive()
-        taken, self.rest = self.rest[:count], self.rest[count:]
+        taken = bytes(memoryview(self.rest)[:count])
+        del self.rest[:count]
         return taken
 
     def take_until(self, text):

@@ -120,14 +120,16 @@ class Wire:
 
     def read_to_end(self):
         """All that still comes until the server closes or resets the connection."""
+        pieces = []
         while True:
             try:
                 data = self.socket.recv(1 << 16)
             except (ConnectionResetError, BrokenPipeError):
-                return self.rest
+                data = b""
             if not data:
+                self.rest = b"".join([self.rest, *pieces])
                 return self.rest
-            self.rest += data
+            pieces.append(data)
 
     def expect_end(self):
         """The server closes in good order (FIN, no reset) and sends nothing more."""
