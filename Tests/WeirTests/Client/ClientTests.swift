@@ -32,7 +32,8 @@ import WeirTestSupport
     private static let unknown = "x-unknown"
 
     private static let fields = [
-        "Host", "X-One", "X-Request-Id", "traceparent", "tracestate", "Connection", "Content-Length", "Expect",
+        "Host", "X-One", "X-Track", "X-Request-Id", "traceparent", "tracestate", "Connection", "Content-Length",
+        "Expect",
         "x-envoy-expected-rq-timeout-ms", "x-deadline", "grpc-timeout",
     ]
 
@@ -40,6 +41,7 @@ import WeirTestSupport
     private func withClient(
         _ configure: (App) -> Void = echo,
         deadlineHeader: String = "",
+        tagHeader: String = "",
         on placement: Placement = .loop,
         ask: @escaping @Sendable (UpstreamClient) async throws -> Response,
         test body: (TestClient) async throws -> Void
@@ -52,7 +54,10 @@ import WeirTestSupport
         }
         configure(upstream)
         let running = try await RunningApp(upstream, log: log)
-        let app = makeApp { $0.deadlineHeader = deadlineHeader }
+        let app = makeApp {
+            $0.deadlineHeader = deadlineHeader
+            $0.tagHeader = tagHeader
+        }
         app.upstream("stock", endpoints: "unix:\(folder.path)/up.sock")
         app.get("/ask", on: placement) { _, context async throws in try await ask(context.client("stock")) }
         do {
@@ -135,6 +140,31 @@ import WeirTestSupport
             #expect((1...120_000).contains(left))
             #expect(response.headers["Count-x-deadline"] == "1")
             #expect(response.headers["Saw-x-envoy-expected-rq-timeout-ms"] == "-")
+        }
+    }
+
+    @Test(
+        arguments: [
+            (["X-TRACK": "canary"], "x-track", [:], "canary"),
+            (["x-track": "canary"], "X-Track", ["X-track": "mine"], "mine"),
+            (["x-track": "canary"], "", [:], "-"),
+            (["x-tracks": "canary"], "x-track", [:], "-"),
+            (["x-track": ""], "x-track", [:], ""),
+            (["x-track": "canary", "Connection": "x-track"], "x-track", [:], "-"),
+        ] as [(Headers, String, Headers, String)]
+    )
+    func `the traffic tag goes on, as a gateway would pass it on, but what the handler says itself counts`(
+        sent: Headers,
+        name: String,
+        own: Headers,
+        seen: String
+    ) async throws {
+        try await withClient(tagHeader: name) { client async throws in
+            Self.passOn(try await client.get("/", headers: own))
+        } test: { client async throws in
+            for _ in 0..<2 {
+                #expect(try await client.get("/ask", headers: sent).headers["Saw-X-Track"] == seen)
+            }
         }
     }
 
