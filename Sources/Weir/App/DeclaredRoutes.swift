@@ -61,7 +61,7 @@ extension DeclaredRoute {
         }
         for limit in properties.limits {
             guard let reason = settings.clusterFault(of: limit.limit) else { continue }
-            throw .routes("route \(name), limit \(limit.limit): \(reason)")
+            throw .routes("route \(name), limit \(limit.limit.shown): \(reason)")
         }
     }
 

@@ -104,7 +104,7 @@ struct ReferenceCheck {
         }
         for (index, limit) in route.limits.enumerated() {
             guard let reason = settings.clusterFault(of: limit) else { continue }
-            throw document.fault(path.index(index), "\(SettingsError.quoted(limit.description)): \(reason)")
+            throw document.fault(path.index(index), "\(SettingsError.quoted(limit.shown)): \(reason)")
         }
     }
 
