@@ -103,7 +103,9 @@ struct ReferenceCheck {
             )
         }
         for (index, limit) in route.limits.enumerated() {
-            guard let reason = settings.clusterFault(of: limit) else { continue }
+            guard let reason = settings.clusterFault(of: limit) ?? limit.keyFault(paths: route.match.paths) else {
+                continue
+            }
             throw document.fault(path.index(index), "\(SettingsError.quoted(limit.shown)): \(reason)")
         }
     }
