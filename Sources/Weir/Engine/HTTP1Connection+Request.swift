@@ -198,7 +198,7 @@ extension HTTP1Connection {
                 respond(exchange, response)
             } catch {
                 owner.noteHeld(by: route)
-                respond(exchange, owner.response(for: error, exchange))
+                owner.fail(exchange, error)
             }
         case .workers:
             if !owner.server.submit(exchange) { owner.fail(exchange, WorkerQueueFull()) }

@@ -24,6 +24,12 @@ extension ServerLoop {
     /// Answers for a handler that threw.
     func fail(_ exchange: Exchange, _ error: any Error) {
         guard let connection = exchange.connection else { return }
+        if error is CancellationError, exchange.isCancelled.load(ordering: .relaxed) {
+            // The client has had its answer, or has ended its side, and the handler gave up for that: then, as with what
+            // waits or is passed on, there is none.
+            if exchange.output.isPending { connection.breakOff() }
+            return
+        }
         connection.respond(exchange, response(for: error, exchange))
     }
 
@@ -65,10 +71,6 @@ extension ServerLoop {
         case let error as ClientError where error.answer != nil:
             return response(forUpstream: error, exchange)
         default:
-            if error is CancellationError, exchange.isCancelled.load(ordering: .relaxed) {
-                // The client is gone or has had its answer: nobody reads this one.
-                return Problem.response(HTTPError(.serviceUnavailable), exchange: exchange)
-            }
             logHandlerError(exchange, error, "a handler failed")
             return Problem.response(HTTPError(.internalServerError), exchange: exchange)
         }
