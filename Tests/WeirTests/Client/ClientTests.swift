@@ -3,6 +3,7 @@
 
 import Testing
 import Weir
+import WeirMetrics
 import WeirTestSupport
 
 @Suite(.timeLimit(.minutes(2))) struct ClientTests {
@@ -278,6 +279,39 @@ import WeirTestSupport
             .bytes(try await client.send(ClientRequest(.post, "/", body: [1, 2, 3]), upTo: .bytes(2)).body)
         } test: { client async throws in
             #expect(try await client.get("/ask").status == 502)
+        }
+    }
+
+    @Test func `a call that no endpoint answers within what is left is not made`() async throws {
+        let (asked, thrown) = (Notes(), Notes())
+        let late = { (app: App) in
+            app.get("/*path") { _, context async throws in
+                asked.add("asked")
+                try await context.sleep(for: .milliseconds(200))
+                return .text("late")
+            }
+        }
+        try await withClient(late, deadlineHeader: Self.unknown) { client async throws in
+            do {
+                return .text(try await client.get("/").text)
+            } catch let error as ClientError {
+                thrown.add("\(error)")
+                throw error
+            }
+        } test: { client async throws in
+            // More than half of the nine times that are kept.
+            for _ in 0..<5 { #expect(try await client.get("/ask").text == "late") }
+            let hurry: Headers = ["grpc-timeout": "100m"]
+            // The first is made to see whether the endpoint is well, and ends at the deadline.
+            #expect(try await client.get("/ask", headers: hurry).status == 504)
+            for _ in 0..<3 {
+                let response = try await client.get("/ask", headers: hurry)
+                #expect(response.status == 504)
+                #expect(response.text.contains(#""reason":"deadline_unmeetable""#))
+            }
+            #expect(thrown.all.filter { $0 == "deadlineUnmeetable" }.count == 3)
+            #expect(asked.all.count == 6)
+            #expect(client.rejected(.deadlineUnmeetable) == 3)
         }
     }
 
