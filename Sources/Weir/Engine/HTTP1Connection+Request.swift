@@ -201,7 +201,7 @@ extension HTTP1Connection {
                 owner.fail(exchange, error)
             }
         case .workers:
-            if !owner.server.submit(exchange) { owner.fail(exchange, WorkerQueueFull()) }
+            if !owner.server.submit(exchange) { owner.fail(exchange, WorkerQueueFull(owner.server.workers)) }
         case .async, .asyncOnWorkers, .proxy:
             break
         }

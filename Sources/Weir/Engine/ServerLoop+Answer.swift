@@ -58,14 +58,14 @@ extension ServerLoop {
             }
             let headers: Headers = error == .noMemory ? ["Retry-After": "\(Self.memoryRetrySeconds)"] : Headers()
             return Problem.response(HTTPError(error.status, error.message, headers: headers), exchange: exchange)
-        case is WorkerQueueFull:
+        case let error as WorkerQueueFull:
             metrics.recordRejection(.queueFull, route: exchange.routeIndex)
             exchange.reason = .queueFull
-            return Problem.response(WorkerQueueFull.answer, exchange: exchange)
-        case is BackgroundQueueFull:
+            return Problem.response(error.answer, exchange: exchange)
+        case let error as BackgroundQueueFull:
             metrics.recordRejection(.queueFull, route: exchange.routeIndex)
             exchange.reason = .queueFull
-            return Problem.response(BackgroundQueueFull.answer, exchange: exchange)
+            return Problem.response(error.answer, exchange: exchange)
         case let error as RequestError:
             return Problem.response(HTTPError(.badRequest, error.message), exchange: exchange)
         case let error as ClientError where error.answer != nil:
@@ -165,7 +165,7 @@ extension ServerLoop {
     /// Answers `exchange` by a task on the worker pool; a task of its own, because it may block its worker.
     func startOnWorkers(_ exchange: Exchange) {
         guard case .asyncOnWorkers(let handler) = exchange.route?.handler, server.hasRoomForWork else {
-            fail(exchange, WorkerQueueFull())
+            fail(exchange, WorkerQueueFull(server.workers))
             return
         }
         exchange.leftTheCodec = true
