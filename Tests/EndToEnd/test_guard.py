@@ -268,7 +268,7 @@ def test_time_in_queue_degrades_a_route_and_memory_is_watched(guarded, folder):
     own.is_slow.set()
     with load(server):
         wait_for(server, DEGRADED, 1)
-        (begun,) = lines(server, f"route {ROUTE} is degraded")
+        (begun,) = eventually(lambda: lines(server, f"route {ROUTE} is degraded"), "it is said")
         assert begun["signal"] == "queue" and float(begun["value"]) >= SLOW_SECONDS / 2
         (page,) = json.loads(server.ask_admin("/guard")[1])["routes"]
         # There is a value, which no service reaches that far.
@@ -291,13 +291,13 @@ def test_memory_that_grows_degrades_a_route_until_it_grows_no_more(guarded, fold
             uploads.enter_context(server.connect()).send(head % len(body) + body)
             time.sleep(0.2)
         wait_for(server, DEGRADED, 1)
-        (begun,) = lines(server, f"route {ROUTE} is degraded")
+        (begun,) = eventually(lambda: lines(server, f"route {ROUTE} is degraded"), "it is said")
         assert begun["signal"] == "memory" and float(begun["value"]) > 2.5 * (1 << 20)
         running.wait_until(lambda seen: (200, b"b") in seen, "requests go to the other upstream")
         # Nothing more comes.
         wait_for(server, DEGRADED, 0)
         own.reads.set()
-    assert len(lines(server, "is no longer degraded")) == 1
+    eventually(lambda: len(lines(server, "is no longer degraded")) == 1, "its end is said")
 
 
 def test_what_was_measured_of_the_process_is_kept_shown_and_compared(guarded, folder):
