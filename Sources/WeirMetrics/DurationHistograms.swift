@@ -12,6 +12,31 @@ package final class DurationHistograms: Sendable {
         cells = CellTable(cellsMax: cellsMax, countersPerCell: Self.sumCounter + 1)
     }
 
+    /// How many, and how long all together.
+    package struct Total: Equatable, Sendable {
+        package var count: UInt64
+        package var nanoseconds: UInt64
+
+        package init(count: UInt64 = 0, nanoseconds: UInt64 = 0) {
+            self.count = count
+            self.nanoseconds = nanoseconds
+        }
+
+        package static func + (one: Total, other: Total) -> Total {
+            Total(count: one.count &+ other.count, nanoseconds: one.nanoseconds &+ other.nanoseconds)
+        }
+    }
+
+    /// The sums over all that was counted. Any thread. Allocates.
+    package var total: Total {
+        (0..<cells.cellCount).reduce(Total()) { sum, cell in
+            let counters = cells.values(cell)
+            // From the buckets, as in the exposition.
+            let count = counters[..<Self.sumCounter].reduce(0, &+)
+            return sum + Total(count: count, nanoseconds: counters[Self.sumCounter])
+        }
+    }
+
     /// Counts one request. Writer's thread only.
     ///
     /// - Parameters:

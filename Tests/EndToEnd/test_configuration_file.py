@@ -3,36 +3,15 @@
 # validator that nobody here wrote, takes the same files.
 
 import json
-import re
 
 import jsonschema
 import pytest
-import yaml
 
+from schema import schema_faults
+from sections import SCHEMA
 from server import REPOSITORY, run_gateway, run_to_failure
 
 EXAMPLES = sorted((REPOSITORY / "Examples/gateway").iterdir())
-SCHEMA = json.loads((REPOSITORY / "docs/weir.schema.json").read_text())
-
-
-class CoreLoader(yaml.SafeLoader):
-    """YAML 1.2's core schema, as editors read files: `off` is a text."""
-
-    yaml_implicit_resolvers = {}
-
-
-for kind, pattern, first in [
-    ("bool", r"true|false", "tf"),
-    ("int", r"[-+]?[0-9]+", "-+0123456789"),
-    ("float", r"[-+]?[0-9]+\.[0-9]*", "-+0123456789"),
-    ("null", r"null|~|", ["n", "~", ""]),
-]:
-    CoreLoader.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", re.compile(f"^({pattern})$"), list(first))
-
-
-def schema_faults(text):
-    validator = jsonschema.Draft202012Validator(SCHEMA)
-    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(yaml.load(text, CoreLoader))]
 
 
 def check(tmp_path, text, **settings):

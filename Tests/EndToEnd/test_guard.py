@@ -25,15 +25,19 @@ PATIENCE_SECONDS = 60
 
 
 class Endpoint:
-    """A script that answers at once, or slowly while `is_slow`."""
+    """A script that answers at once, or slowly while `is_slow`. Of bodies it reads nothing until `reads`."""
 
     def __init__(self, name):
         self.name = name.encode()
         self.is_slow = threading.Event()
+        self.reads = threading.Event()
 
     def __call__(self, peer):
         while True:
-            peer.request()
+            request = peer.head()
+            if request.header("content-length"):
+                peer.wait(self.reads)
+            peer.body(request)
             if self.is_slow.is_set():
                 time.sleep(SLOW_SECONDS)
             peer.send(answer(self.name))
@@ -112,10 +116,10 @@ def folder(tmp_path):
 def guarded(gateway, upstream, tmp_path, folder):
     """Starts a gateway whose one route has a guard; gives it and its two endpoints."""
 
-    def start(then, version="1.0", window="1s", route=None, pools=None, **settings):
+    def start(then, version="1.0", window="1s", route=None, pools=None, factor=2.5, **settings):
         endpoints = [Endpoint("a"), Endpoint("b")]
         upstreams = {one.name.decode(): {"endpoints": [upstream(one).url]} for one in endpoints}
-        guard = {"window": window, "windows": 2, "then": then}
+        guard = {"window": window, "windows": 2, "factor": factor, "then": then}
         routes = [{"match": {"path": "/*path"}, "upstream": "a", "guard": guard, **(route or {})}]
         file = tmp_path / "weir.yaml"
         file.write_text(yaml.safe_dump({"upstreams": upstreams, "pools": pools or {}, "routes": routes}))
@@ -264,11 +268,57 @@ def test_time_in_queue_degrades_a_route_and_memory_is_watched(guarded, folder):
     own.is_slow.set()
     with load(server):
         wait_for(server, DEGRADED, 1)
-        (begun,) = lines(server, f"route {ROUTE} is degraded")
+        (begun,) = eventually(lambda: lines(server, f"route {ROUTE} is degraded"), "it is said")
         assert begun["signal"] == "queue" and float(begun["value"]) >= SLOW_SECONDS / 2
         (page,) = json.loads(server.ask_admin("/guard")[1])["routes"]
         # There is a value, which no service reaches that far.
         assert page["window"]["memory"]["ratio"] < 1
+
+
+def test_memory_that_grows_degrades_a_route_until_it_grows_no_more(guarded, folder):
+    usual = baseline("1.0", 60)
+    usual["routes"][ROUTE]["queue_p95_seconds"] = 60
+    usual["memory_growth_bytes_per_second"] = 0
+    (folder / "1.0.json").write_text(json.dumps(usual))
+    server, own, _ = guarded({"upstream": "b"}, WEIR_OUTPUT_WINDOW="16MiB", WEIR_CONNECTIONS=1000)
+    head = b"POST /x HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n"
+    with load(server) as running, contextlib.ExitStack() as uploads:
+        # Bodies that the gateway has, and the endpoint does not take: 40 MiB a second.
+        body = bytes(8 << 20)
+        for _ in range(100):
+            if server.metric(DEGRADED) == 1:
+                break
+            uploads.enter_context(server.connect()).send(head % len(body) + body)
+            time.sleep(0.2)
+        wait_for(server, DEGRADED, 1)
+        (begun,) = eventually(lambda: lines(server, f"route {ROUTE} is degraded"), "it is said")
+        assert begun["signal"] == "memory" and float(begun["value"]) > 2.5 * (1 << 20)
+        running.wait_until(lambda seen: (200, b"b") in seen, "requests go to the other upstream")
+        # Nothing more comes.
+        wait_for(server, DEGRADED, 0)
+        own.reads.set()
+    eventually(lambda: len(lines(server, "is no longer degraded")) == 1, "its end is said")
+
+
+def test_what_was_measured_of_the_process_is_kept_shown_and_compared(guarded, folder):
+    given = {**baseline("1.0"), "memory_growth_bytes_per_second": 1e9, "cpu_steal": 1.0}
+    (folder / "1.0.json").write_text(json.dumps(given))
+    server, _, _ = guarded({"upstream": "b"}, version="2.0", window="500ms")
+    file = folder / "2.0.json"
+    with load(server):
+        # The windows of the process are those of its one guard.
+        wait_for(server, LEARNING, 0)
+    server.stop()
+    learnt = json.loads(file.read_text())
+    assert -1e9 < learnt["memory_growth_bytes_per_second"] < 1e8
+    assert 0 <= learnt["cpu_steal"] <= 1
+    code, output, errors = run_gateway("baseline", "2.0", WEIR_BASELINE=folder)
+    assert (code, errors) == (0, []) and "memory growth" in output and "CPU steal" in output
+    rows = json.loads(run_gateway("baseline", "1.0", "2.0", "--json", WEIR_BASELINE=folder)[1])["values"]
+    rows = {row["name"]: row for row in rows}
+    for name, field in [("memory growth", "memory_growth_bytes_per_second"), ("CPU steal", "cpu_steal")]:
+        assert (rows[name]["old"], rows[name]["new"]) == (given[field], learnt[field])
+        assert rows[name]["verdict"] == ("better" if given[field] > 1.25 * max(0, learnt[field]) else "same")
 
 
 def test_a_baseline_of_another_version_is_not_shown_as_this_one(folder):

@@ -9,6 +9,8 @@ import httpx
 import pytest
 import requests
 
+from admission import wait_for_pool
+from test_proxy_log import entries
 from wire import request
 
 ROUTES = [
@@ -165,6 +167,27 @@ def test_a_client_that_shut_its_side_still_gets_its_answer(server, target):
             wire.end()
             assert wire.reply().status == 200
             wire.expect_end()
+
+
+@pytest.mark.parametrize("target", ["/sleep?ms=60000", "/files/none.txt"])
+def test_a_handler_that_gives_up_with_its_client_answers_nothing(serve, tmp_path, target):
+    log = tmp_path / "access.log"
+    server = serve(WEIR_ACCESS_LOG=log, WEIR_LOOPS=1, HELLO_FILES=tmp_path)
+    with server.connect() as wire:
+        wire.send(request(target))
+        if "sleep" in target:
+            wait_for_pool(server, executing=1)
+        wire.end()
+        if "sleep" not in target:
+            # Who has an answer sends it.
+            assert wire.reply().status == 404
+            return
+        assert wire.read_to_end() == b""
+    (line,) = entries(log, 1)
+    assert line["reason"] == "aborted"
+    assert server.metric("weir_requests_cancelled_total") == 1
+    assert server.metric("weir_handler_errors_total") == 0
+    assert not any("503" in name for name in server.metrics() if name.startswith("http_server_request_duration"))
 
 
 def test_a_client_that_pipelines_and_shuts_its_side_gets_every_answer(server):

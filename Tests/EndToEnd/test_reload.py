@@ -311,3 +311,24 @@ def test_get_changes_nothing_and_there_is_no_reload_without_a_file(file, gateway
     other = gateway(upstream())
     assert other.ask_admin("/reload", method="POST")[0] == 404
     assert "weir_configuration_rejected" not in other.metrics()
+
+
+def test_a_limit_that_holds_for_no_route_is_said_at_the_start_and_at_each_reload(tmp_path, gateway_of, upstream):
+    file, endpoint = File(tmp_path), upstream()
+
+    def text(parameter):
+        route = f"{{upstream: a, match: {{path: '/x/:{parameter}'}}}}"
+        return f"upstreams: {{a: {{endpoints: ['{endpoint.url}']}}}}\nroutes: [{route}]\n"
+
+    server = gateway_of(file, text("name"), WEIR_RATE_LIMIT="9/s,5/s;by=param:id")
+
+    def warnings():
+        return [json.loads(line) for line in server.log if "holds for no request" in line]
+
+    eventually(lambda: len(warnings()) == 1, "it is said at the start")
+    for parameter, count in [("id", 1), ("key", 2)]:
+        file.write(text(parameter))
+        assert reload(server)[0] == 200
+        eventually(lambda: len(warnings()) == count, f"{count} lines say so")
+    for line in warnings():
+        assert (line["level"], line["limit"], line["parameter"]) == ("warning", "5/s;by=param:id", "id")

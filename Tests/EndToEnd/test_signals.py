@@ -9,6 +9,8 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from admission import ONE_PLACE, Holder, pool, wait_for_pool
 from polling import eventually
 from test_admin import promtool
@@ -149,6 +151,21 @@ def test_the_queue_page_says_what_the_metrics_say(serve):
         assert page["oldest_seconds"] > 0 and page["execution_seconds_total"] > 0
         holder.end()
         assert wire.reply().status == 200
+
+    def answered():
+        page = json.loads(server.ask_admin("/queue")[1])
+        return page if page["http_server_request_duration_seconds_count"] == 2 else None
+
+    page, metrics = eventually(answered, "both are answered"), server.metrics()
+    assert page["queue_wait_seconds_count"] == metrics["weir_queue_wait_seconds_count"] == 1
+    assert page["queue_wait_seconds_sum"] == pytest.approx(metrics["weir_queue_wait_seconds_sum"], abs=1e-9)
+    for end in ["sum", "count"]:
+        name = f"http_server_request_duration_seconds_{end}"
+        whole = sum(value for key, value in metrics.items() if key.split("{")[0] == name)
+        assert page[name] == pytest.approx(whole, abs=1e-9) and whole > 0
+    for name, value in metrics.items():
+        if name.startswith("weir_rejected_total{"):
+            assert page[f"rejected_{name.split(chr(34))[1]}_total"] == value
 
 
 STALL = "weir_pressure_seconds_total"

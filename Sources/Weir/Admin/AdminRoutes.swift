@@ -107,7 +107,10 @@ struct AdminRoutes {
                 summary: "what runs and what waits, of the pod and by pool",
                 handler: .loop { [server] _, _ in
                     guard let flow = server.shared.flow else { throw HTTPError(.notFound) }
-                    let page = QueuePage.json(flow, shards: server.shards, now: LoopClock.monotonic.now)
+                    let page = QueuePage.json(
+                        FlowSnapshot(flow, now: LoopClock.monotonic.now),
+                        QueuePage.Counts(server.shards)
+                    )
                     return .bytes(page, contentType: "application/json")
                 }
             ),

@@ -4,26 +4,32 @@
 
 import WeirEventLoop
 import WeirFlow
-import WeirMetrics
+package import WeirMetrics
 
 /// The pod and its pools as JSON.
 package enum QueuePage {
-    static func json(_ flow: FlowControl, shards: [MetricsShard], now: Nanoseconds) -> [UInt8] {
-        json(
-            FlowSnapshot(flow, now: now),
-            rejected: RejectionReason.allCases.reduce(0) { sum, reason in
-                shards.reduce(sum) { $0 &+ $1.rejections.count(reason) }
-            },
-            streams: shards.reduce(0) { $0 + $1.streams.total }
-        )
+    /// What the loops have counted.
+    package struct Counts: Sendable {
+        let waits: DurationHistograms.Total
+        let durations: DurationHistograms.Total
+        /// In the order of the reasons.
+        let rejections: [(reason: RejectionReason, count: UInt64)]
+        let streams: Int
+
+        package init(_ shards: [MetricsShard]) {
+            waits = shards.reduce(DurationHistograms.Total()) { $0 + $1.waits.total }
+            durations = shards.reduce(DurationHistograms.Total()) { $0 + $1.durations.total }
+            rejections = RejectionReason.allCases.map { reason in
+                (reason, shards.reduce(0) { $0 &+ $1.rejections.count(reason) })
+            }
+            streams = shards.reduce(0) { $0 + $1.streams.total }
+        }
     }
 
-    /// - Parameters:
-    ///   - rejected: requests that were turned away, for whatever reason.
-    ///   - streams: as `weir_streams_active`.
-    package static func json(_ flow: FlowSnapshot, rejected: UInt64, streams: Int) -> [UInt8] {
+    package static func json(_ flow: FlowSnapshot, _ counts: Counts) -> [UInt8] {
         var json = JSONWriter()
-        append(flow, rejected: rejected, streams: streams, to: &json)
+        append(flow, to: &json)
+        append(counts, to: &json)
         json.append(",\"pools\":[")
         for (index, pool) in flow.pools.enumerated() {
             if index > 0 { json.append(",") }
@@ -34,7 +40,7 @@ package enum QueuePage {
     }
 
     /// The pod's: sums over its pools, but for what is the most of any.
-    private static func append(_ flow: FlowSnapshot, rejected: UInt64, streams: Int, to json: inout JSONWriter) {
+    private static func append(_ flow: FlowSnapshot, to json: inout JSONWriter) {
         let all = flow.pools.map(\.signals)
         let executing = all.reduce(0) { $0 + $1.execution.executing }
         let queued = all.reduce(0) { $0 + $1.queued }
@@ -48,7 +54,18 @@ package enum QueuePage {
         json.append(",\"queue_seconds_total\":\(all.reduce(0) { $0 + $1.queueSeconds })")
         json.append(",\"execution_seconds_total\":\(all.reduce(0) { $0 + $1.execution.seconds })")
         json.append(",\"arrived_total\":\(all.reduce(0) { $0 &+ $1.arrivals })")
-        json.append(",\"rejected_total\":\(rejected),\"streams_active\":\(streams)")
+    }
+
+    private static func append(_ counts: Counts, to json: inout JSONWriter) {
+        json.append(",\"rejected_total\":\(counts.rejections.reduce(0) { $0 &+ $1.count })")
+        for (reason, count) in counts.rejections { json.append(",\"rejected_\(reason.label)_total\":\(count)") }
+        append(counts.waits, "queue_wait_seconds", to: &json)
+        append(counts.durations, "http_server_request_duration_seconds", to: &json)
+        json.append(",\"streams_active\":\(counts.streams)")
+    }
+
+    private static func append(_ total: DurationHistograms.Total, _ name: String, to json: inout JSONWriter) {
+        json.append(",\"\(name)_sum\":\(seconds(total.nanoseconds)),\"\(name)_count\":\(total.count)")
     }
 
     private static func append(_ pool: FlowSnapshot.Pool, to json: inout JSONWriter) {

@@ -336,6 +336,7 @@ final class AppEngine: Service {
             throw AppError(error)
         }
         health.begin(server)
+        reload.live.present.warnOfIdleLimits(logger)
         logger.info(
             "serving",
             metadata: [

@@ -61,7 +61,7 @@ extension DeclaredRoute {
         }
         for limit in properties.limits {
             guard let reason = settings.clusterFault(of: limit.limit) else { continue }
-            throw .routes("route \(name), limit \(limit.limit): \(reason)")
+            throw .routes("route \(name), limit \(limit.limit.shown): \(reason)")
         }
     }
 
@@ -175,6 +175,29 @@ struct DeclaredRoutes {
     func check(_ settings: Settings) throws(AppError) {
         if let fault { throw fault }
         for route in all { try route.checkLimits(settings.rateLimiting) }
+        try checkLimitKeys()
+    }
+
+    /// A limit that some routes were given must be able to hold for one of them.
+    private func checkLimitKeys() throws(AppError) {
+        var paths: [ObjectIdentifier: [String]] = [:]
+        for route in all {
+            for limit in route.properties.limits where limit.limit.parameter != nil {
+                paths[ObjectIdentifier(limit), default: []].append(route.pattern)
+            }
+        }
+        for route in all {
+            for limit in route.properties.limits {
+                guard let reason = limit.limit.keyFault(paths: paths[ObjectIdentifier(limit)] ?? []) else { continue }
+                throw .routes("route \(route.name), limit \(limit.limit.shown): \(reason)")
+            }
+        }
+    }
+
+    /// Those of these limits, which are for all routes, that hold for none: they count by a parameter that none has.
+    func idle(among limits: [RateLimit]) -> [RateLimit] {
+        let paths = all.map(\.pattern)
+        return limits.filter { $0.keyFault(paths: paths) != nil }
     }
 
     /// What the routes' upstreams are to be.

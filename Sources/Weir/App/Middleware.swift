@@ -76,7 +76,7 @@ private func onWorkers(
     _ context: RequestContext
 ) async throws -> Response {
     let workers = request.exchange.owner.server.workers
-    guard workers.hasRoom else { throw WorkerQueueFull() }
+    guard workers.hasRoom else { throw WorkerQueueFull(workers) }
     return try await Task(executorPreference: workers) {
         if request.exchange.isAbandoned.load(ordering: .relaxed) { throw CancellationError() }
         return try handler(request, context)

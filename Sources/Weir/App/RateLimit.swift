@@ -47,6 +47,15 @@ public enum RateLimitKey: Sendable, Equatable {
 public struct RateLimit: Sendable, Equatable {
     let limit: WeirFlow.RateLimit
 
+    /// The text that it was read from; nil for one of the code.
+    private var written: String?
+
+    /// What a fault calls it: as it was written, without the name that it was given.
+    var shown: String { written ?? description }
+
+    /// However they are written.
+    public static func == (one: RateLimit, other: RateLimit) -> Bool { one.limit == other.limit }
+
     /// Spaces requests evenly beyond a burst (the generic cell rate algorithm, ITU-T I.371).
     ///
     /// - Parameters:
@@ -81,7 +90,13 @@ public struct RateLimit: Sendable, Equatable {
     }
 
     static func parse(_ text: String) throws(RateLimitSyntaxError) -> [RateLimit] {
-        try RateLimitSyntax.parse(text).map { RateLimit($0) }
+        // An item for each comma and one more, or the text is refused.
+        zip(try RateLimitSyntax.parse(text), text.split(separator: ",", omittingEmptySubsequences: false))
+            .map { limit, item in
+                var read = RateLimit(limit)
+                read.written = String(item.trimmingBlanks)
+                return read
+            }
     }
 
     private init(_ algorithm: RateLimitAlgorithm, _ rate: Rate, _ burst: Int?) {

@@ -39,24 +39,40 @@ final class BackgroundQueue: Sendable {
         var lastNumber: UInt64 = 0
         var runningMax: Int
         var isStopped = false
+        /// How long a piece takes.
+        var mean = MeanTime()
     }
 
     private let queueMax: Int
     private let workers: WorkerPool
     private let logger: Logger
+    private let now: @Sendable () -> Nanoseconds
     private let state: Mutex<State>
 
     /// - Parameters:
     ///   - queueMax: pieces that have not begun at most; `promise` refuses beyond it.
     ///   - runningMax: pieces that run at once, at least 1.
-    init(queueMax: Int, runningMax: Int, workers: WorkerPool, logger: Logger) {
+    ///   - now: the clock by which pieces are measured.
+    init(
+        queueMax: Int,
+        runningMax: Int,
+        workers: WorkerPool,
+        logger: Logger,
+        now: @escaping @Sendable () -> Nanoseconds = { LoopClock.monotonic.now }
+    ) {
         self.queueMax = queueMax
         state = Mutex(State(runningMax: runningMax))
         self.workers = workers
         self.logger = logger
+        self.now = now
     }
 
     var counts: Counts { state.withLock { $0.counts } }
+
+    /// Until what has not begun has ended, by the mean of what has; 0 before something had.
+    var drainTime: Nanoseconds {
+        state.withLock { $0.mean.drainTime(of: $0.counts.queued, running: $0.runningMax) }
+    }
 
     /// Whether nothing is left to do.
     var isIdle: Bool { counts.left == 0 }
@@ -127,11 +143,12 @@ final class BackgroundQueue: Sendable {
     }
 
     private func run(_ work: BackgroundWork, _ number: UInt64) async {
+        let start = now()
         do {
             try await work.run()
-            _ = end(number) { $0.finished += 1 }
+            _ = end(number, after: now() &- start) { $0.finished += 1 }
         } catch {
-            guard end(number, { $0.failed += 1 }) else { return }
+            guard end(number, after: now() &- start, { $0.failed += 1 }) else { return }
             logger.error(
                 "background work failed",
                 metadata: [
@@ -144,9 +161,10 @@ final class BackgroundQueue: Sendable {
     }
 
     /// Counts a piece that has ended, unless it was dropped before, and starts the next.
-    private func end(_ number: UInt64, _ count: (inout Counts) -> Void) -> Bool {
+    private func end(_ number: UInt64, after time: Nanoseconds, _ count: (inout Counts) -> Void) -> Bool {
         state.withLock { state in
             guard state.running.removeValue(forKey: number) != nil else { return false }
+            state.mean.note(time)
             state.counts.running -= 1
             count(&state.counts)
             _ = startNext(&state)

@@ -5,7 +5,13 @@
 ///
 /// A handler that does not catch it answers 503 with `Retry-After`, counted as `queue_full`.
 public struct BackgroundQueueFull: Error, Sendable {
-    static var answer: HTTPError {
-        HTTPError(.serviceUnavailable, "the queue for background work is full", headers: ["Retry-After": "1"])
+    let retryAfterSeconds: Int
+
+    var answer: HTTPError {
+        HTTPError(
+            .serviceUnavailable,
+            "the queue for background work is full",
+            headers: ["Retry-After": "\(retryAfterSeconds)"]
+        )
     }
 }

@@ -15,7 +15,10 @@ extension RequestContext {
     /// Let `work` capture what it needs of the request, and not the request: its memory could not be used again.
     /// - Throws: ``BackgroundQueueFull``, and then `work` never begins. Not caught, it answers 503.
     public func background(_ work: @escaping @Sendable () async throws -> Void) throws(BackgroundQueueFull) {
-        guard exchange.owner.server.background.promise() else { throw BackgroundQueueFull() }
+        let queue = exchange.owner.server.background
+        guard queue.promise() else {
+            throw BackgroundQueueFull(retryAfterSeconds: RetryAfter.seconds(of: queue.drainTime))
+        }
         let work = BackgroundWork(route: exchange.route?.pattern ?? "", requestID: requestID, run: work)
         exchange.extras.withLock { extras in
             exchange.noteExtras()

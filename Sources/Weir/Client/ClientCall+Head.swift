@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What each attempt adds to the head of a handler's request: where it goes, what is left, and which request it is for.
+// What each attempt adds to the head of a handler's request: where it goes, what is left, which request it is for.
 
 import WeirEventLoop
 import WeirHTTP
@@ -44,6 +44,7 @@ extension ClientCall {
             writer.envoyTimeout(left)
         }
         if !head.hasRequestID { writeRequestID(of: exchange, &writer) }
+        if !head.hasTag { writeTag(of: exchange, &writer) }
         if !head.hasTrace { writeTrace(of: exchange, &writer) }
         if version != nil { writer.raw("Connection: close\r\n") }
         writer.end()
@@ -58,6 +59,18 @@ extension ClientCall {
         } else {
             writer.fixedHexadecimal(exchange.sequence)
         }
+        writer.raw("\r\n")
+    }
+
+    /// The traffic tag, as a gateway would pass it on.
+    private func writeTag(of exchange: Exchange, _ writer: inout HeadWriter) {
+        let name = exchange.owner.configuration.tagName
+        // As long as the request's head is there; one without a name has none.
+        guard exchange.headCount > 0, !name.isEmpty, let tag = exchange.forwardedFieldValue(lowercaseName: name)
+        else { return }
+        name.withUnsafeBytes { writer.raw($0) }
+        writer.raw(": ")
+        writer.raw(tag)
         writer.raw("\r\n")
     }
 

@@ -12,6 +12,7 @@ struct ClientHead: Sendable {
     private(set) var hasHost = false
     private(set) var hasRequestID = false
     private(set) var hasTrace = false
+    private(set) var hasTag = false
 
     /// Fields that the engine writes, or nobody.
     private static let own = [
@@ -19,8 +20,7 @@ struct ClientHead: Sendable {
         "transfer-encoding", "upgrade", "x-envoy-expected-rq-timeout-ms",
     ]
 
-    /// - Parameter deadlineName: the field that each attempt says in which how much time is left; nil for Envoy's.
-    init(_ request: ClientRequest, deadlineName: ChosenName?) throws(ClientError) {
+    init(_ request: ClientRequest, _ configuration: ServerConfiguration) throws(ClientError) {
         guard let method = HTTPMethod(request.method) else { throw .malformedRequest("\(request.method)") }
         let isTarget =
             request.target.utf8.first == UInt8(ascii: "/")
@@ -31,14 +31,16 @@ struct ClientHead: Sendable {
         for (name, value) in request.headers {
             let lowercased = name.lowercased()
             let nameBytes = Array(name.utf8)
-            if Self.own.contains(lowercased) || deadlineName?.matches(nameBytes.span) == true { continue }
+            if Self.own.contains(lowercased) || configuration.deadlineName?.matches(nameBytes.span) == true {
+                continue
+            }
             let isField = FieldSyntax.isToken(nameBytes.span) && FieldSyntax.isFieldValue(Array(value.utf8).span)
             guard isField else { throw .malformedRequest(name) }
             switch lowercased {
             case "host": hasHost = true
             case "x-request-id": hasRequestID = true
             case "traceparent": hasTrace = true
-            default: break
+            default: if lowercased.utf8.elementsEqual(configuration.tagName) { hasTag = true }
             }
             text += "\(name): \(value)\r\n"
         }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a handler asks an upstream through: carries the request's deadline, id and trace on.
+// What a handler asks an upstream through: carries the request's deadline, id, traffic tag and trace on.
 
 import WeirEventLoop
 
 /// A client of one upstream, for one request: ``RequestContext/client(_:)``.
 ///
 /// Each call has what is left of the request's deadline, tells the endpoint so, and ends with the request. The request's
-/// id goes on, and its trace with a span of the call's own. Connections are kept and used again, as the gateway's are.
-/// Requests and responses are whole; nothing is streamed.
+/// id and traffic tag (`WEIR_TAG_HEADER`) go on, and its trace with a span of the call's own. Connections are kept and
+/// used again, as the gateway's are. Requests and responses are whole; nothing is streamed.
 public struct UpstreamClient: Sendable {
     let exchange: Exchange
     /// The upstream's name.
@@ -40,7 +40,7 @@ public struct UpstreamClient: Sendable {
         upTo limit: ByteCount = UpstreamClient.bodyLimit
     ) async throws -> ClientResponse {
         try Task.checkCancellation()
-        let head = try ClientHead(request, deadlineName: exchange.owner.configuration.deadlineName)
+        let head = try ClientHead(request, exchange.owner.configuration)
         let loop = exchange.owner.loop
         let call = ClientCall(exchange, upstream: name, head, body: request.body, bytesMax: limit.bytes)
         let outcome = await withTaskCancellationHandler {

@@ -11,7 +11,7 @@ extension ServerLoop {
         let sender = FileSender(path: path, response: response, exchange: exchange)
         if server.submit(sender) { return }
         sender.giveBack()
-        fail(exchange, WorkerQueueFull())
+        fail(exchange, WorkerQueueFull(server.workers))
     }
 }
 

@@ -198,10 +198,10 @@ extension HTTP1Connection {
                 respond(exchange, response)
             } catch {
                 owner.noteHeld(by: route)
-                respond(exchange, owner.response(for: error, exchange))
+                owner.fail(exchange, error)
             }
         case .workers:
-            if !owner.server.submit(exchange) { owner.fail(exchange, WorkerQueueFull()) }
+            if !owner.server.submit(exchange) { owner.fail(exchange, WorkerQueueFull(owner.server.workers)) }
         case .async, .asyncOnWorkers, .proxy:
             break
         }

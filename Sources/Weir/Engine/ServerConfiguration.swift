@@ -9,6 +9,8 @@ struct ServerConfiguration: Sendable {
     let http: HTTPLimits
     /// The field of the settings that says how long the client waits.
     let deadlineName: ChosenName?
+    /// The name in lower case of the field that says a request's traffic tag; empty for none.
+    let tagName: [UInt8]
     let bodyWindowBytes: Int
     let outputWindowBytes: Int
     let requestsPerConnection: Int
@@ -42,6 +44,7 @@ struct ServerConfiguration: Sendable {
         http.headerFieldsMax = settings.limits.headerFields
         self.http = http
         deadlineName = ChosenName(settings.deadlineHeader)
+        tagName = Array(settings.tagHeader.lowercased().utf8)
         bodyWindowBytes = settings.limits.bodyWindowBytes
         outputWindowBytes = settings.limits.outputWindowBytes
         requestsPerConnection = settings.limits.requestsPerConnection

@@ -24,6 +24,12 @@ extension ServerLoop {
     /// Answers for a handler that threw.
     func fail(_ exchange: Exchange, _ error: any Error) {
         guard let connection = exchange.connection else { return }
+        if error is CancellationError, exchange.isCancelled.load(ordering: .relaxed) {
+            // The client has had its answer, or has ended its side, and the handler gave up for that: then, as with what
+            // waits or is passed on, there is none.
+            if exchange.output.isPending { connection.breakOff() }
+            return
+        }
         connection.respond(exchange, response(for: error, exchange))
     }
 
@@ -52,23 +58,19 @@ extension ServerLoop {
             }
             let headers: Headers = error == .noMemory ? ["Retry-After": "\(Self.memoryRetrySeconds)"] : Headers()
             return Problem.response(HTTPError(error.status, error.message, headers: headers), exchange: exchange)
-        case is WorkerQueueFull:
+        case let error as WorkerQueueFull:
             metrics.recordRejection(.queueFull, route: exchange.routeIndex)
             exchange.reason = .queueFull
-            return Problem.response(WorkerQueueFull.answer, exchange: exchange)
-        case is BackgroundQueueFull:
+            return Problem.response(error.answer, exchange: exchange)
+        case let error as BackgroundQueueFull:
             metrics.recordRejection(.queueFull, route: exchange.routeIndex)
             exchange.reason = .queueFull
-            return Problem.response(BackgroundQueueFull.answer, exchange: exchange)
+            return Problem.response(error.answer, exchange: exchange)
         case let error as RequestError:
             return Problem.response(HTTPError(.badRequest, error.message), exchange: exchange)
         case let error as ClientError where error.answer != nil:
             return response(forUpstream: error, exchange)
         default:
-            if error is CancellationError, exchange.isCancelled.load(ordering: .relaxed) {
-                // The client is gone or has had its answer: nobody reads this one.
-                return Problem.response(HTTPError(.serviceUnavailable), exchange: exchange)
-            }
             logHandlerError(exchange, error, "a handler failed")
             return Problem.response(HTTPError(.internalServerError), exchange: exchange)
         }
@@ -163,7 +165,7 @@ extension ServerLoop {
     /// Answers `exchange` by a task on the worker pool; a task of its own, because it may block its worker.
     func startOnWorkers(_ exchange: Exchange) {
         guard case .asyncOnWorkers(let handler) = exchange.route?.handler, server.hasRoomForWork else {
-            fail(exchange, WorkerQueueFull())
+            fail(exchange, WorkerQueueFull(server.workers))
             return
         }
         exchange.leftTheCodec = true

@@ -32,7 +32,9 @@ struct BaselineJournal {
     }
 
     mutating func look(now: Nanoseconds, using random: inout some RandomNumberGenerator) {
-        if let window = service.look(now: now), !flow.guards.contains(where: \.report.isDegraded) {
+        // Guards compare growth of memory with what is learnt here: it is taken over times as long as theirs.
+        let length = flow.guards.map(\.window).min() ?? ServiceLooks.window
+        if let window = service.look(now: now, window: length), !flow.guards.contains(where: \.report.isDegraded) {
             learner.add(window, using: &random)
         }
         guard now &- writtenAt >= Self.interval else { return }

@@ -23,6 +23,7 @@ struct ServiceLooks {
         let counts: OutcomeCounts
     }
 
+    /// How long a window is where no guard says another length.
     static let window: Nanoseconds = 15_000_000_000
     /// Less work in a window says nothing of how long it waits for a CPU.
     private static let busyMin: UInt64 = 10_000_000
@@ -35,8 +36,10 @@ struct ServiceLooks {
     }
 
     /// The window that has just ended; nil while it has not.
-    mutating func look(now: Nanoseconds) -> ServiceWindow? {
-        if let start, now < start.instant + Self.window { return nil }
+    ///
+    /// - Parameter window: how long it is at least.
+    mutating func look(now: Nanoseconds, window: Nanoseconds = Self.window) -> ServiceWindow? {
+        if let start, now < start.instant + window { return nil }
         let upstreams = server.snapshot.upstreams
         let readings = read(upstreams, now: now)
         defer { start = readings }

@@ -71,6 +71,7 @@ final class ConfigurationReload: Sendable {
                 "the configuration is reloaded",
                 metadata: ["version": .stringConvertible(version), "changed": .string(Self.list(changes.changed))]
             )
+            live.present.warnOfIdleLimits(logger)
             guard !changes.afterRestart.isEmpty else { return }
             logger.warning(
                 "settings wait for a restart",

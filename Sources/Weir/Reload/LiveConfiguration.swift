@@ -2,6 +2,7 @@
 // What an engine runs with: its settings, routes, upstreams, limits and pools. Any thread may have it changed, and look at
 // it meanwhile; one at a time changes it.
 
+import Logging
 import Synchronization
 import WeirEventLoop
 import WeirUpstream
@@ -17,6 +18,17 @@ final class LiveConfiguration: Sendable {
         fileprivate(set) var upstreams: [Upstream]
         /// What each of these is to be.
         fileprivate var plans: [UpstreamPlan]
+
+        /// Says which limits of all routes hold for none, in a line each: a mistyped parameter must not turn a limit off
+        /// in silence.
+        func warnOfIdleLimits(_ logger: Logger) {
+            for limit in routes.idle(among: settings.rateLimiting.limits) {
+                logger.warning(
+                    "a limit of WEIR_RATE_LIMIT holds for no request: no route has its parameter",
+                    metadata: ["limit": .string(limit.shown), "parameter": .string(limit.parameter ?? "")]
+                )
+            }
+        }
 
         /// What the control loop looks after.
         var followed: ControlPlan {

@@ -61,7 +61,7 @@ package struct Setting: Sendable {
         self.seenIn = seenIn
         self.isReloaded = isReloaded
         self.isList = form.isList
-        self.schema = form.schema
+        self.schema = form.schema.setting(isList: form.isList)
         self.isSecret = isSecret
         self.shown = form.shown
         self.expected = form.expected

@@ -124,8 +124,8 @@ extension Settings {
         }
         for limit in rateLimiting.limits {
             guard let reason = rateLimiting.clusterFault(of: limit) else { continue }
-            throw fault(of: "WEIR_RATE_LIMIT", "\(SettingsError.quoted(limit.description)): \(reason)")
-                ?? .refused(name: "WEIR_RATE_LIMIT", value: limit.description, reason: reason)
+            throw fault(of: "WEIR_RATE_LIMIT", "\(SettingsError.quoted(limit.shown)): \(reason)")
+                ?? .refused(name: "WEIR_RATE_LIMIT", value: limit.shown, reason: reason)
         }
         // The kernel would let both bind (SO_REUSEPORT) and hand probes and requests to either at random.
         let taken = listen.map(\.withoutTLS)

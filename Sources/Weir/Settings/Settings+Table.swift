@@ -563,6 +563,13 @@ extension Settings {
             "A field that says how long the client still waits: `250ms`, `1.5s`, or milliseconds; sent on to endpoints"
         ),
         Setting(
+            "WEIR_TAG_HEADER",
+            \.tagHeader,
+            .fieldName,
+            "A field that says a request's traffic tag; what a handler asks of upstreams has the same. A gateway passes "
+                + "it on without a word"
+        ),
+        Setting(
             "WEIR_DRAIN_DELAY",
             \.drainDelay,
             .duration(.zero ... .seconds(600)),

@@ -69,6 +69,10 @@ public struct Settings: Sendable, Equatable {
     /// is left then goes on to endpoints in it. `WEIR_DEADLINE_HEADER`, default none. Not one that the engine knows.
     public var deadlineHeader = ""
 
+    /// The field of a request that says its traffic tag, which what a handler asks of upstreams carries on.
+    /// `WEIR_TAG_HEADER`, default none. Not one that the engine knows.
+    public var tagHeader = ""
+
     /// How long requests are still taken after the stop signal, while load balancers notice that the pod is no longer
     /// ready. `WEIR_DRAIN_DELAY`, default 5 s, 0 to 10 min.
     public var drainDelay: Duration = .seconds(5)

@@ -31,12 +31,15 @@ package final class WorkerPool: @unchecked Sendable {
         var wakeUps = 0
         var workersMax: Int
         var isStopping = false
+        /// How long a job holds its worker.
+        var mean = MeanTime()
     }
 
     private let workersMin: Int
     private let queueMax: Int
     private let idleNanoseconds: Nanoseconds
     private let startThread: ThreadStart
+    private let now: @Sendable () -> Nanoseconds
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let wake: UnsafeMutablePointer<pthread_cond_t>
     private let allEnded: UnsafeMutablePointer<pthread_cond_t>
@@ -51,15 +54,18 @@ package final class WorkerPool: @unchecked Sendable {
     ///   - queueMax: jobs that wait at most; `submit` refuses beyond it.
     ///   - idle: how long a worker above the least waits for work before it ends.
     ///   - startThread: how workers are started.
+    ///   - now: the clock by which jobs are measured.
     package init(
         workersMin: Int,
         workersMax: Int,
         queueMax: Int,
         idle: Nanoseconds,
-        startThread: @escaping ThreadStart = WorkerPool.startSystemThread
+        startThread: @escaping ThreadStart = WorkerPool.startSystemThread,
+        now: @escaping @Sendable () -> Nanoseconds = { LoopClock.monotonic.now }
     ) {
         self.workersMin = workersMin
         self.startThread = startThread
+        self.now = now
         shared = Shared(workersMax: max(workersMax, 1))
         self.queueMax = queueMax
         idleNanoseconds = idle
@@ -81,6 +87,11 @@ package final class WorkerPool: @unchecked Sendable {
 
     /// Jobs that wait now.
     package var queuedCount: Int { withLock { $0.count } }
+
+    /// Until the jobs that wait now are done, by the mean of those that were; 0 before there was one.
+    package var drainTime: Nanoseconds {
+        withLock { $0.mean.drainTime(of: $0.count, running: max(1, $0.workers)) }
+    }
 
     /// Threads that live now.
     package var workerCount: Int { withLock { $0.workers } }
@@ -184,8 +195,11 @@ package final class WorkerPool: @unchecked Sendable {
             if shared.workers > shared.workersMax { break }
             if let job = takeFirst() {
                 pthread_mutex_unlock(mutex)
+                let start = now()
                 run(job)
+                let end = now()
                 pthread_mutex_lock(mutex)
+                shared.mean.note(end &- min(start, end))
                 continue
             }
             if shared.isStopping { break }

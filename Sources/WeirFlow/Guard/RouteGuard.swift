@@ -171,6 +171,9 @@ package final class RouteGuard: @unchecked Sendable {
         }
     }
 
+    /// How long its windows are.
+    package var window: Nanoseconds { watch.withLock { $0.live.policy.window } }
+
     /// The route's part of the file; nil while it is not learnt.
     package var learnt: Baseline.Route? { watch.withLock { $0.learner.route } }
 }

@@ -9,6 +9,26 @@ import WeirTestSupport
     /// Longer than any test lasts.
     private static let never: Nanoseconds = 3_600_000_000_000
 
+    @Test func `how long the jobs that wait take is told from those that were done`() {
+        let clock = Atomic<Nanoseconds>(1)
+        // Each look at it is half a second later.
+        let now: @Sendable () -> Nanoseconds = { clock.wrappingAdd(500_000_000, ordering: .relaxed).newValue }
+        let pool = WorkerPool(workersMin: 0, workersMax: 2, queueMax: 100, idle: Self.never, now: now)
+        let first = Work()
+        #expect(first.submit(to: pool))
+        eventually("it has begun") { first.begun.load(ordering: .acquiring) == 1 }
+        #expect(pool.drainTime == 0, "nothing was done, and nothing waits")
+        first.release()
+        eventually("it is done") { first.done.load(ordering: .acquiring) == 1 }
+        let others = Work()
+        for _ in 0..<12 { #expect(others.submit(to: pool)) }
+        eventually("two have begun") { others.begun.load(ordering: .acquiring) == 2 }
+        // Ten wait for two workers, of which one look at the clock of each came in between.
+        #expect((2_500_000_000...7_500_000_000).contains(pool.drainTime))
+        others.release()
+        #expect(pool.stop(deadline: LoopClock.monotonic.now + 30_000_000_000))
+    }
+
     @Test func `never more workers than the most run at once`() {
         let pool = WorkerPool(workersMin: 0, workersMax: 3, queueMax: 100, idle: Self.never)
         let work = Work()

@@ -37,28 +37,30 @@ struct AdmissionInterleavingTests {
         }
     }
 
+    static let cases = [
+        Case(limit: 1, queueLimit: 0),
+        Case(limit: 1, queueLimit: 1),
+        Case(limit: 1, queueLimit: 2),
+        Case(limit: 2, queueLimit: 1),
+        Case(limit: 1, queueLimit: 1, criticals: [0]),
+        Case(limit: 1, queueLimit: 2, criticals: [1, 2]),
+        Case(limit: 1, queueLimit: 2, deadlines: [1]),
+        Case(limit: 1, queueLimit: 2, deadlines: [0, 1, 2]),
+        Case(limit: 1, queueLimit: 1, newLimit: 2),
+        Case(limit: 1, queueLimit: 2, newLimit: 2),
+        Case(limit: 2, queueLimit: 1, newLimit: 1),
+        Case(limit: 1, queueLimit: 2, newLimit: 2, deadlines: [1], count: 2),
+        Case(limit: 2, queueLimit: 2, newLimit: 1, deadlines: [0], count: 2),
+        Case(limit: 2, queueLimit: 2, count: 4),
+        Case(limit: 1, queueLimit: 1, newLimit: 2, criticals: [2], deadlines: [1]),
+        Case(limit: 1, queueLimit: 2, count: 4, turns: true),
+        Case(limit: 1, queueLimit: 2, criticals: [3], count: 4, turns: true),
+        Case(limit: 1, queueLimit: 2, newLimit: 2, deadlines: [1], turns: true),
+    ]
+
     @Test(
         "holds in all orders of all steps: never above the limit, no wake-up lost, each request ends once",
-        arguments: [
-            Case(limit: 1, queueLimit: 0),
-            Case(limit: 1, queueLimit: 1),
-            Case(limit: 1, queueLimit: 2),
-            Case(limit: 2, queueLimit: 1),
-            Case(limit: 1, queueLimit: 1, criticals: [0]),
-            Case(limit: 1, queueLimit: 2, criticals: [1, 2]),
-            Case(limit: 1, queueLimit: 2, deadlines: [1]),
-            Case(limit: 1, queueLimit: 2, deadlines: [0, 1, 2]),
-            Case(limit: 1, queueLimit: 1, newLimit: 2),
-            Case(limit: 1, queueLimit: 2, newLimit: 2),
-            Case(limit: 2, queueLimit: 1, newLimit: 1),
-            Case(limit: 1, queueLimit: 2, newLimit: 2, deadlines: [1], count: 2),
-            Case(limit: 2, queueLimit: 2, newLimit: 1, deadlines: [0], count: 2),
-            Case(limit: 2, queueLimit: 2, count: 4),
-            Case(limit: 1, queueLimit: 1, newLimit: 2, criticals: [2], deadlines: [1]),
-            Case(limit: 1, queueLimit: 2, count: 4, turns: true),
-            Case(limit: 1, queueLimit: 2, criticals: [3], count: 4, turns: true),
-            Case(limit: 1, queueLimit: 2, newLimit: 2, deadlines: [1], turns: true),
-        ]
+        arguments: cases
     )
     func allOrders(_ scenario: Case) {
         var seen: Set<InterleavingWorld> = [scenario.start]

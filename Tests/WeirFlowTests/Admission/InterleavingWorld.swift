@@ -91,7 +91,7 @@ struct InterleavingWorld: Hashable {
     // MARK: Requests
 
     /// Whether the actor can do something, and has.
-    private mutating func step(_ actor: Int) -> Bool {
+    mutating func step(_ actor: Int) -> Bool {
         switch requests[actor].position {
         case .arriving: requests[actor].position = .entering(word)
         case .entering(let observed): enter(actor, observed)
@@ -216,7 +216,7 @@ struct InterleavingWorld: Hashable {
 
     // MARK: The limit
 
-    private mutating func stepLimiter() -> Bool {
+    mutating func stepLimiter() -> Bool {
         switch limiter {
         case .none, .ended: return false
         case .locking(let limit): return lock { $0.limiter = .limiting($0.word, limit: limit) }

@@ -19,13 +19,13 @@ import WeirTestSupport
             _ = routeGuard.look(now: now, memoryBytes: { nil }, using: &random)
         }
 
-        /// A window of 40 requests that took so long.
-        mutating func window(_ milliseconds: UInt64, requests: Int = 40) -> GuardTransition? {
+        /// A window of 40 requests that took so long, at whose end the process has so much memory.
+        mutating func window(_ milliseconds: UInt64, requests: Int = 40, memory: UInt64? = nil) -> GuardTransition? {
             for number in 0..<requests {
                 routeGuard.record(loop: number % 2, latency: milliseconds * RouteGuardTests.millisecond, queue: 0)
             }
             now += GuardPolicy().window
-            return routeGuard.look(now: now, memoryBytes: { nil }, using: &random)
+            return routeGuard.look(now: now, memoryBytes: { memory }, using: &random)
         }
 
         /// How many of so many requests are to have less.
@@ -54,6 +54,36 @@ import WeirTestSupport
         #expect(windows.window(10) == .recovered)
         #expect(windows.degradedCount(of: 1000) == 0)
         #expect(windows.routeGuard.report.degradations == 1)
+    }
+
+    /// Growth in MiB of each window of 15 s, of which 15 are usual, and what the guard says: d degraded, r recovered.
+    static let growths: [([Int], String)] = [
+        ([90, 90, 90], "..d"),
+        // 2.5 times what is usual is just not bad.
+        ([37, 37, 37, 37], "...."),
+        ([38, 38, 38, 38], "..d."),
+        ([90, 90, 15, 90, 90], "....."),
+        ([90, 90, 90, 30, 15, -60], "..d..r"),
+        ([90, 90, 90, 37, 30, 30, 30], "..d...r"),
+    ]
+
+    @Test("Memory that grows faster than is usual for three windows of 15 s degrades the route", arguments: growths)
+    func memory(growths: [Int], expected: String) {
+        var windows = Windows(GuardValues(latencyP95: 10 * Self.millisecond, queueP95: 0, memoryGrowth: 1_048_576))
+        var bytes = 1 << 30
+        _ = windows.window(10, memory: UInt64(bytes))
+        let said = growths.map { mebibytes -> Character in
+            bytes += mebibytes << 20
+            switch windows.window(10, memory: UInt64(bytes)) {
+            case .degraded(let finding):
+                #expect(finding.signal == .memory && finding.value == Double(mebibytes << 20) / 15)
+                return "d"
+            case .recovered: return "r"
+            case .recoveredInSilence: return "s"
+            case nil: return "."
+            }
+        }
+        #expect(String(said) == expected)
     }
 
     @Test("Without a baseline it learns and degrades nothing; then it goes by what it has learnt")

@@ -58,6 +58,31 @@ import WeirTestSupport
     }
 
     @Test(
+        "A clock that leaps back grants nothing, neither to the keys of a full bucket nor to strangers",
+        arguments: sampleLimits(key: .client)
+    )
+    func clockLeapsBack(limit: RateLimit) {
+        let limiter = Limiter(limit, tableBytes: 64, now: 0)
+        let future = 50 * limit.rate.period
+        for key in 1...4 as ClosedRange<UInt64> {
+            #expect(limiter.take(key: key, cost: limit.burst, now: future).isAllowed)
+        }
+        var stranger: UInt64 = 100
+        for now in stride(from: 0, through: future, by: Int(limit.rate.period / 2)) {
+            for _ in 0..<8 {
+                stranger += 1
+                #expect(!limiter.take(key: stranger, now: now).isAllowed, "a stranger at \(now)")
+            }
+            for key in 1...4 as ClosedRange<UInt64> {
+                #expect(!limiter.take(key: key, now: now).isAllowed, "key \(key) at \(now)")
+            }
+        }
+        // Two windows, or the time in which the burst comes back.
+        let later = future + limit.rate.period * (2 + limit.burst / limit.rate.amount)
+        #expect(limiter.take(key: 1, now: later).isAllowed)
+    }
+
+    @Test(
         "The key with the most left is forgotten first, one at rest before all",
         arguments: RateLimitAlgorithm.allCases
     )

@@ -3,6 +3,7 @@
 
 import Testing
 import Weir
+import WeirMetrics
 import WeirTestSupport
 
 @Suite(.timeLimit(.minutes(2))) struct ClientTests {
@@ -32,7 +33,8 @@ import WeirTestSupport
     private static let unknown = "x-unknown"
 
     private static let fields = [
-        "Host", "X-One", "X-Request-Id", "traceparent", "tracestate", "Connection", "Content-Length", "Expect",
+        "Host", "X-One", "X-Track", "X-Request-Id", "traceparent", "tracestate", "Connection", "Content-Length",
+        "Expect",
         "x-envoy-expected-rq-timeout-ms", "x-deadline", "grpc-timeout",
     ]
 
@@ -40,6 +42,7 @@ import WeirTestSupport
     private func withClient(
         _ configure: (App) -> Void = echo,
         deadlineHeader: String = "",
+        tagHeader: String = "",
         on placement: Placement = .loop,
         ask: @escaping @Sendable (UpstreamClient) async throws -> Response,
         test body: (TestClient) async throws -> Void
@@ -52,7 +55,10 @@ import WeirTestSupport
         }
         configure(upstream)
         let running = try await RunningApp(upstream, log: log)
-        let app = makeApp { $0.deadlineHeader = deadlineHeader }
+        let app = makeApp {
+            $0.deadlineHeader = deadlineHeader
+            $0.tagHeader = tagHeader
+        }
         app.upstream("stock", endpoints: "unix:\(folder.path)/up.sock")
         app.get("/ask", on: placement) { _, context async throws in try await ask(context.client("stock")) }
         do {
@@ -135,6 +141,31 @@ import WeirTestSupport
             #expect((1...120_000).contains(left))
             #expect(response.headers["Count-x-deadline"] == "1")
             #expect(response.headers["Saw-x-envoy-expected-rq-timeout-ms"] == "-")
+        }
+    }
+
+    @Test(
+        arguments: [
+            (["X-TRACK": "canary"], "x-track", [:], "canary"),
+            (["x-track": "canary"], "X-Track", ["X-track": "mine"], "mine"),
+            (["x-track": "canary"], "", [:], "-"),
+            (["x-tracks": "canary"], "x-track", [:], "-"),
+            (["x-track": ""], "x-track", [:], ""),
+            (["x-track": "canary", "Connection": "x-track"], "x-track", [:], "-"),
+        ] as [(Headers, String, Headers, String)]
+    )
+    func `the traffic tag goes on, as a gateway would pass it on, but what the handler says itself counts`(
+        sent: Headers,
+        name: String,
+        own: Headers,
+        seen: String
+    ) async throws {
+        try await withClient(tagHeader: name) { client async throws in
+            Self.passOn(try await client.get("/", headers: own))
+        } test: { client async throws in
+            for _ in 0..<2 {
+                #expect(try await client.get("/ask", headers: sent).headers["Saw-X-Track"] == seen)
+            }
         }
     }
 
@@ -248,6 +279,39 @@ import WeirTestSupport
             .bytes(try await client.send(ClientRequest(.post, "/", body: [1, 2, 3]), upTo: .bytes(2)).body)
         } test: { client async throws in
             #expect(try await client.get("/ask").status == 502)
+        }
+    }
+
+    @Test func `a call that no endpoint answers within what is left is not made`() async throws {
+        let (asked, thrown) = (Notes(), Notes())
+        let late = { (app: App) in
+            app.get("/*path") { _, context async throws in
+                asked.add("asked")
+                try await context.sleep(for: .milliseconds(200))
+                return .text("late")
+            }
+        }
+        try await withClient(late, deadlineHeader: Self.unknown) { client async throws in
+            do {
+                return .text(try await client.get("/").text)
+            } catch let error as ClientError {
+                thrown.add("\(error)")
+                throw error
+            }
+        } test: { client async throws in
+            // More than half of the nine times that are kept.
+            for _ in 0..<5 { #expect(try await client.get("/ask").text == "late") }
+            let hurry: Headers = ["grpc-timeout": "100m"]
+            // The first is made to see whether the endpoint is well, and ends at the deadline.
+            #expect(try await client.get("/ask", headers: hurry).status == 504)
+            for _ in 0..<3 {
+                let response = try await client.get("/ask", headers: hurry)
+                #expect(response.status == 504)
+                #expect(response.text.contains(#""reason":"deadline_unmeetable""#))
+            }
+            #expect(thrown.all.filter { $0 == "deadlineUnmeetable" }.count == 3)
+            #expect(asked.all.count == 6)
+            #expect(client.rejected(.deadlineUnmeetable) == 3)
         }
     }
 

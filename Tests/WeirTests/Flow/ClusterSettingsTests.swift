@@ -13,13 +13,13 @@ import Weir
         (["WEIR_REDIS_BUDGET": "2s"], "WEIR_REDIS_BUDGET=\"2s\": expected a duration"),
         (
             ["WEIR_RATE_LIMIT_SCOPE": "cluster", "WEIR_RATE_LIMIT": "9/s,5/s;by=client"],
-            "WEIR_RATE_LIMIT=\"5/s;by=client;name=client\": a limit by key of the cluster"
+            "WEIR_RATE_LIMIT=\"5/s;by=client\": a limit by key of the cluster"
         ),
         (
             [
                 "WEIR_RATE_LIMIT_SCOPE": "cluster", "WEIR_REDIS": "redis://h",
-                "WEIR_RATE_LIMIT": "5/s;algorithm=sliding-window",
-            ], "WEIR_RATE_LIMIT=\"5/s;algorithm=sliding-window;name=total\": Redis counts limits of the cluster by GCRA"
+                "WEIR_RATE_LIMIT": "9/s, 5/1s ;algorithm=sliding-window",
+            ], "WEIR_RATE_LIMIT=\"5/1s ;algorithm=sliding-window\": Redis counts limits of the cluster by GCRA"
         ),
         (
             ["WEIR_RATE_LIMIT_SCOPE": "cluster", "WEIR_REDIS": "redis://h", "WEIR_RATE_LIMIT": "1/d;burst=60"],

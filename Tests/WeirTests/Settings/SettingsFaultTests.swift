@@ -197,6 +197,7 @@ struct Bounds: Sendable, CustomTestStringConvertible {
             ["x-deadline", "X-Deadline", String(repeating: "x", count: 64)],
             ["Host", "grpc-timeout", "x deadline", "x-deadline:", "x_request_id", String(repeating: "x", count: 65)]
         ),
+        Bounds("WEIR_TAG_HEADER", ["x-track", "X-Track"], ["Host", "Connection", "x track", "x-forwarded-for"]),
         Bounds("WEIR_DRAIN_DELAY", ["0", "25s"], ["601s", "soon", "99999999999999999999s", "9223372036854775807h"]),
         Bounds("WEIR_DRAIN_TIMEOUT", ["5s", "1h"], ["3601s"]),
         Bounds("WEIR_REQUEST_LINE_BYTES", ["256", "64KiB"], ["255", "65537", "8KB", "8kib", "8 KiB", "KiB", "1e3"]),

@@ -103,8 +103,10 @@ struct ReferenceCheck {
             )
         }
         for (index, limit) in route.limits.enumerated() {
-            guard let reason = settings.clusterFault(of: limit) else { continue }
-            throw document.fault(path.index(index), "\(SettingsError.quoted(limit.description)): \(reason)")
+            guard let reason = settings.clusterFault(of: limit) ?? limit.keyFault(paths: route.match.paths) else {
+                continue
+            }
+            throw document.fault(path.index(index), "\(SettingsError.quoted(limit.shown)): \(reason)")
         }
     }
 

@@ -35,14 +35,20 @@ package enum ConfigurationSchema {
         let required = object.fields.filter(\.isRequired).map(\.name)
         if !required.isEmpty { members.append(("required", .strings(required))) }
         if !object.alternatives.isEmpty {
-            let alternatives = object.alternatives.map { SchemaValue.members(("required", .strings([$0]))) }
-            members.append(("oneOf", .array(alternatives)))
+            members.append(("oneOf", .array(object.alternatives.map(given))))
         }
         return SchemaValue.object([]).adding(members)
     }
 
+    /// The field is there, and not null.
+    private static func given(_ name: String) -> SchemaValue {
+        let something = SchemaValue.members(("not", .members(("type", .string("null")))))
+        return .members(("required", .strings([name])), ("properties", .members((name, something))))
+    }
+
     private static func described(_ field: FieldDescription) -> SchemaValue {
-        field.schema.adding([("description", .string(field.summary))])
+        let schema = field.isRequired ? field.schema : field.schema.orNull
+        return schema.adding([("description", .string(field.summary))])
     }
 
     private static func described(_ setting: Setting) -> SchemaValue {
@@ -65,7 +71,7 @@ package enum ConfigurationSchema {
             if SettingsWords.prefixes[full] != nil {
                 schemas.append(
                     .members(
-                        ("type", .string("object")),
+                        ("type", .strings(["object", "null"])),
                         ("additionalProperties", .boolean(false)),
                         ("properties", SchemaValue.object([]).adding(settings(below: full)))
                     )

@@ -17,7 +17,7 @@ extension ValueForm where Value == Int {
                 return Int(decimal: digits).flatMap { range.contains($0) ? $0 : nil }
             },
             format: { "\($0)%" },
-            schema: .integer(range, or: "^[0-9]+%$")
+            schema: .integer(range, or: "[0-9]+%")
         )
     }
 
@@ -30,7 +30,7 @@ extension ValueForm where Value == Int {
             expected: "one of \(names)",
             parse: { text in Int(decimal: text).flatMap { numbers.contains($0) ? $0 : nil } },
             format: { "\($0)" },
-            schema: .members(("enum", .array(numbers.map { .integer($0) })))
+            schema: .choice(numbers.map(String.init))
         )
     }
 }
@@ -45,11 +45,7 @@ extension ValueForm where Value == Double {
             expected: "a number such as 2.5, from \(bounds)",
             parse: { text in parse(text).flatMap { range.contains($0) ? Double($0) / 1000 : nil } },
             format: { format(Int(($0 * 1000).rounded())) },
-            // JSON has numbers with decimals, and so has YAML.
-            schema: .members(
-                ("type", .array([.string("number"), .string("string")])),
-                ("pattern", .string(#"^[0-9]+(\.[0-9]{1,3})?$"#))
-            )
+            schema: .number("[0-9]+([.][0-9]{1,3})?")
         )
     }
 
@@ -91,7 +87,7 @@ extension ValueForm where Value == String {
                 return isName && (1...bytesMax).contains(text.utf8.count) ? text : nil
             },
             format: { $0 },
-            schema: .text("^[A-Za-z0-9._-]{1,\(bytesMax)}$")
+            schema: .word("[A-Za-z0-9._-]{1,\(bytesMax)}")
         )
     }
 
@@ -106,7 +102,7 @@ extension ValueForm where Value == String {
                 text.utf8.count <= bytesMax && FieldSyntax.isToken(text.utf8.span) ? text.lowercased() : nil
             },
             format: { $0 },
-            schema: .text("^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,\(bytesMax)}$")
+            schema: .word("[!#$%&'*+.^_`|~0-9A-Za-z-]{1,\(bytesMax)}")
         )
     }
 
@@ -144,7 +140,7 @@ extension ValueForm where Value == String {
                 text.utf8.count <= bytesMax && FieldSyntax.isFieldValue(text.utf8.span) ? text : nil
             },
             format: { $0 },
-            schema: .members(("type", .strings(["string", "number", "boolean"])), ("maxLength", .integer(bytesMax)))
+            schema: .word(".{0,\(bytesMax)}")
         )
     }
 
@@ -160,7 +156,7 @@ extension ValueForm where Value == String {
                 return text.hasPrefix("/") && isVisible && text.utf8.count <= bytesMax ? text : nil
             },
             format: { $0 },
-            schema: .text("^/[!-~]*$")
+            schema: .text("/[!-~]*")
         )
     }
 
@@ -176,7 +172,7 @@ extension ValueForm where Value == String {
                 return url.authority
             },
             format: { $0 },
-            schema: .text("^[^/;@ ]+$")
+            schema: .word("[^/;@ ]+")
         )
     }
 }

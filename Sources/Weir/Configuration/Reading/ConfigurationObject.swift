@@ -105,6 +105,7 @@ extension NodeForm where Value: ConfigurationObject {
             unit: "[\(Value.name)](#\(Value.name))",
             range: "–",
             schema: .members(("$ref", .string("#/$defs/\(Value.name)"))),
+            takesNull: Value.alternatives.isEmpty && !Value.fields.contains(where: \.description.isRequired),
             objects: [ObjectDescription(Value.self)],
             // Its fields have defaults of their own.
             format: { _ in "{}" },

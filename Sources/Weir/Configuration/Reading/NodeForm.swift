@@ -21,6 +21,9 @@ struct NodeForm<Value: Sendable>: Sendable {
 
     let schema: SchemaValue
 
+    /// Whether nothing is a value of it: an empty mapping, where none of the fields must be given.
+    var takesNull = false
+
     /// The mappings that are part of it.
     var objects: [ObjectDescription] = []
 
@@ -36,7 +39,7 @@ extension NodeForm {
         Self(
             unit: form.unit,
             range: form.range,
-            schema: form.schema,
+            schema: form.schema.field,
             format: form.format,
             read: { node, path, context throws(SettingsError) in
                 guard case .scalar(let text, _) = node.content else {
@@ -71,7 +74,9 @@ extension NodeForm {
         Self(
             unit: "\(form.unit) or `off`",
             range: form.range,
-            schema: .any([form.schema, .members(("enum", .array([.string("off"), .boolean(false)])))]),
+            schema: .any([
+                form.schema, .members(("const", .boolean(false))), ScalarSchema.choice(["off", "false", "no"]).field,
+            ]),
             objects: form.objects,
             format: { $0.map(form.format) ?? "off" },
             read: { node, path, context throws(SettingsError) in
@@ -128,7 +133,7 @@ extension NodeForm {
     ) -> Self where Value == [Item] {
         let list = SchemaValue.members(
             ("type", .string("array")),
-            ("items", item.schema),
+            ("items", item.takesNull ? item.schema.orNull : item.schema),
             ("minItems", .integer(counts.lowerBound)),
             ("maxItems", .integer(counts.upperBound))
         )
@@ -169,7 +174,7 @@ extension NodeForm {
             range: "at most \(countMax)",
             schema: .members(
                 ("type", .string("object")),
-                ("additionalProperties", item.schema),
+                ("additionalProperties", item.takesNull ? item.schema.orNull : item.schema),
                 ("maxProperties", .integer(countMax))
             ),
             objects: item.objects,

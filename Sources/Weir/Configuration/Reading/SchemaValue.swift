@@ -5,6 +5,8 @@
 package indirect enum SchemaValue: Sendable, Equatable {
     case string(String)
     case integer(Int)
+    /// A number by its text: `1.3`.
+    case number(String)
     case boolean(Bool)
     case array([SchemaValue])
     case object([Member])
@@ -38,6 +40,7 @@ package indirect enum SchemaValue: Sendable, Equatable {
         switch self {
         case .string(let text): json.append(string: text)
         case .integer(let number): json.append("\(number)")
+        case .number(let text): json.append(text)
         case .boolean(let value): json.append("\(value)")
         case .array(let items):
             json.append("[")
@@ -61,50 +64,22 @@ package indirect enum SchemaValue: Sendable, Equatable {
 }
 
 extension SchemaValue {
-    /// Any text.
-    static let text = members(("type", .string("string")))
-
-    /// A text of this form, an ECMA-262 regular expression.
-    static func text(_ pattern: String) -> SchemaValue {
-        members(("type", .string("string")), ("pattern", .string(pattern)))
-    }
-
-    /// Texts in a list, or in one text with commas.
-    static let texts = members(
-        ("type", strings(["string", "array"])),
-        ("items", text)
-    )
-
-    /// A whole number, or a text of this form.
-    static func integer(_ range: ClosedRange<Int>, or pattern: String? = nil) -> SchemaValue {
-        var members: [Member] = [Member(key: "type", value: .string("integer"))]
-        if let pattern {
-            members = [
-                Member(key: "type", value: strings(["integer", "string"])),
-                Member(key: "pattern", value: .string(pattern)),
-            ]
-        }
-        members.append(Member(key: "minimum", value: .integer(range.lowerBound)))
-        members.append(Member(key: "maximum", value: .integer(range.upperBound)))
-        return .object(members)
-    }
-
-    /// A duration, or, where it may be none, the number 0 or a word.
-    static func duration(orZero: Bool, or word: String? = nil) -> SchemaValue {
-        let alternatives = (orZero ? ["0"] : []) + (word.map { [$0] } ?? []) + ["[0-9]+(ms|s|m|h)"]
-        let pattern = "^(\(alternatives.joined(separator: "|")))$"
-        return orZero ? integer(0...0, or: pattern) : text(pattern)
-    }
-
-    static let flag = members(
-        ("enum", .array([.boolean(true), .boolean(false)] + ["on", "off", "yes", "no"].map { .string($0) }))
-    )
-
-    /// One of these names; YAML reads one that is a number as such.
-    static func choice(_ names: [String]) -> SchemaValue {
-        members(("enum", .array(names.map { .string($0) } + names.compactMap { Int($0) }.map { .integer($0) })))
-    }
-
     /// One of these.
     static func any(_ schemas: [SchemaValue]) -> SchemaValue { members(("anyOf", .array(schemas))) }
+
+    /// The same, or null: what is empty in the file, as a template may leave it, counts as not given.
+    var orNull: SchemaValue {
+        let null = SchemaValue.members(("type", .string("null")))
+        guard case .object(let members) = self,
+            let index = members.firstIndex(where: { $0.key == "anyOf" || $0.key == "type" })
+        else { return .any([self, null]) }
+        var others = members
+        switch (members[index].key, members[index].value) {
+        case ("anyOf", .array(let schemas)): others[index] = Member(key: "anyOf", value: .array(schemas + [null]))
+        case ("type", .array(let types)): others[index] = Member(key: "type", value: .array(types + [.string("null")]))
+        case ("type", let type): others[index] = Member(key: "type", value: .array([type, .string("null")]))
+        default: return .any([self, null])
+        }
+        return .object(others)
+    }
 }

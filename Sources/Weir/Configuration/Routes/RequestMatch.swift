@@ -165,7 +165,7 @@ extension ValueForm where Value == String {
             expected: "a part of a client's certificate: subject, fingerprint, uri or host",
             parse: { parts.contains($0) ? $0 : nil },
             format: { $0 },
-            schema: .text("^(subject|fingerprint|uri|host)$")
+            schema: .text("subject|fingerprint|uri|host")
         )
     }
 
@@ -181,7 +181,8 @@ extension ValueForm where Value == String {
                 return String((text.hasSuffix(".") ? text.dropLast() : text[...]).lowercased())
             },
             format: { $0 },
-            reason: { fault(host: $0, pattern: "/") }
+            reason: { fault(host: $0, pattern: "/") },
+            schema: .word()
         )
     }
 
@@ -194,7 +195,7 @@ extension ValueForm where Value == String {
             parse: { fault(host: nil, pattern: $0) == nil ? $0 : nil },
             format: { "`\($0)`" },
             reason: { fault(host: nil, pattern: $0) },
-            schema: .text("^/")
+            schema: .text("/.*")
         )
     }
 

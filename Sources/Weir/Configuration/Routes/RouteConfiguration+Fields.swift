@@ -244,7 +244,7 @@ extension ValueForm where Value == String {
                 return nil
             },
             format: { $0 },
-            schema: .text(#"^(https?://[!-\[\]-~]+|/([!-.0-\[\]-~][!-\[\]-~]*)?)$"#)
+            schema: .text(#"https?://[!-\[\]-~]+|/([!-.0-\[\]-~][!-\[\]-~]*)?"#)
         )
     }
 }

@@ -13,7 +13,7 @@ extension NodeForm where Value == [RateLimit] {
             expected: "one limit such as 100/s;burst=20;by=client; several are a list",
             parse: { $0.contains(",") ? nil : $0 },
             format: { $0 },
-            schema: .text("^[0-9]+/")
+            schema: .text("[ \\t]*[0-9]+[ \\t]*/.*")
         )
         let item = NodeForm<LimitFields>.object.map { fields, _, _ in fields.text }.or(NodeForm<String>.value(short))
         let counts = 1...RouteLimits.limitsMax
@@ -66,7 +66,7 @@ private struct LimitFields: ConfigurationObject {
                         "number",
                         "1 to 1000000000",
                         "a whole number of requests",
-                        schema: .integer(1...1_000_000_000)
+                        schema: .integer(1...1_000_000_000, or: "[ \\t]*[0-9]+[ \\t]*")
                     )
                 )
             ),
@@ -95,7 +95,7 @@ private struct LimitFields: ConfigurationObject {
                         "name",
                         "gcra, sliding-window, token-bucket",
                         "gcra, sliding-window or token-bucket",
-                        schema: .choice(["gcra", "sliding-window", "token-bucket"])
+                        schema: .choice(["gcra", "sliding-window", "token-bucket"], as: { "[ \\t]*\($0)[ \\t]*" })
                     )
                 )
             ),
@@ -105,7 +105,14 @@ private struct LimitFields: ConfigurationObject {
             "name",
             \.label,
             .optional(
-                .value(.limitWord("name", "1 to 64 characters", "1 to 64 characters without commas and semicolons"))
+                .value(
+                    .limitWord(
+                        "name",
+                        "1 to 64 characters",
+                        "1 to 64 characters without commas and semicolons",
+                        schema: .word()
+                    )
+                )
             ),
             "What fields and metrics call it; what it counts by where it is not given"
         ),
@@ -120,7 +127,7 @@ extension ValueForm where Value == String {
         _ unit: String,
         _ range: String,
         _ expected: String,
-        schema: SchemaValue = .text
+        schema: ScalarSchema = .text
     ) -> Self {
         Self(
             unit: unit,

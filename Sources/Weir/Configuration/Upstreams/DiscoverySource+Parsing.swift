@@ -128,7 +128,7 @@ extension ValueForm where Value == DiscoverySource {
                     return error.reason
                 }
             },
-            schema: .text("^(file|dns|dns\\+srv|consul|consul\\+https|k8s)://")
+            schema: .text("(file|dns|dns\\+srv|consul|consul\\+https|k8s)://.*")
         )
     }
 }

@@ -34,7 +34,7 @@ extension ValueForm where Value == EndpointURL {
                     return error.description
                 }
             },
-            schema: .text("^(https?://|unix:/)")
+            schema: .text("([Hh][Tt][Tt][Pp][Ss]?://|unix:/).*")
         )
     }
 }

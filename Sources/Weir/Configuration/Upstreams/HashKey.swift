@@ -19,7 +19,7 @@ extension NodeForm where Value == HashKey {
             expected: "client, {header: NAME} or {cookie: NAME}",
             parse: { $0 == "client" ? .client : nil },
             format: { _ in "client" },
-            schema: .choice(["client"])
+            schema: .choice(["client"], as: { $0 })
         )
         return NodeForm<HashKeyFields>.object.map(format: client.format) { fields, _, _ in
             fields.header.map { .header($0) } ?? fields.cookie.map { .cookie($0) } ?? .client

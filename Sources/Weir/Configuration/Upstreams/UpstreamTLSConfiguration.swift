@@ -96,7 +96,8 @@ extension ValueForm where Value == String {
                 case .address(let address): return address.host
                 }
             },
-            format: { $0 }
+            format: { $0 },
+            schema: .word()
         )
     }
 }

@@ -15,10 +15,7 @@ extension ValueForm where Value == Double? {
                 return .some(millis == 0 ? nil : Double(millis) / 1000)
             },
             format: { cpus in cpus.map(format) ?? "" },
-            schema: .members(
-                ("type", .strings(["number", "string"])),
-                ("pattern", .string("^[0-9]+(m|[.][0-9]{1,3})?$"))
-            )
+            schema: .number("[0-9]+(m|[.][0-9]{1,3})?")
         )
     }
 

@@ -28,7 +28,7 @@ extension ValueForm where Value == Settings.Concurrency {
                 case .exactly(let count): "\(count)"
                 }
             },
-            schema: .integer(range, or: "^(auto|[0-9]+/cpu)$")
+            schema: .integer(range, or: "[Aa][Uu][Tt][Oo]|[0-9]+/[Cc][Pp][Uu]")
         )
     }
 }
@@ -51,7 +51,7 @@ extension ValueForm where Value == Settings.Replicas {
                 case .counted(let url): url
                 }
             },
-            schema: .integer(1...100_000, or: "^([0-9]+|k8s://[a-z0-9-]+/[a-z0-9-]+)$")
+            schema: .integer(1...100_000, or: "k8s://[a-z0-9-]+/[a-z0-9-]+")
         )
     }
 }
@@ -86,8 +86,7 @@ extension ValueForm where Value == [RateLimit] {
                     return "\(error)"
                 }
             },
-            isList: true,
-            schema: .texts
+            isList: true
         )
     }
 }

@@ -31,8 +31,7 @@ extension ValueForm where Value == [String] {
                     return error.description
                 }
             },
-            isList: true,
-            schema: .texts
+            isList: true
         )
     }
 
@@ -53,7 +52,7 @@ extension ValueForm where Value == [String] {
             },
             format: { $0.joined(separator: ",") },
             isList: true,
-            schema: .texts
+            schema: .word()
         )
     }
 
@@ -69,8 +68,7 @@ extension ValueForm where Value == [String] {
                 return text.split(separator: ",").map { String($0.trimmingBlanks) }
             },
             format: { $0.joined(separator: ",") },
-            isList: true,
-            schema: .texts
+            isList: true
         )
     }
 }
@@ -83,7 +81,8 @@ extension ValueForm where Value == String {
             range: "at most \(ChosenName.byteCountMax) bytes",
             expected: "a field name such as x-deadline, at most \(ChosenName.byteCountMax) bytes, unknown to Weir",
             parse: { text in text.isEmpty || ChosenName(text) != nil ? text : nil },
-            format: { $0 }
+            format: { $0 },
+            schema: .word()
         )
     }
 
@@ -121,7 +120,8 @@ extension ValueForm where Value == String {
                 return isVisible && text.utf8.count <= bytesMax ? text : nil
             },
             format: { $0 },
-            shown: { $0.withoutUserInfo }
+            shown: { $0.withoutUserInfo },
+            schema: .word()
         )
     }
 
@@ -168,7 +168,8 @@ extension ValueForm where Value == String {
                 }
                 return isLabel && text.utf8.count <= bytesMax ? text : nil
             },
-            format: { $0 }
+            format: { $0 },
+            schema: .word()
         )
     }
 
@@ -181,7 +182,8 @@ extension ValueForm where Value == String {
             range: "at most \(bytesMax) bytes",
             expected: "the path of a file, of at most \(bytesMax) bytes",
             parse: { text in text.utf8.count <= bytesMax && !text.utf8.contains(0) ? text : nil },
-            format: { $0 }
+            format: { $0 },
+            schema: .word()
         )
     }
 
@@ -203,7 +205,8 @@ extension ValueForm where Value == String {
                 }
                 return lengths.contains(text.utf8.count) && isName && !text.hasPrefix(".") ? text : nil
             },
-            format: { $0 }
+            format: { $0 },
+            schema: .word()
         )
     }
 
@@ -218,7 +221,8 @@ extension ValueForm where Value == String {
                 let isVisible = text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
                 return text.isEmpty || lengths.contains(text.utf8.count) && isVisible ? text : nil
             },
-            format: { $0 }
+            format: { $0 },
+            schema: .word()
         )
     }
 }

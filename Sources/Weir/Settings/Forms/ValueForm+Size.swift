@@ -11,11 +11,11 @@ extension ValueForm where Value == Int {
             expected: "a size in bytes such as 512, 64KiB or 10MiB, from \(bounds)",
             parse: { text in parseSize(text).flatMap { range.contains($0) ? $0 : nil } },
             format: formatSize,
-            schema: .integer(range, or: "^\(sizePattern)$")
+            schema: .integer(range, or: sizePattern)
         )
     }
 
-    fileprivate static var sizePattern: String { "[0-9]+(KiB|MiB|GiB)?" }
+    fileprivate static var sizePattern: String { "[0-9]+(KiB|MiB|GiB)" }
 
     private static var sizeUnits: [(suffix: String, shift: Int)] { [("GiB", 30), ("MiB", 20), ("KiB", 10), ("", 0)] }
 
@@ -51,7 +51,7 @@ extension ValueForm where Value == Settings.Count {
                 case .exactly(let bytes): size.format(bytes)
                 }
             },
-            schema: .integer(range, or: "^(auto|\(ValueForm<Int>.sizePattern))$")
+            schema: .integer(range, or: "\(ScalarSchema.anyCase("auto"))|\(ValueForm<Int>.sizePattern)")
         )
     }
 }

@@ -28,7 +28,7 @@ package struct ValueForm<Value>: Sendable {
     var isList = false
 
     /// What the JSON schema of the configuration file says of it.
-    var schema = SchemaValue.text
+    var schema = ScalarSchema.text
 }
 
 extension ValueForm {
@@ -73,7 +73,7 @@ extension ValueForm where Value == Settings.Count {
                 case .exactly(let number): "\(number)"
                 }
             },
-            schema: .integer(range, or: "^auto$")
+            schema: .integer(range, or: ScalarSchema.anyCase("auto"))
         )
     }
 }
@@ -129,8 +129,7 @@ extension ValueForm where Value == [ListenAddress] {
                 return addresses.count == items.count && items.count <= countMax ? addresses : nil
             },
             format: { $0.isEmpty ? "off" : $0.map(\.description).joined(separator: ",") },
-            isList: true,
-            schema: .texts
+            isList: true
         )
     }
 }
