@@ -46,6 +46,11 @@ import WeirUpstream
         #expect(pod(",\"annotations\":{\"weir.dev/admin-port\":\"\(text)\"}")?.adminPort == nil)
     }
 
+    @Test(arguments: [("https", true), ("http", false), ("HTTPS", false), ("", false)])
+    func `an admin port speaks TLS where the annotation says so`(text: String, isSecure: Bool) {
+        #expect(pod(",\"annotations\":{\"weir.dev/admin-scheme\":\"\(text)\"}")?.isSecure == isSecure)
+    }
+
     @Test func `what is no list of pods is none`() {
         #expect(list(#"{"metadata":{"name":"a"}}"#) == nil)
         #expect(list(#"{"metadata":{"namespace":"a","labels":{"a":7}}}"#) == nil)
