@@ -54,6 +54,16 @@ let package = Package(
         .target(name: "WeirDocument", swiftSettings: settings),
         .systemLibrary(name: "CYAML"),
         .target(name: "WeirYAML", dependencies: ["CYAML", "WeirDocument"], swiftSettings: settings),
+        .target(
+            name: "WeirAdapter",
+            dependencies: ["WeirEventLoop", "WeirTLS", "WeirUpstream"],
+            // What runs it as an app, and answers as one: Weir is not here.
+            exclude: [
+                "Running", "AdapterSettings.swift", "API/KubernetesDocuments.swift", "API/MetricsAPI.swift",
+                "API/MetricsRequest.swift", "API/OpenAPIDocuments.swift",
+            ],
+            swiftSettings: strictSettings
+        ),
         .target(name: "FuzzSupport", swiftSettings: settings),
         fuzzer("PlantedFuzz"),
         fuzzer("GrammarFuzz", "WeirHTTP"),
@@ -71,6 +81,7 @@ let package = Package(
         fuzzer("EndpointSliceFuzz", "WeirUpstream"),
         fuzzer("ServiceAnswerFuzz", "WeirDNS", "WeirEventLoop"),
         fuzzer("ClientHelloFuzz", "WeirTLS"),
+        fuzzer("AdapterAnswerFuzz", "WeirAdapter", "WeirEventLoop", "WeirUpstream"),
         fuzzer("YAMLFuzz", "WeirYAML", "WeirDocument"),
     ]
 )

@@ -27,8 +27,14 @@ def test_discovery_is_as_clients_expect(adapter, asking):
         prefix = "" if version.startswith("external") else "pods/"
         assert {f"{prefix}weir_utilization_ratio", f"{prefix}weir_requests_queued"} <= names
         assert all(one["namespaced"] and one["verbs"] == ["get"] for one in resources["resources"])
-    assert api.get("/openapi/v2")[1]["swagger"] == "2.0"
-    assert api.get("/openapi/v3")[0] == 200
+    code, older = api.get("/openapi/v2")
+    assert code == 200 and older["swagger"] == "2.0"
+    code, index = api.get("/openapi/v3")
+    assert code == 200 and len(index["paths"]) == 3
+    for group, place in index["paths"].items():
+        code, newer = api.get(place["serverRelativeURL"])
+        assert code == 200 and newer["openapi"] == "3.0.0"
+        assert newer["paths"] and set(newer["paths"]) == {one for one in older["paths"] if one.startswith(f"/{group}/")}
     code, refusal = api.get("/apis/metrics.k8s.io")
     assert code == 404 and refusal["kind"] == "Status" and refusal["reason"] == "NotFound"
 

@@ -85,6 +85,8 @@ import WeirUpstream
             QueueReading.text().replacing("\"queued\":0.0", with: "\"queued\":-1"),
             QueueReading.text().replacing("\"queued\":0.0", with: "\"queued\":\"full\""),
             QueueReading.text().replacing("\"queued\":0.0,", with: ""),
+            // So large that a sum of them is no number.
+            QueueReading.text(queued: 1e300), QueueReading.text(limit: QueueReading.numberMax * 2),
         ]
     )
     func `what is no answer of a pod is none`(text: String) {
