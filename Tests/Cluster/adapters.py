@@ -12,6 +12,7 @@ from kubernetes.client.exceptions import ApiException
 
 from chart import installed
 from cluster import is_serving
+from plane import RECOVERY_SECONDS
 from polling import eventually
 
 ROOT = "/apis/custom.metrics.k8s.io/v1beta2"
@@ -48,7 +49,7 @@ class Adapters:
             answer = through_the_api_server(self.cluster)
             return answer is not None and values(answer) == [LIMIT] * count
 
-        eventually(met, f"the API server is told of {count} pods", 60)
+        eventually(met, f"the API server is told of {count} pods", RECOVERY_SECONDS)
 
     def trust(self, pair=None):
         """How the aggregation layer connects, which has this certificate, and believes what `caBundle` says now."""

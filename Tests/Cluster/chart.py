@@ -6,9 +6,9 @@ import subprocess
 
 import yaml
 
+from plane import RECOVERY_SECONDS
 from polling import eventually
 from server import REPOSITORY
-from services import GONE_SECONDS
 
 VERSION = "1.20.2"
 # What helm would find out from the cluster.
@@ -33,7 +33,7 @@ def installed(cluster, values):
     finally:
         for object in reversed(objects):
             cluster.remove(object)
-        eventually(lambda: not of_release(cluster), "the pods of the chart are gone", GONE_SECONDS)
+        eventually(lambda: not of_release(cluster), "the pods of the chart are gone", RECOVERY_SECONDS)
 
 
 def of_release(cluster):

@@ -17,6 +17,9 @@ CONTROLLERS = [
     "deployment", "disruption", "endpoint", "endpointslice", "garbagecollector", "horizontalpodautoscaling",
     "namespace", "replicaset", "root-ca-cert-publisher", "serviceaccount",
 ]  # fmt: skip
+# After an outage each controller asks for its kinds again, a kind within half a minute or, at random, up to twice that:
+# what needs a Deployment, its ReplicaSet and its pods takes as long, and so does the garbage collector.
+RECOVERY_SECONDS = 150
 # Who is who by a token; what else there is comes from the API itself.
 TOKENS = {"gateway-token-0123456789": "gateway"}
 

@@ -4,13 +4,11 @@
 import contextlib
 
 from objects import deployment, service
+from plane import RECOVERY_SECONDS
 from polling import eventually
 
 # Where the processes are to notice quickly that they are to end.
 QUICK = {"WEIR_DRAIN_DELAY": "2s"}
-# The garbage collector looks every 30 s which kinds there are, and waits while the API server, or the adapter behind
-# it, does not say: after an outage it needs a minute.
-GONE_SECONDS = 150
 
 
 @contextlib.contextmanager
@@ -24,4 +22,4 @@ def running(cluster, name, replicas, containers, **spec):
     finally:
         cluster.delete("Deployment", name, propagationPolicy="Background")
         cluster.delete("Service", name)
-        eventually(lambda: not cluster.pods(name), f"the pods of {name} are gone", GONE_SECONDS)
+        eventually(lambda: not cluster.pods(name), f"the pods of {name} are gone", RECOVERY_SECONDS)

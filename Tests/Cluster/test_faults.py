@@ -6,6 +6,7 @@ import pytest
 
 from control import page
 from load import load
+from plane import RECOVERY_SECONDS
 from polling import eventually
 from test_discovery import SOURCE, wait_until_known
 
@@ -44,7 +45,7 @@ def test_the_api_server_is_away_for_a_minute(plane, cluster, hello, gateway, ada
         clients.wait_for(100)
         plane.start_api()
         cluster.scale("hello", 3)
-        cluster.wait_for_pods("hello", 3)
+        cluster.wait_for_pods("hello", 3, RECOVERY_SECONDS)
         wait_for_recovery(server)
         wait_until_known(server, cluster, 3)
         seen = clients.stop()
@@ -67,7 +68,7 @@ def test_an_expired_certificate(plane, cluster, hello, gateway):
         plane.stop_api()
         plane.start_api()
         cluster.scale("hello", 3)
-        cluster.wait_for_pods("hello", 3)
+        cluster.wait_for_pods("hello", 3, RECOVERY_SECONDS)
         wait_for_recovery(server)
         wait_until_known(server, cluster, 3)
         seen = clients.stop()
@@ -87,7 +88,7 @@ def test_a_wrong_token(cluster, hello, gateway, plane):
     with server.connect() as wire:
         assert wire.get("/hello").status == 200
     cluster.scale("hello", 3)
-    cluster.wait_for_pods("hello", 3)
+    cluster.wait_for_pods("hello", 3, RECOVERY_SECONDS)
     token.write_text(right)
     wait_until_known(server, cluster, 3)
     wait_for_recovery(server)
