@@ -62,6 +62,16 @@ let package = Package(
             sources: ["ReplyReader.swift"],
             swiftSettings: strictSettings
         ),
+        .target(
+            name: "WeirAdapter",
+            dependencies: ["WeirEventLoop", "WeirTLS", "WeirUpstream"],
+            // What runs it as an app, and answers as one: Weir is not here.
+            exclude: [
+                "Running", "AdapterSettings.swift", "API/KubernetesDocuments.swift", "API/MetricsAPI.swift",
+                "API/MetricsRequest.swift", "API/OpenAPIDocuments.swift",
+            ],
+            swiftSettings: strictSettings
+        ),
         .target(name: "FuzzSupport", swiftSettings: settings),
         fuzzer("PlantedFuzz"),
         fuzzer("GrammarFuzz", "WeirHTTP"),
@@ -81,6 +91,7 @@ let package = Package(
         fuzzer("ClientHelloFuzz", "WeirTLS"),
         fuzzer("CertificateFileFuzz", "WeirTLS"),
         fuzzer("RedisReplyFuzz", "WeirRedis"),
+        fuzzer("AdapterAnswerFuzz", "WeirAdapter", "WeirEventLoop", "WeirUpstream"),
         fuzzer("YAMLFuzz", "WeirYAML", "WeirDocument"),
     ]
 )

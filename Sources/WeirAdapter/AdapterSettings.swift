@@ -11,6 +11,10 @@ package struct AdapterSettings: Sendable {
     package var selector = "weir.dev/metrics=true"
     /// The admin port of pods that do not say another by their annotation.
     package var adminPort = 9901
+    /// A PEM file with the CAs of admin ports that speak TLS; empty for the system's.
+    package var adminAuthorities = ""
+    /// What their certificates are for; empty for the address of each pod.
+    package var adminServerName = ""
     package var interval: Duration = .seconds(1)
     package var timeout: Duration = .seconds(1)
     package var window: Duration = .seconds(10)
@@ -37,6 +41,16 @@ package struct AdapterSettings: Sendable {
     package var makesCertificate: Bool { certificate.isEmpty }
 
     package var secretName: String { secret.isEmpty ? "\(service)-tls" : secret }
+
+    /// The engine's settings, with TLS on each address.
+    package func engine(over options: ListenAddress.TLSOptions = .init()) -> Settings {
+        var engine = engine
+        engine.listen = engine.listen.map { address in
+            guard case .tcp(let host, let port) = address else { return address }
+            return .tls(host: host, port: port, own: options)
+        }
+        return engine
+    }
 }
 
 /// One setting.
@@ -89,6 +103,19 @@ extension AdapterSettings {
             \.adminPort,
             .number(1...65_535),
             "The admin port of pods without the annotation `weir.dev/admin-port`"
+        ),
+        AdapterSetting(
+            "WEIR_ADAPTER_ADMIN_CA",
+            \.adminAuthorities,
+            .path,
+            "A PEM file with certificates, one of which must have signed that of an admin port that speaks TLS; without, "
+                + "the system's"
+        ),
+        AdapterSetting(
+            "WEIR_ADAPTER_ADMIN_SERVER_NAME",
+            \.adminServerName,
+            .objectName,
+            "What the certificates of such admin ports are for; none for the address of each pod"
         ),
         AdapterSetting(
             "WEIR_ADAPTER_INTERVAL",

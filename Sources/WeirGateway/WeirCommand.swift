@@ -51,7 +51,8 @@ import WeirSystemd
     private static func checkThreads(of command: any AsyncParsableCommand) throws(AppError) {
         if command is MetricsAdapterCommand {
             return try StartThreads.checkFirst(
-                [MetricsAdapterCommand.settings().engine],
+                [MetricsAdapterCommand.settings().engine()],
+                others: AdapterLoop.threads,
                 isSupervised: ServiceNotifier.isAwaited
             )
         }

@@ -56,7 +56,7 @@ FEATURES = {
     "dashboard": {"dashboard": {"enabled": True}},
     "no account": {"serviceAccount": {"create": False}},
     "account": {"serviceAccount": {"name": "edge", "annotations": {"a": "b"}}},
-    "discovery": {"discovery": {"enabled": True, "namespaces": ["shop", "stock"]}},
+    "discovery": {"discovery": {"enabled": True, "namespaces": ["shop", "stock"], "zone": "label"}},
     "volumes": {
         "volumes": [{"name": "baseline", "persistentVolumeClaim": {"claimName": "baseline"}}],
         "volumeMounts": [{"name": "baseline", "mountPath": "/baseline"}],
@@ -79,6 +79,9 @@ FEATURES = {
             "env": [{"name": "WEIR_LOG_LEVEL", "value": "debug"}],
             "args": ["--help"],
         }
+    },
+    "adapter, admin ports by TLS": {
+        "adapter": {"enabled": True, "adminTLS": {"secret": "pods-ca", "serverName": "pods.shop"}}
     },
 }
 

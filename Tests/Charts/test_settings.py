@@ -24,6 +24,9 @@ def check(objects, folder):
             assert source["resourceFieldRef"] == {"resource": "requests.cpu", "divisor": "1m"}
             asked = str(container["resources"]["requests"]["cpu"])
             given[one["name"]] = asked[:-1] if asked.endswith("m") else str(int(float(asked) * 1000))
+        elif "fieldRef" in source:
+            assert source["fieldRef"] == {"fieldPath": "metadata.labels['topology.kubernetes.io/zone']"}
+            given[one["name"]] = "eu-1"
         elif "secretKeyRef" in source:
             given[one["name"]] = {"WEIR_REDIS": "redis://redis:6379", "WEIR_ADMIN_TOKEN": "0123456789abcdef"}[
                 one["name"]

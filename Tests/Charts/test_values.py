@@ -50,6 +50,7 @@ SIDECAR = MODES["sidecar"]
     ({"mode": "sidecar", "sidecar": {"app": {"name": "weir", "image": "a"}}}, "'/sidecar/app"),
     ({"sidecar": {"drain": {"token": "short"}}}, "'/sidecar/drain/token'"),
     (merged(MODES["sidecar by kubelet"], FEATURES["token"]), "sidecar.drain.token and adminToken.secret: give one"),
+    ({"discovery": {"zone": "eu 1"}}, "'/discovery/zone'"),
     ({"adapter": {"certificate": "mine"}}, "'/adapter/certificate': value must be one of 'self', 'cert-manager'"),
 ])  # fmt: skip
 def test_a_wrong_value_is_refused_and_named(values, said):
@@ -286,6 +287,18 @@ def test_the_adapter_takes_the_certificate_of_cert_manager():
     assert not [one for one in objects if one["kind"] == "Role"]
 
 
+def test_the_adapter_believes_the_ca_of_admin_ports_that_speak_tls():
+    pod = pod_of(helm(FEATURES["adapter, admin ports by TLS"]), "weir-metrics-adapter")
+    [container] = pod["containers"]
+    given = variables(container)
+    assert given["WEIR_ADAPTER_ADMIN_CA"] == "/admin-ca/ca.crt"
+    assert given["WEIR_ADAPTER_ADMIN_SERVER_NAME"] == "pods.shop"
+    # Nothing but the CA, whatever else the Secret has.
+    secret = {"secretName": "pods-ca", "items": [{"key": "ca.crt", "path": "ca.crt"}]}
+    assert pod["volumes"] == [{"name": "admin-ca", "secret": secret}]
+    assert container["volumeMounts"] == [{"name": "admin-ca", "mountPath": "/admin-ca", "readOnly": True}]
+
+
 def test_the_adapter_asks_the_pods_of_the_gateway_and_reaches_them():
     objects = helm(merged(FEATURES["adapter"], FEATURES["network policy"]))
     labels = of_kind(objects, "Deployment", "weir")["spec"]["template"]["metadata"]["labels"]
@@ -304,12 +317,19 @@ def test_discovery_may_read_endpoint_slices_where_it_is_told():
     assert {one["metadata"]["namespace"] for one in roles} == {"shop", "stock"}
     for role in roles:
         assert role["rules"] == [
-            {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["get", "list", "watch"]}
+            {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]}
         ]
     bindings = [one for one in objects if one["kind"] == "RoleBinding"]
     assert all(
         one["subjects"][0] == {"kind": "ServiceAccount", "name": "weir", "namespace": "shop"} for one in bindings
     )
+
+
+def test_requests_stay_in_a_zone_that_is_named_or_that_the_pods_label_has():
+    assert "WEIR_ZONE" not in variables(gateway_of(helm()))
+    assert variables(gateway_of(helm({"discovery": {"zone": "eu-1"}})))["WEIR_ZONE"] == "eu-1"
+    by_label = variables(gateway_of(helm(FEATURES["discovery"])))["WEIR_ZONE"]
+    assert by_label == {"fieldRef": {"fieldPath": "metadata.labels['topology.kubernetes.io/zone']"}}
 
 
 def test_the_test_of_a_release_asks_what_there_is():

@@ -6,13 +6,13 @@ import subprocess
 
 import yaml
 
+from plane import RECOVERY_SECONDS
 from polling import eventually
 from server import REPOSITORY
 
 VERSION = "1.20.2"
 # What helm would find out from the cluster.
 APIS = "autoscaling/v2beta2,policy/v1beta1,apiregistration.k8s.io/v1"
-
 
 def render(values, name="weir"):
     command = [REPOSITORY / ".venv/bin/helm", "template", name, REPOSITORY / "helm/weir", "--namespace", "default"]
@@ -33,7 +33,7 @@ def installed(cluster, values):
     finally:
         for object in reversed(objects):
             cluster.remove(object)
-        eventually(lambda: not of_release(cluster), "the pods of the chart are gone", 60)
+        eventually(lambda: not of_release(cluster), "the pods of the chart are gone", RECOVERY_SECONDS)
 
 
 def of_release(cluster):

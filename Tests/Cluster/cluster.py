@@ -10,7 +10,7 @@ from polling import eventually
 
 VERSIONS = {
     "Pod": "v1", "Node": "v1", "Service": "v1", "ServiceAccount": "v1", "Namespace": "v1", "ConfigMap": "v1",
-    "Endpoints": "v1",
+    "Endpoints": "v1", "Secret": "v1",
     "Deployment": "apps/v1", "HorizontalPodAutoscaler": "autoscaling/v2beta2",
     "EndpointSlice": "discovery.k8s.io/v1beta1", "APIService": "apiregistration.k8s.io/v1",
     "Role": "rbac.authorization.k8s.io/v1", "RoleBinding": "rbac.authorization.k8s.io/v1",

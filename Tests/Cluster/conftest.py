@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from adapters import adapters_of_the_chart
 from cluster import Cluster
 from kubelet import Kubelet
 from network import Network
@@ -21,6 +22,7 @@ FOLDER = STORE / "run"
 IMAGES = {
     "weir": [GATEWAY],
     "hello": [os.path.abspath(BINARY)],
+    "talker": [sys.executable, REPOSITORY / "Tests/Cluster/garbage.py"],
     "orders": [sys.executable, REPOSITORY / "Tests/Cluster/workload.py"],
 }
 
@@ -89,6 +91,13 @@ def hello(cluster, kubelet):
     """Two pods of `hello`, of which each has ten places."""
     with running(cluster, "hello", 2, [container(WEIR_CONCURRENCY=10, **QUICK)]):
         yield
+
+
+@pytest.fixture
+def adapters(cluster, kubelet, plane):
+    """Two replicas of the metrics adapter, and two pods that they ask."""
+    with adapters_of_the_chart(cluster, kubelet, plane) as adapters:
+        yield adapters
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,9 @@ CONTROLLERS = [
     "deployment", "disruption", "endpoint", "endpointslice", "garbagecollector", "horizontalpodautoscaling",
     "namespace", "replicaset", "root-ca-cert-publisher", "serviceaccount",
 ]  # fmt: skip
+# After an outage each controller asks for its kinds again, a kind within half a minute or, at random, up to twice that:
+# what needs a Deployment, its ReplicaSet and its pods takes as long, and so does the garbage collector.
+RECOVERY_SECONDS = 150
 # Who is who by a token; what else there is comes from the API itself.
 TOKENS = {"gateway-token-0123456789": "gateway"}
 
@@ -37,20 +40,23 @@ class ControlPlane:
         self.authority = Authority(self.certificates, "cluster-ca")
         # Only for what the aggregation layer shows extension servers: whoever has one of these may speak for others.
         self.front_authority = Authority(self.certificates, "front-proxy-ca")
-        self.server_pair = self._sign(self.authority, "apiserver", names=f"IP:{NODE_ADDRESS},IP:127.0.0.1")
+        names = f"IP:{NODE_ADDRESS},IP:127.0.0.1"
+        self.server_pair = self._sign(self.authority, "apiserver", names=names)
+        # It ends with the second in which it begins.
+        self.expired_pair = self._sign(self.authority, "apiserver-expired", names=names, days=0)
         self.admin_pair = self._sign(self.authority, "admin", subject="/O=system:masters/CN=admin")
         self.front_pair = self._sign(self.front_authority, "aggregator")
         self.account_key, self.account_public = (self.certificates / f"account.{end}" for end in ("key", "pub"))
         openssl("genrsa", "-out", self.account_key, 2048)
         openssl("rsa", "-in", self.account_key, "-pubout", "-out", self.account_public)
 
-    def _sign(self, authority, name, subject=None, names=None):
+    def _sign(self, authority, name, subject=None, names=None, days=2):
         certificate, key = self.certificates / f"{name}.crt", self.certificates / f"{name}.key"
         request = openssl("req", *NEW_KEY, "-keyout", key, "-subj", subject or f"/CN={name}")
         extensions = self.certificates / f"{name}.cnf"
         extensions.write_text(f"subjectAltName={names}\n" if names else "extendedKeyUsage=clientAuth\n")
         openssl(
-            "x509", "-req", "-CA", authority.file, "-CAkey", authority.key, "-CAcreateserial", "-days", 2,
+            "x509", "-req", "-CA", authority.file, "-CAkey", authority.key, "-CAcreateserial", "-days", days,
             "-extfile", extensions, "-out", certificate, input=request,
         )  # fmt: skip
         return certificate, key
@@ -69,13 +75,13 @@ class ControlPlane:
             "--unsafe-no-fsync",
         ]  # fmt: skip
 
-    def _api_flags(self):
+    def _api_flags(self, pair):
         tokens = self.certificates / "tokens.csv"
         tokens.write_text("".join(f"{token},{user},{user}\n" for token, user in TOKENS.items()))
         return [
             "--etcd-servers=http://127.0.0.1:2379", f"--bind-address={NODE_ADDRESS}", f"--secure-port={PORT}",
             f"--advertise-address={NODE_ADDRESS}",
-            f"--tls-cert-file={self.server_pair[0]}", f"--tls-private-key-file={self.server_pair[1]}",
+            f"--tls-cert-file={pair[0]}", f"--tls-private-key-file={pair[1]}",
             f"--client-ca-file={self.authority.file}", f"--token-auth-file={tokens}",
             "--authorization-mode=RBAC", "--disable-admission-plugins=ServiceAccount",
             "--service-account-issuer=https://kubernetes.default.svc",
@@ -111,8 +117,9 @@ users: [{{name: admin, user: {{client-certificate: "{certificate}", client-key: 
 
     # The API server, which tests take away
 
-    def start_api(self):
-        self.api = self._start("kube-apiserver", *self._api_flags())
+    def start_api(self, pair=None):
+        """With a certificate and key, where it is not to show its own."""
+        self.api = self._start("kube-apiserver", *self._api_flags(pair or self.server_pair))
         eventually(self._is_ready, f"the API server is ready; see {self.folder}", 60)
 
     def stop_api(self):
@@ -120,7 +127,8 @@ users: [{{name: admin, user: {{client-certificate: "{certificate}", client-key: 
 
     def _is_ready(self):
         assert self.api.code is None and self.etcd.code is None, f"it has ended; see {self.folder}"
-        trust = ssl.create_default_context(cafile=self.authority.file)
+        # Whatever it shows.
+        trust = ssl._create_unverified_context()
         trust.load_cert_chain(*self.admin_pair)
         try:
             return urllib.request.urlopen(f"{URL}/readyz", context=trust, timeout=5).status == 200

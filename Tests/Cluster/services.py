@@ -4,6 +4,7 @@
 import contextlib
 
 from objects import deployment, service
+from plane import RECOVERY_SECONDS
 from polling import eventually
 
 # Where the processes are to notice quickly that they are to end.
@@ -21,4 +22,4 @@ def running(cluster, name, replicas, containers, **spec):
     finally:
         cluster.delete("Deployment", name, propagationPolicy="Background")
         cluster.delete("Service", name)
-        eventually(lambda: not cluster.pods(name), f"the pods of {name} are gone", 60)
+        eventually(lambda: not cluster.pods(name), f"the pods of {name} are gone", RECOVERY_SECONDS)

@@ -1,96 +1,92 @@
 # SPDX-License-Identifier: Apache-2.0
-# `weir metrics-adapter` as the chart installs it, asked by the API server and, as the API server asks it, by itself.
+# `weir metrics-adapter`: who is answered, what the API server makes of it, and what becomes of it when the API server
+# does not take its token, or a certificate has ended: what was known is answered, it is said, and it recovers.
 
 import base64
-import http.client
 import json
 import ssl
 
 import pytest
 
-from chart import installed
-from cluster import is_serving
-from kubernetes.client.exceptions import ApiException
+from adapters import HOST, ROOT, SECRET, ask, bundle, shown_by
+from certificates import Authority
 from polling import eventually
 
-ROOT = "/apis/custom.metrics.k8s.io/v1beta2"
-PATH = f"{ROOT}/namespaces/default/pods/*/weir_concurrency_limit"
-LABELS = "app.kubernetes.io/name=weir-metrics-adapter"
+
+def test_two_replicas_agree(plane, adapters):
+    adapters.expect_answers(adapters.trust(plane.front_pair))
 
 
-@pytest.fixture
-def adapters(cluster, kubelet):
-    """The addresses of two replicas, which are ready, and with them two pods that they ask."""
-    with installed(cluster, {"adapter": {"enabled": True}, "settings": {"WEIR_CONCURRENCY": 7}, "drain": {"delay": 1}}):
-
-        def ready():
-            pods = [pod for pod in cluster.list("Pod", labels=LABELS) if is_serving(pod)]
-            return [pod["status"]["podIP"] for pod in pods] if len(pods) == 2 else None
-
-        found = eventually(ready, "two adapters are ready", 60)
-        eventually(lambda: through_the_api_server(cluster) == [7, 7], "the API server asks them", 60)
-        yield found
-
-
-def values(answer):
-    return [int(item["value"]) for item in answer["items"]]
-
-
-def through_the_api_server(cluster):
-    try:
-        return values(cluster.client.request("get", PATH).to_dict())
-    except ApiException:
-        return None
-
-
-def directly(address, cluster, pair):
-    """What a replica answers to who shows this certificate, by the CA that it has written into its APIService."""
-    service = cluster.get("APIService", "v1beta2.custom.metrics.k8s.io")
-    bundle = base64.b64decode(service["spec"]["caBundle"]).decode()
-    return ask(address, trust(bundle, pair))
-
-
-def trust(bundle, pair):
-    context = ssl.create_default_context(cadata=bundle)
-    # It is for the name of the Service, which nobody resolves here.
-    context.check_hostname = False
-    if pair:
-        context.load_cert_chain(*pair)
-    return context
-
-
-def ask(address, context):
-    connection = http.client.HTTPSConnection(address, 6443, timeout=5, context=context)
-    try:
-        connection.request("GET", PATH, headers={"X-Remote-User": "system:kube-controller-manager"})
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    finally:
-        connection.close()
-
-
-def test_two_replicas_agree(cluster, plane, adapters):
-    for address in adapters:
-        status, body = directly(address, cluster, plane.front_pair)
-        assert status == 200 and values(json.loads(body)) == [7, 7]
-
-
-def test_nobody_but_the_aggregation_layer_is_answered(cluster, plane, adapters):
-    for address in adapters:
-        assert directly(address, cluster, None)[0] == 401
+def test_nobody_but_the_aggregation_layer_is_answered(plane, adapters):
+    for address in adapters.addresses:
+        assert ask(address, adapters.trust())[0] == 401
         # The cluster's other CA has signed this one.
         with pytest.raises((ssl.SSLError, ConnectionError)):
-            directly(address, cluster, plane.admin_pair)
+            ask(address, adapters.trust(plane.admin_pair))
 
 
-def test_what_was_known_is_answered_while_the_api_server_is_away(cluster, plane, adapters):
-    service = cluster.get("APIService", "v1beta2.custom.metrics.k8s.io")
-    context = trust(base64.b64decode(service["spec"]["caBundle"]).decode(), plane.front_pair)
+def test_the_api_server_joins_its_openapi_document(cluster, adapters):
+    path = f"{ROOT}/namespaces/{{namespace}}/{{resource}}/{{name}}/{{subresource}}"
+
+    def joined():
+        paths = json.loads(cluster.client.request("get", "/openapi/v2", serialize=False).data)["paths"]
+        return paths if path in paths else None
+
+    # It asks again each minute.
+    paths = eventually(joined, "the API server has the adapter's paths", 120)
+    assert paths[path]["get"]["parameters"] and "/api/v1/namespaces/{namespace}/pods" in paths
+
+
+def test_an_expired_certificate_of_the_api_server(cluster, plane, adapters):
+    trust = adapters.trust(plane.front_pair)
     plane.stop_api()
+    plane.start_api(plane.expired_pair)
     try:
-        for address in adapters:
-            status, body = ask(address, context)
-            assert status == 200 and values(json.loads(body)) == [7, 7]
+        adapters.wait_for_line("pods: ", "no TLS (expired)")
+        adapters.expect_answers(trust)
     finally:
+        plane.stop_api()
         plane.start_api()
-    eventually(lambda: through_the_api_server(cluster) == [7, 7], "the API server asks them again", 60)
+    cluster.scale("weir", 3)
+    adapters.wait_for_line("pods: all is well again")
+    adapters.wait_until_asked(3)
+
+
+def test_an_expired_certificate_of_its_own(cluster, plane, adapters, tmp_path):
+    """What the replicas share has ended: they go on with what they show until they have agreed on another."""
+    old = Authority(tmp_path, "old-ca")
+    certificate, key = old.pair("old", HOST, days=0)
+    files = {"ca.crt": old.file, "tls.crt": certificate, "tls.key": key}
+    ended = {name: base64.b64encode(file.read_bytes()).decode() for name, file in files.items()}
+    before = cluster.get("Secret", SECRET)["data"]
+    cluster.patch("Secret", SECRET, {"data": ended})
+
+    def renewed():
+        present = cluster.get("Secret", SECRET)["data"]
+        return present if present["tls.crt"] not in (before["tls.crt"], ended["tls.crt"]) else None
+
+    present = eventually(renewed, "there is another", 30)
+    shown = ssl.PEM_cert_to_DER_cert(base64.b64decode(present["tls.crt"]).decode())
+    for address in adapters.addresses:
+        eventually(lambda: shown_by(address, adapters.trust(plane.front_pair)) == shown, "both show it", 30)
+    assert base64.b64decode(ended["ca.crt"]).decode().strip() not in bundle(cluster)
+    adapters.wait_until_asked()
+
+
+def test_a_wrong_token(cluster, kubelet, plane, adapters):
+    """Two replicas; the right one is shown as soon as it is there."""
+    trust = adapters.trust(plane.front_pair)
+    files = [kubelet.pod(name).folder / "account/token" for name in adapters.names]
+    right = [file.read_text() for file in files]
+    for file in files:
+        file.write_text("wrong-token-0123456789")
+    # Watches that run go on; the next requests show the new token.
+    plane.stop_api()
+    plane.start_api()
+    adapters.wait_for_line("pods: ", "does not take the service account's token (401)")
+    adapters.expect_answers(trust)
+    cluster.scale("weir", 3)
+    for file, token in zip(files, right, strict=True):
+        file.write_text(token)
+    adapters.wait_for_line("pods: all is well again")
+    adapters.wait_until_asked(3)

@@ -59,12 +59,14 @@ def test_variables_for_services_are_no_settings(cluster, kubelet, hello):
 
 def test_a_gateway_in_a_pod(cluster, kubelet, hello):
     """By its service account's token and CA, at the address that the kubelet tells it."""
-    cluster.create("ServiceAccount", {"metadata": {"name": "weir"}})
-    role, binding = may_read_slices("weir", "ServiceAccount")
+    # Not `weir`: that is the chart's.
+    account = "gateway-in-a-pod"
+    cluster.create("ServiceAccount", {"metadata": {"name": account}})
+    role, binding = may_read_slices(account, "ServiceAccount")
     cluster.create("Role", role)
     cluster.create("RoleBinding", binding)
     weir = container("weir", "weir:0.1.0", WEIR_UPSTREAM=SOURCE, **QUICK)
-    with running(cluster, "gateway", 1, [weir], serviceAccountName="weir"):
+    with running(cluster, "gateway", 1, [weir], serviceAccountName=account):
         [pod] = cluster.pods("gateway")
         with Wire((pod["status"]["podIP"], PORT)) as wire:
             assert wire.get("/hello").body == b"Hello, world\n"

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# What discovery makes of an API server that refuses it, or goes away: what was known last is used, and it is said.
+# What discovery makes of an API server that refuses it, shows a certificate that has ended, or goes away (and there
+# the metrics adapter, too): what was known last is used, and it is said.
 
 import pytest
 
 from control import page
 from load import load
+from plane import RECOVERY_SECONDS
 from polling import eventually
 from test_discovery import SOURCE, wait_until_known
 
@@ -27,7 +29,8 @@ def wait_for_recovery(server):
     eventually(lambda: problem(server) is None, "nothing is wrong any more", BACKOFF_SECONDS + 10)
 
 
-def test_the_api_server_is_away_for_a_minute(plane, cluster, hello, gateway):
+def test_the_api_server_is_away_for_a_minute(plane, cluster, hello, gateway, adapters):
+    trust = adapters.trust(plane.front_pair)
     server = gateway(WEIR_UPSTREAM=SOURCE)
     wait_until_known(server, cluster, 2)
     with load(server, "/sleep?ms=50") as clients:
@@ -37,10 +40,35 @@ def test_the_api_server_is_away_for_a_minute(plane, cluster, hello, gateway):
         failed = server.metric(FAILED)
         clients.wait_until(lambda: server.metric(FAILED) >= failed + 6, "it has tried for a minute", 90)
         assert "2 are kept" in problem(server)
+        adapters.wait_for_line("pods: ", "no connection can be made")
+        adapters.expect_answers(trust)
         clients.wait_for(100)
         plane.start_api()
         cluster.scale("hello", 3)
-        cluster.wait_for_pods("hello", 3)
+        cluster.wait_for_pods("hello", 3, RECOVERY_SECONDS)
+        wait_for_recovery(server)
+        wait_until_known(server, cluster, 3)
+        seen = clients.stop()
+    assert set(seen) == {200}, seen
+    adapters.wait_for_line("pods: all is well again")
+    adapters.wait_until_asked()
+
+
+def test_an_expired_certificate(plane, cluster, hello, gateway):
+    """The API server's: nobody who shows such a one is believed, nor told the token."""
+    server = gateway(WEIR_UPSTREAM=SOURCE)
+    wait_until_known(server, cluster, 2)
+    with load(server, "/sleep?ms=50") as clients:
+        clients.wait_for(100)
+        plane.stop_api()
+        plane.start_api(plane.expired_pair)
+        wait_for_problem(server, "no TLS (expired)", BACKOFF_SECONDS + 10)
+        assert "2 are kept" in problem(server)
+        clients.wait_for(100)
+        plane.stop_api()
+        plane.start_api()
+        cluster.scale("hello", 3)
+        cluster.wait_for_pods("hello", 3, RECOVERY_SECONDS)
         wait_for_recovery(server)
         wait_until_known(server, cluster, 3)
         seen = clients.stop()
@@ -60,7 +88,7 @@ def test_a_wrong_token(cluster, hello, gateway, plane):
     with server.connect() as wire:
         assert wire.get("/hello").status == 200
     cluster.scale("hello", 3)
-    cluster.wait_for_pods("hello", 3)
+    cluster.wait_for_pods("hello", 3, RECOVERY_SECONDS)
     token.write_text(right)
     wait_until_known(server, cluster, 3)
     wait_for_recovery(server)

@@ -68,6 +68,8 @@ class Cluster:
         self.pods, self.services = Objects("Pod"), Objects("Service")
         self.changed, self.objects, self.version = threading.Condition(), {}, 1000
         self.token, self.refused, self.writes = None, set(), []
+        # Paths that were asked for with another token.
+        self.denied = []
         self.put(FRONT_PROXY, {"metadata": {"name": "extension-apiserver-authentication"}})
         self.trust(authority, names)
         for name in VERSIONS:
@@ -125,6 +127,7 @@ class Cluster:
             query = {key: values[0] for key, values in urllib.parse.parse_qs(query).items()}
             watched = {"/api/v1/pods": self.pods, "/api/v1/services": self.services}.get(path)
             if self.token and request.header("authorization") != f"Bearer {self.token}":
+                self.denied.append(path)
                 peer.send(status(401, "Unauthorized"))
             elif any(word in path for word in self.refused):
                 peer.send(status(403, f"{path} is forbidden"))

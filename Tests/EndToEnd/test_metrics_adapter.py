@@ -27,8 +27,14 @@ def test_discovery_is_as_clients_expect(adapter, asking):
         prefix = "" if version.startswith("external") else "pods/"
         assert {f"{prefix}weir_utilization_ratio", f"{prefix}weir_requests_queued"} <= names
         assert all(one["namespaced"] and one["verbs"] == ["get"] for one in resources["resources"])
-    assert api.get("/openapi/v2")[1]["swagger"] == "2.0"
-    assert api.get("/openapi/v3")[0] == 200
+    code, older = api.get("/openapi/v2")
+    assert code == 200 and older["swagger"] == "2.0"
+    code, index = api.get("/openapi/v3")
+    assert code == 200 and len(index["paths"]) == 3
+    for group, place in index["paths"].items():
+        code, newer = api.get(place["serverRelativeURL"])
+        assert code == 200 and newer["openapi"] == "3.0.0"
+        assert newer["paths"] and set(newer["paths"]) == {one for one in older["paths"] if one.startswith(f"/{group}/")}
     code, refusal = api.get("/apis/metrics.k8s.io")
     assert code == 404 and refusal["kind"] == "Status" and refusal["reason"] == "NotFound"
 
@@ -155,6 +161,48 @@ def test_pods_that_hang_take_nobody_elses_turn(adapter, asking, cluster, serve, 
     assert list(values(api)) == ["lasting"]
 
 
+@pytest.fixture
+def secure(serve, tmp_path):
+    """A pod whose admin port speaks TLS, and the CA that has signed its certificate, for `pods.test`."""
+    authority = Authority(tmp_path, "pods-ca")
+    certificate, key = authority.pair("pods", "pods.test")
+    server = serve(WEIR_ADMIN_LISTEN=f"tls://127.0.0.1:0;cert={certificate};key={key}")
+    annotations = {"weir.dev/admin-port": str(server.admin_port), "weir.dev/admin-scheme": "https"}
+    return pod("secure", server, annotations=annotations), authority
+
+
+def test_an_admin_port_that_speaks_tls_is_asked_by_it(adapter, asking, cluster, serve, secure):
+    secure, authority = secure
+    cluster.pods.set(secure)
+    cluster.pods.set(pod("plain", serve()))
+    by_name = adapter(WEIR_ADAPTER_ADMIN_CA=authority.file, WEIR_ADAPTER_ADMIN_SERVER_NAME="pods.test")
+    wait_for_pods(asking(by_name), "plain", "secure")
+    by_address = adapter(WEIR_ADAPTER_ADMIN_CA=authority.file)
+    wait_for_pods(asking(by_address), "plain", "secure")
+    # It is asked again over the connection that there is, and the log has nothing to say.
+    answered = by_name.metric('weir_adapter_scrapes_total{outcome="answered"}')
+    by_name.wait_for_metric('weir_adapter_scrapes_total{outcome="answered"}', answered + 10)
+    assert by_name.metric('weir_adapter_scrapes_total{outcome="failed"}') == 0
+
+
+def test_an_admin_port_whose_certificate_does_not_pass_is_missing(adapter, asking, cluster, serve, secure, tmp_path):
+    secure, authority = secure
+    cluster.pods.set(secure)
+    cluster.pods.set(pod("plain", serve()))
+    file = tmp_path / "believed.crt"
+    file.write_bytes(Authority(tmp_path, "other-ca").file.read_bytes())
+    server = adapter(WEIR_ADAPTER_ADMIN_CA=file)
+    wait_for_pods(asking(server), "plain")
+    assert "no TLS (unknown_issuer)" in server.wait_for_line("shop/secure")
+    other = adapter(WEIR_ADAPTER_ADMIN_CA=authority.file, WEIR_ADAPTER_ADMIN_SERVER_NAME="others.test")
+    wait_for_pods(asking(other), "plain")
+    assert "no TLS (wrong_name)" in other.wait_for_line("shop/secure")
+    # What is no CA changes nothing; the right one is believed from the next connection on.
+    file.write_text("nothing\n")
+    file.write_bytes(authority.file.read_bytes())
+    wait_for_pods(asking(server), "plain", "secure")
+
+
 def test_only_the_aggregation_layer_may_ask(adapter, asking, cluster, authority, tmp_path):
     server = adapter()
     path = "/apis/custom.metrics.k8s.io/v1beta2"
@@ -204,6 +252,7 @@ def test_a_front_proxy_with_another_ca_is_admitted_by_its_next_connection(adapte
     ("WEIR_ADAPTER_SELECTOR", "a b", "expected a label selector"),
     ("WEIR_ADAPTER_KEY", "/tls.key", "a certificate and its key, or neither"),
     ("WEIR_LISTEN", "unix:/run/weir.sock", "expected an address such as :6443"),
+    ("WEIR_ADAPTER_ADMIN_CA", "/no/such.crt", "No such file"),
 ])  # fmt: skip
 def test_a_wrong_setting_is_one_line(name, value, reason):
     code, _, lines = run_gateway("metrics-adapter", WEIR_KUBERNETES_API="http://127.0.0.1:1", **{name: value})

@@ -4,14 +4,17 @@
 
 import base64
 import http.client
+import re
 import ssl
 
 import pytest
 
 from certificates import Authority
-from cluster import APIS, HOST, SECRET, VERSIONS, Aggregator, pod, values, wait_for_pods, wait_until_ready
+from cgroups import group  # noqa: F401: a fixture
+from cluster import APIS, FRONT_PROXY, HOST, SECRET, VERSIONS, Aggregator, pod, values, wait_for_pods, wait_until_ready
 from polling import eventually
 from secure_upstream import server_context
+from server import GATEWAY, Server, run_to_failure
 
 
 def test_replicas_agree_on_a_certificate_and_tell_the_aggregation_layer(adapter, asking, cluster):
@@ -72,6 +75,33 @@ def test_a_token_that_is_not_taken_is_read_anew(adapter, asking, cluster, serve)
     assert list(values(api)) == ["orders-a"]
     (adapter.account / "token").write_text("second")
     wait_for_pods(api, "orders-a", "orders-b")
+
+
+def test_a_token_that_comes_while_one_is_refused_is_shown_at_once(adapter, cluster):
+    """After six refusals the pause is of eight seconds at least."""
+    cluster.token = "second"
+    server = adapter(waits=False, WEIR_ADAPTER_REFRESH="1h")
+    eventually(lambda: cluster.denied.count(FRONT_PROXY) >= 6, "it is refused again and again", 30)
+    (adapter.account / "token").write_text("second")
+    eventually(lambda: server.metric('weir_adapter_problem{subject="front_proxy"}') == 0, "who may ask is known", 5)
+    wait_until_ready(server)
+
+
+def test_threads_that_do_not_fit_are_said_with_the_adapters_own(adapter, cluster, group):
+    """As for every start: one line, what would be right, and that is right."""
+    pids = group("pids")
+    pids.write("pids.max", 5)
+    settings = {"WEIR_KUBERNETES_API": cluster.url, "WEIR_KUBERNETES_ACCOUNT": adapter.account, "WEIR_LOOPS": 1}
+    options = {"binary": GATEWAY, "arguments": ("metrics-adapter",), "group": pids}
+    code, lines = run_to_failure(settings, **options)
+    assert (code, len(lines)) == (69, 1), lines
+    most = re.search(r"let it be at least (\d+)$", lines[0])[1]
+    pids.write("pids.max", most)
+    server = Server(settings, **options)
+    try:
+        wait_until_ready(server)
+    finally:
+        server.stop()
 
 
 def test_a_cluster_that_forgets_and_talks_nonsense_is_listed_anew(adapter, asking, cluster, serve):

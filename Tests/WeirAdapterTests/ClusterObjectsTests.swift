@@ -46,6 +46,11 @@ import WeirUpstream
         #expect(pod(",\"annotations\":{\"weir.dev/admin-port\":\"\(text)\"}")?.adminPort == nil)
     }
 
+    @Test(arguments: [("https", true), ("http", false), ("HTTPS", false), ("", false)])
+    func `an admin port speaks TLS where the annotation says so`(text: String, isSecure: Bool) {
+        #expect(pod(",\"annotations\":{\"weir.dev/admin-scheme\":\"\(text)\"}")?.isSecure == isSecure)
+    }
+
     @Test func `what is no list of pods is none`() {
         #expect(list(#"{"metadata":{"name":"a"}}"#) == nil)
         #expect(list(#"{"metadata":{"namespace":"a","labels":{"a":7}}}"#) == nil)
@@ -80,6 +85,8 @@ import WeirUpstream
             QueueReading.text().replacing("\"queued\":0.0", with: "\"queued\":-1"),
             QueueReading.text().replacing("\"queued\":0.0", with: "\"queued\":\"full\""),
             QueueReading.text().replacing("\"queued\":0.0,", with: ""),
+            // So large that a sum of them is no number.
+            QueueReading.text(queued: 1e300), QueueReading.text(limit: QueueReading.numberMax * 2),
         ]
     )
     func `what is no answer of a pod is none`(text: String) {

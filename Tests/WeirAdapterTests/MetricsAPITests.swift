@@ -17,7 +17,8 @@ import WeirEventLoop
         #expect(try request("/apis/custom.metrics.k8s.io") == .group("custom.metrics.k8s.io"))
         #expect(try request(custom) == .resources(.customV1beta2))
         #expect(try request("/apis/external.metrics.k8s.io/v1beta1") == .resources(.externalV1beta1))
-        #expect(try request("/openapi/v2") == .openAPI2 && request("/openapi/v3") == .openAPI3)
+        #expect(try request("/openapi/v2") == .openAPI2 && request("/openapi/v3") == .openAPI3(nil))
+        #expect(try request("/openapi/v3\(custom)") == .openAPI3(.customV1beta2))
         #expect(
             try request("\(custom)/namespaces/shop/pods/*/m", "labelSelector=a%3Db&metricLabelSelector=c")
                 == .pods(
@@ -44,7 +45,9 @@ import WeirEventLoop
 
     @Test(
         arguments: [
-            "/", "/api", "/openapi", "/openapi/v4", "/apis/custom.metrics.k8s.io/v1",
+            "/", "/api", "/openapi", "/openapi/v4",
+            "/openapi/v3/apis/metrics.k8s.io/v1beta1",
+            "/apis/custom.metrics.k8s.io/v1",
             "/apis/custom.metrics.k8s.io/v1beta2/x",
             "/apis/custom.metrics.k8s.io/v1beta2/nodes/a/m",
             "/apis/custom.metrics.k8s.io/v1beta2/namespaces/shop/pods/a",
@@ -131,6 +134,31 @@ import WeirEventLoop
                 "kind":"ExternalMetricValueList","metadata":{}}
                 """
         )
+    }
+
+    @Test func `the documents of OpenAPI have the paths that are served, in the form of each version`() throws {
+        let values = "/namespaces/{namespace}/{resource}/{name}/{subresource}"
+        let older = answer("/openapi/v2").text
+        for version in ["v1beta1", "v1beta2"] {
+            #expect(older.contains("\"/apis/custom.metrics.k8s.io/\(version)/\":"))
+            #expect(older.contains("\"/apis/custom.metrics.k8s.io/\(version)\(values)\":"))
+        }
+        #expect(older.contains(#""/apis/external.metrics.k8s.io/v1beta1/namespaces/{namespace}/{name}":"#))
+        #expect(older.contains(#"{"in":"path","name":"subresource","required":true,"type":"string"}"#))
+        #expect(
+            answer("/openapi/v3").text.contains(
+                """
+                "apis/custom.metrics.k8s.io/v1beta2":\
+                {"serverRelativeURL":"/openapi/v3/apis/custom.metrics.k8s.io/v1beta2"}
+                """
+            )
+        )
+        let newer = answer("/openapi/v3/apis/custom.metrics.k8s.io/v1beta2").text
+        #expect(newer.contains("\"/apis/custom.metrics.k8s.io/v1beta2\(values)\":") && !newer.contains("v1beta1"))
+        #expect(newer.contains(#"{"in":"query","name":"labelSelector","required":false,"schema":{"type":"string"}}"#))
+        let alone = MetricsAPI(servesExternal: false, version: "1")
+        #expect(!answer("/openapi/v2", "", alone).text.contains("external"))
+        #expect(answer("/openapi/v3/apis/external.metrics.k8s.io/v1beta1", "", alone).status == 404)
     }
 
     @Test func `external metrics are not there where they are not served`() {

@@ -29,7 +29,7 @@ package enum StartThreads {
             ("weir-access-log", settings.accessLog == .off ? 0 : 1),
             ("weir-admin", settings.adminListen.isEmpty ? 0 : 1),
             ("weir-reload", settings.configurationFile.isEmpty ? 0 : 1),
-            ("weir-tls", settings.tls.certificates.isEmpty ? 0 : 1),
+            ("weir-tls", (settings.listen + settings.adminListen).contains(where: \.speaksTLS) ? 1 : 0),
             ("weir-heartbeat", isSupervised ? 1 : 0),
             ("name look-ups", lookups),
         ]
@@ -39,14 +39,21 @@ package enum StartThreads {
     ///
     /// - Parameters:
     ///   - engines: the settings of each engine in this process.
+    ///   - others: what starts beside the engines.
     ///   - isSupervised: as for ``table(_:cpus:isSupervised:)``, of the first of them.
     ///   - present: the threads that there are. Beside the first they are taken for Swift's own: where tasks run already,
     ///     it has made them.
-    package static func count(_ engines: [Settings], cpus: Int, isSupervised: Bool = false, present: Int = 1) -> Int {
-        engines.enumerated().reduce(max(0, runtimeCount - (present - 1))) { count, engine in
-            table(engine.element, cpus: cpus, isSupervised: isSupervised && engine.offset == 0)
-                .reduce(count) { $0 + $1.count }
+    package static func count(
+        _ engines: [Settings],
+        others: [Kind] = [],
+        cpus: Int,
+        isSupervised: Bool = false,
+        present: Int = 1
+    ) -> Int {
+        let own = engines.enumerated().flatMap { index, settings in
+            table(settings, cpus: cpus, isSupervised: isSupervised && index == 0)
         }
+        return (own + others).reduce(max(0, runtimeCount - (present - 1))) { $0 + $1.count }
     }
 
     /// - Parameter room: what is left for them; nil for no bound.
@@ -66,13 +73,19 @@ package enum StartThreads {
     /// Whether the threads of the process's first engines fit into the pod. Once: later engines are tests'.
     package static func checkFirst(
         _ engines: [Settings],
+        others: [Kind] = [],
         cpus: Int? = nil,
         isSupervised: Bool = false
     ) throws(AppError) {
         guard !isChecked.load(ordering: .relaxed), let first = engines.first else { return }
         let cpus = cpus ?? max(1, PodCPUs.ofThisPod(first).read().threads)
         let present = ProcessUsage.threadCount() ?? 1
-        try check(count(engines, cpus: cpus, isSupervised: isSupervised, present: present), in: .read())
+        let count = count(engines, others: others, cpus: cpus, isSupervised: isSupervised, present: present)
+        try check(count, in: .read())
         isChecked.store(true, ordering: .relaxed)
     }
+}
+
+extension ListenAddress {
+    fileprivate var speaksTLS: Bool { if case .tls = self { true } else { false } }
 }

@@ -2,11 +2,11 @@
 // Reads the files that TLS with servers is set up by. Blocks; not on a loop that serves.
 
 import Glibc
-import WeirTLS
-import WeirUpstream
+package import WeirTLS
+package import WeirUpstream
 
 extension TLSClientContext {
-    convenience init(reading settings: TLSClientSettings) throws(TLSError) {
+    package convenience init(reading settings: TLSClientSettings) throws(TLSError) {
         let verification: TLSVerification =
             settings.verifies ? .against(try PEMFile(reading: try settings.authoritiesFile())) : .none
         var identity: CertificatePair?

@@ -148,23 +148,6 @@ struct SelectorDocument: Encodable {
     }
 }
 
-/// `/openapi/v2`: what is served, without the forms of the answers.
-struct OpenAPI2Document: Encodable {
-    struct Info: Encodable {
-        let title = "weir metrics-adapter"
-        let version: String
-    }
-
-    let swagger = "2.0"
-    let info: Info
-    let paths: [String: [String: String]] = [:]
-}
-
-/// `/openapi/v3`: the versions that have a document, none.
-struct OpenAPI3Document: Encodable {
-    let paths: [String: [String: String]] = [:]
-}
-
 /// Unix time as RFC 3339 has it, `2026-01-31T12:00:00Z`. Pure.
 package enum Timestamp {
     package static func text(_ seconds: Int64) -> String {

@@ -66,8 +66,11 @@ package struct MetricsAPI: Sendable {
         case .resources(let version):
             guard versions.contains(version) else { throw .unknown }
             return MetricsAnswer(ResourceListDocument(version))
-        case .openAPI2: return MetricsAnswer(OpenAPI2Document(info: .init(version: version)))
-        case .openAPI3: return MetricsAnswer(OpenAPI3Document())
+        case .openAPI2: return MetricsAnswer(OpenAPI2Document(versions, OpenAPIInfo(version: version)))
+        case .openAPI3(nil): return MetricsAnswer(OpenAPI3Index(versions))
+        case .openAPI3(let asked?):
+            guard versions.contains(asked) else { throw .unknown }
+            return MetricsAnswer(OpenAPI3Document(asked, OpenAPIInfo(version: version)))
         case .pods(let version, let namespace, let name, let metric, let selector):
             return try pods(version, namespace, name, metric, selector, table, now: now)
         case .service(let version, let namespace, let name, let metric):

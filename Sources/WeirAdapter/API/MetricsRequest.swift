@@ -31,7 +31,8 @@ package enum MetricsRequest: Sendable, Equatable {
     case group(String)
     case resources(MetricsVersion)
     case openAPI2
-    case openAPI3
+    /// The document of a version; nil for the list of them.
+    case openAPI3(MetricsVersion?)
     /// A metric of one pod, or of all that the selector means where `name` is nil.
     case pods(MetricsVersion, namespace: String, name: String?, metric: MetricName, LabelSelector)
     /// A metric of a service.
@@ -62,7 +63,10 @@ package enum MetricsRequest: Sendable, Equatable {
         let parts = path.split(separator: "/").map(String.init)
         switch parts.first {
         case "openapi" where parts == ["openapi", "v2"]: self = .openAPI2
-        case "openapi" where parts == ["openapi", "v3"]: self = .openAPI3
+        case "openapi" where parts == ["openapi", "v3"]: self = .openAPI3(nil)
+        case "openapi" where parts.count == 5 && parts.starts(with: ["openapi", "v3", "apis"]):
+            guard let version = MetricsVersion(rawValue: "\(parts[3])/\(parts[4])") else { throw .unknown }
+            self = .openAPI3(version)
         case "apis": try self.init(parts.dropFirst(), query)
         default: throw .unknown
         }

@@ -14,12 +14,16 @@ package struct WatchedPod: KubernetesObject {
     package var host: String?
     /// Where its own annotation says that the admin port is; nil without.
     package var adminPort: UInt16?
+    /// Whether its own annotation says that the admin port speaks TLS.
+    package var isSecure: Bool
     package var isReady: Bool
     /// It has been told to end, or has ended: nobody scales by it.
     package var isEnding: Bool
 
     /// The annotation with the number of a pod's admin port.
     package static let portAnnotation = "weir.dev/admin-port"
+    /// The annotation that is `https` where the admin port speaks TLS.
+    package static let schemeAnnotation = "weir.dev/admin-scheme"
 
     package init(
         namespace: String,
@@ -28,6 +32,7 @@ package struct WatchedPod: KubernetesObject {
         labels: [String: String] = [:],
         host: String? = nil,
         adminPort: UInt16? = nil,
+        isSecure: Bool = false,
         isReady: Bool = true,
         isEnding: Bool = false
     ) {
@@ -37,6 +42,7 @@ package struct WatchedPod: KubernetesObject {
         self.labels = labels
         self.host = host
         self.adminPort = adminPort
+        self.isSecure = isSecure
         self.isReady = isReady
         self.isEnding = isEnding
     }
@@ -71,6 +77,7 @@ package struct WatchedPod: KubernetesObject {
                 labels: metadata.labels ?? [:],
                 host: status?.podIP.flatMap { $0.isEmpty ? nil : $0 },
                 adminPort: metadata.annotations?[portAnnotation].flatMap { UInt16($0) }.flatMap { $0 > 0 ? $0 : nil },
+                isSecure: metadata.annotations?[schemeAnnotation] == "https",
                 isReady: status?.conditions?.contains { $0.type == "Ready" && $0.status == "True" } ?? false,
                 isEnding: metadata.deletionTimestamp != nil || isOver
             )

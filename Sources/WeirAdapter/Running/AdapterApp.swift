@@ -38,13 +38,7 @@ package enum AdapterApp {
 
     /// The app alone.
     package static func app(_ settings: AdapterSettings, _ files: AdapterFiles, _ state: AdapterState) -> App {
-        var engine = settings.engine
-        let options = files.options(settings)
-        engine.listen = engine.listen.map { address in
-            guard case .tcp(let host, let port) = address else { return address }
-            return .tls(host: host, port: port, own: options)
-        }
-        let app = App(settings: engine)
+        let app = App(settings: settings.engine(over: files.options(settings)))
         let api = MetricsAPI(servesExternal: settings.servesExternal, version: WeirVersion.text)
         app.measure { state.samples }
         app.get("/healthz", .unqueued, on: .loop) { _, _ in .text("ok") }

@@ -16,6 +16,9 @@ package final class AdapterLoop: Sendable {
     /// Has the listener read its files; answers what is at fault.
     package typealias Reload = @Sendable () -> [String]
 
+    /// What it starts beside the engine: its own, and one that looks the API server's name up.
+    package static let threads: [StartThreads.Kind] = [("weir-adapter", 1), ("name look-ups", 1)]
+
     private static let stopGrace: Nanoseconds = 1_000_000_000
 
     private let loop: EventLoop
@@ -31,16 +34,20 @@ package final class AdapterLoop: Sendable {
         reloadTLS: @escaping Reload
     ) throws(AppError) {
         let api = try Self.api(settings)
+        let podTLS = try PodTLS(settings)
         do throws(SystemCallError) {
             loop = try EventLoop(index: 0, name: "weir-adapter", metrics: MetricsShard())
         } catch {
             throw .system("the adapter's loop cannot be made: \(error)")
         }
-        work = AdapterWork(on: loop, api, settings, files, state, logger, reloadTLS: reloadTLS)
+        work = AdapterWork(on: loop, api, podTLS, settings, files, state, logger, reloadTLS: reloadTLS)
     }
 
     /// Checks before anything is listened on what ``init(_:_:_:_:reloadTLS:)`` needs.
-    package static func check(_ settings: AdapterSettings) throws(AppError) { _ = try api(settings) }
+    package static func check(_ settings: AdapterSettings) throws(AppError) {
+        _ = try api(settings)
+        _ = try PodTLS(settings)
+    }
 
     private static func api(_ settings: AdapterSettings) throws(AppError) -> KubernetesAPI {
         guard let api = ClusterAccess(settings.engine.upstream).api else {
@@ -86,6 +93,7 @@ private final class AdapterWork: @unchecked Sendable {
     init(
         on loop: EventLoop,
         _ api: KubernetesAPI,
+        _ podTLS: PodTLS,
         _ settings: AdapterSettings,
         _ files: AdapterFiles,
         _ state: AdapterState,
@@ -98,7 +106,7 @@ private final class AdapterWork: @unchecked Sendable {
         self.report = report
         let names = SystemNames(on: loop)
         self.names = names
-        scraper = PodScraper(on: loop, state, settings, logger, wallSecond: { Int64(time(nil)) })
+        scraper = PodScraper(on: loop, state, settings, podTLS, logger, wallSecond: { Int64(time(nil)) })
         let tls = ClusterTLS(api)
         let secure: KubernetesWatch<CoreQuery<WatchedPod>>.Securing = { () throws(KubernetesProblem) in
             try tls.target()

@@ -14,6 +14,8 @@ final class ClusterClient: @unchecked Sendable {
     private let lookup: AddressLookup
     private let secure: KubernetesWatch<CoreQuery<WatchedPod>>.Securing
     private let client: FetchClient
+    /// Where the last answer was a 401: what it was to.
+    private(set) var refused: RefusedToken?
 
     init(
         _ api: KubernetesAPI,
@@ -46,6 +48,7 @@ final class ClusterClient: @unchecked Sendable {
     private func ask(
         _ request: (KubernetesRequest) -> [UInt8]
     ) async throws(KubernetesProblem) -> FetchClient.Answer {
+        refused = nil
         let address = try await address()
         client.tls = api.isSecure ? try secure() : nil
         let token = api.isPrivate ? try ServiceAccountToken.read(in: api.account) : nil
@@ -55,8 +58,9 @@ final class ClusterClient: @unchecked Sendable {
         }
         switch answer {
         case .success(let answer):
-            if answer.status == 401 { throw .unauthorized(server: api.description) }
-            return answer
+            guard answer.status == 401 else { return answer }
+            refused = RefusedToken(token, in: api.account)
+            throw .unauthorized(server: api.description)
         case .failure(let fault): throw .unanswered(server: api.description, fault)
         }
     }

@@ -77,8 +77,8 @@ final class ClusterKeeper: @unchecked Sendable {
             if await step() {
                 backoff.reset()
                 await sleep(refresh)
-            } else {
-                await sleep(min(refresh, backoff.next(using: &random)))
+            } else if await tokenIsReplaced(within: min(refresh, backoff.next(using: &random))) {
+                backoff.reset()
             }
         }
     }
@@ -246,6 +246,20 @@ final class ClusterKeeper: @unchecked Sendable {
     }
 
     // MARK: Waiting
+
+    /// Waits for so long; or, where a token was refused, until there is another.
+    ///
+    /// - Returns: whether there is.
+    private func tokenIsReplaced(within time: Nanoseconds) async -> Bool {
+        let end = loop.now &+ time
+        while isRunning, loop.now < end {
+            let refused = client.refused
+            if refused?.isReplaced == true { return true }
+            let left = end - loop.now
+            await sleep(refused == nil ? left : min(left, RefusedToken.lookInterval))
+        }
+        return false
+    }
 
     private func sleep(_ time: Nanoseconds) async {
         guard isRunning else { return }

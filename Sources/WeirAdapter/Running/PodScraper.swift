@@ -3,6 +3,7 @@
 
 import Logging
 import WeirEventLoop
+import WeirTLS
 import WeirUpstream
 
 /// Keeps the table's samples new.
@@ -13,6 +14,7 @@ final class PodScraper {
     private let loop: EventLoop
     private let state: AdapterState
     private let settings: AdapterSettings
+    private let tls: PodTLS
     private let logger: Logger
     /// Unix time.
     private let wallSecond: () -> Int64
@@ -32,12 +34,14 @@ final class PodScraper {
         on loop: EventLoop,
         _ state: AdapterState,
         _ settings: AdapterSettings,
+        _ tls: PodTLS,
         _ logger: Logger,
         wallSecond: @escaping () -> Int64
     ) {
         self.loop = loop
         self.state = state
         self.settings = settings
+        self.tls = tls
         self.logger = logger
         self.wallSecond = wallSecond
     }
@@ -63,13 +67,15 @@ final class PodScraper {
         for pod in pods {
             let port = pod.adminPort ?? UInt16(settings.adminPort)
             guard let host = pod.host, let address = SocketAddress(host: host, port: port) else { continue }
-            if let present = former[pod.key], present.address == address, present.pod.uid == pod.uid {
+            if let present = former[pod.key], present.address == address, present.pod.uid == pod.uid,
+                present.pod.isSecure == pod.isSecure
+            {
                 present.pod = pod
                 targets[pod.key] = present
                 former[pod.key] = nil
             } else {
                 let timeout = settings.timeout.nanosecondsClamped
-                let target = ScrapeTarget(pod, at: address, on: loop, timeout: timeout)
+                let target = ScrapeTarget(pod, host, at: address, on: loop, timeout: timeout)
                 targets[pod.key] = target
                 enqueue(target)
             }
@@ -102,6 +108,11 @@ final class PodScraper {
         isAskingNext = true
         defer { isAskingNext = false }
         while isRunning, askingCount < settings.concurrency, let target = nextDue() {
+            if let fault = secure(target) {
+                target.phase = .idle
+                failed(target, fault)
+                continue
+            }
             target.phase = target.fault == nil ? .asking : .askingFailing
             askingCount += 1
             if target.phase == .askingFailing { askingFailingCount += 1 }
@@ -113,6 +124,17 @@ final class PodScraper {
                 guard let self, let target else { return }
                 take(answer, of: target)
             }
+        }
+    }
+
+    /// Whom a new connection is to find; nil, or why that is not known.
+    private func secure(_ target: ScrapeTarget) -> String? {
+        guard target.pod.isSecure, !target.client.isConnected else { return nil }
+        do throws(TLSError) {
+            target.client.tls = try tls.target(to: target.host)
+            return nil
+        } catch {
+            return error.description
         }
     }
 

@@ -16,6 +16,8 @@ final class ScrapeTarget {
     }
 
     var pod: WatchedPod
+    /// Its address without the port: what its certificate is for, unless that is set.
+    let host: String
     let address: SocketAddress
     let request: [UInt8]
     let client: FetchClient
@@ -23,8 +25,9 @@ final class ScrapeTarget {
     /// Why the last answer did not come; nil where it did.
     var fault: String?
 
-    init(_ pod: WatchedPod, at address: SocketAddress, on loop: EventLoop, timeout: Nanoseconds) {
+    init(_ pod: WatchedPod, _ host: String, at address: SocketAddress, on loop: EventLoop, timeout: Nanoseconds) {
         self.pod = pod
+        self.host = host
         self.address = address
         request = Array("GET /queue HTTP/1.1\r\nHost: \(address)\r\nUser-Agent: weir\r\n\r\n".utf8)
         client = FetchClient(

@@ -7,6 +7,9 @@ import FoundationEssentials
 package struct QueueReading: Sendable, Equatable, Decodable {
     /// The largest answer that is taken: a pod with a hundred pools has a third of it.
     package static let bytesMax = 256 << 10
+    /// The largest number that is taken: a counter that grows by thousands of millions a second has it after years. So sums
+    /// and products of those of all pods are numbers, too.
+    package static let numberMax = 1e18
 
     package var utilization: Double
     package var offeredLoad: Double
@@ -42,7 +45,7 @@ package struct QueueReading: Sendable, Equatable, Decodable {
     package init?(parsing bytes: [UInt8]) {
         guard bytes.count <= Self.bytesMax,
             let read = try? JSONDecoder().decode(QueueReading.self, from: Data(bytes)),
-            read.all.allSatisfy({ $0.isFinite && $0 >= 0 })
+            read.all.allSatisfy({ (0...Self.numberMax).contains($0) })
         else { return nil }
         self = read
     }

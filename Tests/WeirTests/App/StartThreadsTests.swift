@@ -25,7 +25,8 @@ import WeirHost
         ("the access log", 1, { $0.accessLog = .standardOutput }),
         ("the admin port", 1, { $0.adminListen = [.tcp(host: nil, port: 9901)] }),
         ("reloads", 1, { $0.configurationFile = "/weir.yaml" }),
-        ("certificates", 1, { ($0.tls.certificates, $0.tls.keys) = (["/tls.crt"], ["/tls.key"]) }),
+        ("TLS", 1, { $0.listen = [.tcp(host: nil, port: 8080), .tls(host: nil, port: 8443)] }),
+        ("TLS of the admin port", 2, { $0.adminListen = [.tls(host: nil, port: 9901)] }),
         (
             "a store for each of two loops", 1 + 2,
             {
@@ -55,6 +56,12 @@ import WeirHost
     @Test(arguments: [(1, 4), (2, 3), (5, 0), (50, 0)])
     func `Swift's own count where they are not there yet`(present: Int, count: Int) {
         #expect(StartThreads.count([Self.settings()], cpus: 1, present: present) == Self.least + count)
+    }
+
+    @Test func `what starts beside the engines counts, too`() {
+        let others: [StartThreads.Kind] = [("weir-adapter", 1), ("name look-ups", 2)]
+        let alone = StartThreads.count([Self.settings()], cpus: 1)
+        #expect(StartThreads.count([Self.settings()], others: others, cpus: 1) == alone + 3)
     }
 
     @Test func `the loops follow the CPUs`() {

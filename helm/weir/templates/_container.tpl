@@ -28,6 +28,16 @@
 - name: WEIR_TLS_TICKET_KEYS
   value: /tls-tickets/current,/tls-tickets/previous
 {{- end }}
+{{- with $v.discovery.zone }}
+- name: WEIR_ZONE
+  {{- if eq . "label" }}
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.labels['topology.kubernetes.io/zone']
+  {{- else }}
+  value: {{ . | quote }}
+  {{- end }}
+{{- end }}
 - name: WEIR_DRAIN_DELAY
   value: {{ $v.drain.delay }}s
 - name: WEIR_DRAIN_TIMEOUT

@@ -118,12 +118,23 @@ extension KubernetesWatch {
         listener.failed(problem)
         guard phase != .stopped else { return }
         var random = SystemRandomNumberGenerator()
-        wait(until: loop.now &+ max(least, backoff.next(using: &random)))
+        let refused: RefusedToken? =
+            if case .unauthorized = problem { RefusedToken(token, in: api.account) } else { nil }
+        wait(until: loop.now &+ max(least, backoff.next(using: &random)), refused)
     }
 
-    private func wait(until instant: Nanoseconds) {
-        phase = .waiting
-        loop.schedule(timer, at: instant)
+    private func wait(until instant: Nanoseconds, _ refused: RefusedToken? = nil) {
+        phase = .waiting(until: instant, refused)
+        let next = refused == nil ? instant : min(instant, loop.now &+ RefusedToken.lookInterval)
+        loop.schedule(timer, at: next)
+    }
+
+    /// The time is up, or a refused token's file is to be looked at.
+    func wake() {
+        guard case .waiting(let instant, let refused?) = phase, loop.now < instant else { return ask() }
+        guard refused.isReplaced else { return wait(until: instant, refused) }
+        backoff.reset()
+        ask()
     }
 
     // MARK: Telling

@@ -50,8 +50,8 @@ package final class KubernetesWatch<Query: KubernetesQuery> {
         case stopped
         /// Waits for an address or an answer of this round; those of earlier ones are too late.
         case asking(round: Int)
-        /// Until the timer fires.
-        case waiting
+        /// Until then, or until there is another token than the one that was refused.
+        case waiting(until: Nanoseconds, RefusedToken?)
     }
 
     /// A list of which pages are still to come.
@@ -81,7 +81,9 @@ package final class KubernetesWatch<Query: KubernetesQuery> {
     var listing: Listing
     var isFailing = false
     var backoff = Backoff(from: KubernetesWatch.firstRetry, to: KubernetesWatch.longestRetry)
-    lazy var timer = LoopTimer { [unowned self] _ in ask() }
+    /// As it was shown last.
+    private(set) var token: String?
+    lazy var timer = LoopTimer { [unowned self] _ in wake() }
     var toldAt: Nanoseconds = 0
     var isTelling = false
     lazy var tellTimer = LoopTimer { [unowned self] _ in tell() }
@@ -128,7 +130,7 @@ package final class KubernetesWatch<Query: KubernetesQuery> {
 
     // MARK: Asking
 
-    private func ask() {
+    func ask() {
         round += 1
         let round = round
         phase = .asking(round: round)
@@ -146,7 +148,6 @@ package final class KubernetesWatch<Query: KubernetesQuery> {
     }
 
     func ask(_ address: SocketAddress) {
-        let token: String?
         do throws(KubernetesProblem) {
             client.tls = try target()
             token = api.isPrivate ? try ServiceAccountToken.read(in: api.account) : nil
@@ -154,9 +155,9 @@ package final class KubernetesWatch<Query: KubernetesQuery> {
             return fail(error)
         }
         if !isStale, let from = table.resourceVersion {
-            watch(from: from, address, token)
+            watch(from: from, address)
         } else {
-            list(address, token)
+            list(address)
         }
     }
 
@@ -169,7 +170,7 @@ package final class KubernetesWatch<Query: KubernetesQuery> {
         return try secure()
     }
 
-    private func list(_ address: SocketAddress, _ token: String?) {
+    private func list(_ address: SocketAddress) {
         let request = query.list(version, continuation: listing.continuation, token: token)
         let round = round
         client.get(request, from: address, timeout: Self.answerTimeout) { [weak self] answer in
@@ -178,7 +179,7 @@ package final class KubernetesWatch<Query: KubernetesQuery> {
         }
     }
 
-    private func watch(from resourceVersion: String, _ address: SocketAddress, _ token: String?) {
+    private func watch(from resourceVersion: String, _ address: SocketAddress) {
         let seconds = UInt64.random(in: Self.watchSeconds)
         let request = query.watch(version, from: resourceVersion, seconds: seconds, token: token)
         let round = round

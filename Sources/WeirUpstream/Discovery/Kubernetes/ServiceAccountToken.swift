@@ -3,6 +3,7 @@
 // request; that is a few microseconds, on the control loop.
 
 import Glibc
+package import WeirEventLoop
 
 /// Reads the token of a service account.
 package enum ServiceAccountToken {
@@ -29,5 +30,26 @@ package enum ServiceAccountToken {
             throw .token(file: file, reason: "it is empty, too long, or has what is not visible ASCII")
         }
         return String(decoding: token, as: UTF8.self)
+    }
+}
+
+/// A token that a server has refused (401), until the kubelet has written another.
+package struct RefusedToken: Equatable, Sendable {
+    /// How often the file is looked at.
+    package static let lookInterval: Nanoseconds = 1_000_000_000
+
+    private let folder: String
+    private let token: String?
+
+    /// - Parameter token: as it was shown; nil where none was.
+    package init(_ token: String?, in folder: String) {
+        self.token = token
+        self.folder = folder
+    }
+
+    /// Whether there is another one to show. What cannot be read just now is none.
+    package var isReplaced: Bool {
+        guard let present = try? ServiceAccountToken.read(in: folder) else { return false }
+        return present != token
     }
 }

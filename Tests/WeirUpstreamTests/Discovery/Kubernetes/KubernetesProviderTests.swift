@@ -284,6 +284,29 @@ import WeirUpstream
         #expect(test.failure == nil)
     }
 
+    /// The longest wait is thirty seconds, from half to all of it.
+    @Test func `a token that comes while one is refused is shown within a second`() throws {
+        try start()
+        let peer = try accept()
+        for count in 1...6 as ClosedRange<UInt64> {
+            #expect(request(peer).contains("\r\nAuthorization: Bearer first\r\n"))
+            answer(peer, #"{"code":401}"#, status: "401 Unauthorized")
+            test.turn(until: "the failure is counted") { test.feed.counts[.failed] == count }
+            if count < 6 { test.advance(by: EndpointSliceWatch.longestRetry) }
+        }
+        test.advance(by: RefusedToken.lookInterval)
+        test.turn(3)
+        #expect(peer.receive().text.isEmpty)
+        _ = try account.write("token", Array("second\n".utf8))
+        test.advance(by: RefusedToken.lookInterval)
+        #expect(request(peer).contains("\r\nAuthorization: Bearer second\r\n"))
+        // A new token is not made to wait for what became of the former.
+        answer(peer, #"{"code":401}"#, status: "401 Unauthorized")
+        test.turn(until: "the failure is counted") { test.feed.counts[.failed] == 7 }
+        test.advance(by: EndpointSliceWatch.firstRetry)
+        #expect(request(peer).contains("\r\nAuthorization: Bearer second\r\n"))
+    }
+
     @Test func `a token goes nowhere in the clear but to this machine`() throws {
         guard case .address(let address) = server.url.place else { return }
         try start(EndpointURL(place: .name("api.test", port: 80)), lookup: { _, _, answer in answer([address]) })
