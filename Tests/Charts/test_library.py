@@ -36,7 +36,10 @@ def test_it_is_what_kubernetes_asks_for(orders):
 
 
 def test_the_sidecar_is_the_one_of_the_chart(orders):
-    pod = of_kind(orders, "Deployment")["spec"]["template"]["spec"]
+    template = of_kind(orders, "Deployment")["spec"]["template"]
+    # By which the adapter finds it.
+    assert template["metadata"]["labels"]["weir.dev/metrics"] == "true"
+    pod = template["spec"]
     [sidecar], [app] = pod["initContainers"], pod["containers"]
     alike = helm({"mode": "sidecar", "settings": {"WEIR_CONCURRENCY": 20},
                   "sidecar": {"app": {"name": "orders", "image": "orders:1"}}})  # fmt: skip
