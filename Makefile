@@ -56,8 +56,8 @@ END_TO_END = WEIR_HELLO=.build-static/release/hello WEIR_GATEWAY=.build-static/r
 	.venv/bin/python -m pytest -q Tests/EndToEnd
 
 # Most of them wait for something most of the time, so two files are worked on at a time. What fails is run once more,
-# alone. A test that passes then has met a busy machine, or a fault that seldom shows: both
-# runs are printed, and it is to be mended.
+# alone. A test that passes then has met a busy machine, or a fault that seldom shows: both runs are printed, and it is
+# to be mended.
 test-e2e: setup-test build
 	$(END_TO_END) --numprocesses 2 --dist loadfile || { [ $$? -eq 1 ] && echo "== once more: what failed" && \
 		$(END_TO_END) --last-failed --last-failed-no-failures none; }

@@ -372,7 +372,8 @@ final class HTTP1Connection: @unchecked Sendable {
 
     private func drained() {
         writeDeadline = .max
-        if let exchange {
+        // What is broken off does not go on.
+        if phase != .closing, let exchange {
             if case .copying = exchange.output { copyPending(exchange) }
             exchange.proxy?.clientDrained()
             exchange.wakeWriter()

@@ -67,8 +67,6 @@ extension ProxyExchange {
             connection.endTunnel(exchange)
         } else {
             exchange.reason = fault.reason
-            // What came before the fault, and answers to earlier requests, are still the client's.
-            loop.flush(connection.channel)
             connection.breakOff()
         }
     }

@@ -103,6 +103,9 @@ extension Settings {
         if loopStuck < loopStall {
             throw conflict("WEIR_LOOP_STUCK", "WEIR_LOOP_STALL", "a time for stuck loops not below that for stalls")
         }
+        if !tagHeader.isEmpty, tagHeader.lowercased() == deadlineHeader.lowercased() {
+            throw conflict("WEIR_TAG_HEADER", "WEIR_DEADLINE_HEADER", "another field than that of the deadline")
+        }
         if takesProxyProtocol, trustedProxies.isEmpty {
             throw conflict("WEIR_PROXY_PROTOCOL", "WEIR_TRUSTED_PROXIES", "the proxies that send the header")
         }

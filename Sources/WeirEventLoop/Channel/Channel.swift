@@ -29,6 +29,9 @@ package struct Channel: Equatable {
     /// Bytes that were given to be sent since the channel was opened.
     package var outputPosition: UInt64 { state.pointee.sentBytes + UInt64(state.pointee.queuedBytes) }
 
+    /// What the kernel has taken.
+    package var sentByteCount: UInt64 { state.pointee.sentBytes }
+
     /// Bytes that the peer has acknowledged since the channel was opened, as they went over the network; one system call.
     package func acknowledgedByteCount(on loop: EventLoop) -> UInt64 {
         let waiting = UInt64(loop.core.pointee.poller.unacknowledgedByteCount(state.pointee.descriptor))

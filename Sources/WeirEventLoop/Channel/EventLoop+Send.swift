@@ -73,7 +73,7 @@ extension EventLoop {
 
     /// As `send`, but bytes that are many go to the kernel without being copied first, as far as it takes them now.
     ///
-    /// What was queued before goes out ahead of them, so this is for whoever passes on what it receives.
+    /// What was queued before goes out ahead of them, so this is for bodies.
     package func sendThrough(_ channel: Channel, _ bytes: UnsafeRawBufferPointer) {
         let state = channel.state
         guard bytes.count > Self.copiedBytesMax, state.pointee.transform == nil else { return send(channel, bytes) }

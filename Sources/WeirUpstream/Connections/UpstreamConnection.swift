@@ -278,10 +278,8 @@ package final class UpstreamConnection: @unchecked Sendable {
             return bytes.count
         }
         // The wait that reported these bytes was over before the request was sent: they do not answer it, and what
-        // does could be taken for the answer to the next (RFC 9112 section 9.2). But where sending has failed in this
-        // turn, no wait has reported them, and a connection that served nobody before brings its first request's answer:
-        // of an endpoint that does not want to read the body.
-        if state.pointee.quietTurn == loop.turnNumber, state.pointee.hasServed || !channel.hasFailed {
+        // does could be taken for the answer to the next (RFC 9112 section 9.2).
+        if state.pointee.quietTurn == loop.turnNumber, !bringsFirstAnswer {
             fail(.malformed(.unasked))
             return bytes.count
         }
@@ -320,6 +318,13 @@ package final class UpstreamConnection: @unchecked Sendable {
         if state.pointee.taker == taker, !awaitsHead, !channel.isPaused { extendDeadline() }
         events.pointee.settled(taker, self)
         return state.pointee.isOpen ? taken : bytes.count
+    }
+
+    /// Whether what comes in the turn of the request answers it all the same: some of it was sent before the connection
+    /// broke, so no wait has reported that, and nobody was served on it before. So ends an endpoint that does not want to
+    /// read a body. With TLS it is not known whose bytes were sent.
+    private var bringsFirstAnswer: Bool {
+        channel.hasFailed && channel.sentByteCount > 0 && !state.pointee.hasServed && !channel.isTransformed
     }
 
     private var takerEvents: UnsafePointer<UpstreamEvents> { state.pointee.events }

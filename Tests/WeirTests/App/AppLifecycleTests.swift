@@ -238,6 +238,19 @@ import WeirTestSupport
         }
     }
 
+    @Test func `what a task writes in one turn is sent in one call`() throws {
+        let app = makeListening("hello", log: CapturedLog())
+        app.get("/stream") { _, _ async in
+            .stream { writer in
+                try await writer.write("one")
+                try await writer.write("two")
+            }
+        }
+        // Each call has to begin with a status line, or the replay ends.
+        let sent = try app.replay(Array("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n".utf8), rounds: 20, connections: 2)
+        #expect(sent > 40 * 80)
+    }
+
     @Test func `the engine over a replayed script passes requests on to an endpoint that answers`() throws {
         let app = makeListening("hello", log: CapturedLog())
         app.proxy("/proxied", to: .endpoints("http://127.0.0.1:1", name: "replayed"))

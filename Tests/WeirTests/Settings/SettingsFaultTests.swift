@@ -275,6 +275,10 @@ struct Bounds: Sendable, CustomTestStringConvertible {
 
     @Test(arguments: [
         (
+            ["WEIR_TAG_HEADER": "X-One", "WEIR_DEADLINE_HEADER": "x-one"],
+            #"WEIR_TAG_HEADER="X-One" with WEIR_DEADLINE_HEADER="x-one": expected another field than that of the deadline"#
+        ),
+        (
             ["WEIR_PROXY_PROTOCOL": "on"],
             #"WEIR_PROXY_PROTOCOL="true" with WEIR_TRUSTED_PROXIES="": expected the proxies that send the header"#
         ),
