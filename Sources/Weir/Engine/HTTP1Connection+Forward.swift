@@ -91,7 +91,8 @@ extension HTTP1Connection {
         headers.isEmpty ? 0 : headers.fields.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count + 4 }
     }
 
-    /// Passes a piece of the body on. It goes out when the endpoint's turn is over, or at once where it is long.
+    /// Passes a piece of the body on, of an endpoint or of a producer, which is not longer than what is left. It goes out
+    /// at the end of the turn, or at once where it is long.
     func forwardBody(_ exchange: Exchange, _ bytes: UnsafeRawBufferPointer) {
         exchange.bodyBytesOut &+= UInt64(bytes.count)
         switch exchange.output {
@@ -99,9 +100,7 @@ extension HTTP1Connection {
             exchange.output = .sized(remaining: remaining - bytes.count)
             loop.sendThrough(channel, bytes)
         case .chunked:
-            writeFraming { ChunkedEncoder.writeSize(bytes.count, into: &$0) }
-            loop.sendThrough(channel, bytes)
-            writeFraming { ChunkedEncoder.writeDataEnd(into: &$0) }
+            loop.writeChunk(channel, bytes)
         case .untilClose:
             loop.sendThrough(channel, bytes)
         case .pending, .copying, .done:

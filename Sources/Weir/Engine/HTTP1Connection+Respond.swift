@@ -291,20 +291,10 @@ extension HTTP1Connection {
         guard exchange.isAwaited(by: self), phase == .exchange else { return false }
         guard !bytes.isEmpty else { return true }
         switch exchange.output {
-        case .sized(let remaining):
-            guard bytes.count <= remaining else { return false }
-            exchange.output = .sized(remaining: remaining - bytes.count)
-            loop.sendThrough(channel, bytes)
-        case .chunked:
-            writeFraming { ChunkedEncoder.writeSize(bytes.count, into: &$0) }
-            loop.sendThrough(channel, bytes)
-            writeFraming { ChunkedEncoder.writeDataEnd(into: &$0) }
-        case .untilClose:
-            loop.sendThrough(channel, bytes)
-        case .pending, .copying, .done:
-            return false
+        case .sized(let remaining) where bytes.count > remaining: return false
+        case .pending, .copying, .done: return false
+        case .sized, .chunked, .untilClose: forwardBody(exchange, bytes)
         }
-        exchange.bodyBytesOut &+= UInt64(bytes.count)
         flushSoon()
         return channel.isOpen
     }
