@@ -123,9 +123,12 @@ extension EventLoop {
                 core.pointee.buffers.give(buffer)
             }
             releaseTransform(state)
-            if !state.pointee.isOutbound { metrics.increment(.connectionsClosed) }
+            let isOutbound = state.pointee.isOutbound
+            if !isOutbound { metrics.increment(.connectionsClosed) }
             core.pointee.channels.give(state)
             channelCountChanged()
+            // Behind the counts: whoever finds the place sees them without this one.
+            if !isOutbound { acceptPolicy?.givePlace() }
         }
         guard index > 0 else { return }
         core.pointee.reaping.removeAll(keepingCapacity: true)

@@ -33,7 +33,7 @@ package final class EventLoop: @unchecked Sendable {
     private let name: String
     /// The CPU that its thread is pinned to.
     package let pinnedTo: Int?
-    /// Set before the loop runs, constant from then on.
+    /// Set before the loop has connections, constant from then on.
     package var acceptPolicy: AcceptPolicy?
     /// How many handshakes of transforms are worked on in one turn, with clients and as many with servers, at least 1;
     /// set before the loop runs.

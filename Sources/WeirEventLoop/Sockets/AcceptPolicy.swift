@@ -23,7 +23,9 @@ package final class AcceptPolicy: @unchecked Sendable {
     /// How many take connections. As `count`, which it never exceeds.
     private let taking = Atomic<Int>(0)
     /// Open connections over all loops at which accepting pauses.
-    let connectionsMax: Int
+    private let connectionsMax: Int
+    /// Connections that were accepted and have not ended, and those that loops are about to accept.
+    private let placesTaken = Atomic<Int>(0)
     /// Descriptors in use at which idle connections are closed. At most `descriptorsMax`: whoever waits to be accepted
     /// must not wait for idle ones.
     let descriptorsHigh: Int
@@ -113,6 +115,25 @@ package final class AcceptPolicy: @unchecked Sendable {
 
     // MARK: How many there may be
 
+    /// Takes a place for a connection that is about to be accepted. Loops that ask at once do not exceed the most; one of
+    /// them may find none where the other is about to give its own back.
+    ///
+    /// - Returns: false where all are taken.
+    package func takePlace() -> Bool {
+        if placesTaken.wrappingAdd(1, ordering: .acquiring).newValue <= connectionsMax { return true }
+        givePlace()
+        return false
+    }
+
+    /// Counts a connection that is there already, whatever the most.
+    func addPlace() { placesTaken.wrappingAdd(1, ordering: .relaxed) }
+
+    /// Gives a place back. Who finds it sees what was stored before.
+    package func givePlace() {
+        let left = placesTaken.wrappingSubtract(1, ordering: .releasing).newValue
+        assert(left >= 0, "a place was given back twice")
+    }
+
     /// Counts the descriptors that are in use before the first connection: the lowest free number.
     package func countOtherDescriptors() {
         guard let first else { return }
@@ -151,7 +172,7 @@ package final class AcceptPolicy: @unchecked Sendable {
         return sum
     }
 
-    var openCount: Int {
+    private var openCount: Int {
         var sum = 0
         forEach { sum += $0.openChannelCount }
         return sum

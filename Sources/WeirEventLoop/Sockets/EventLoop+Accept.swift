@@ -51,7 +51,7 @@ extension EventLoop {
         let listener = core.pointee.listeners[index]
         var accepted = 0
         while accepted < count {
-            if let policy = acceptPolicy, policy.openCount >= policy.connectionsMax {
+            if let policy = acceptPolicy, !policy.takePlace() {
                 // Behind the first of a turn nobody may be waiting: if somebody is, the next turn brings it.
                 guard accepted == 0 else { return }
                 shedIdleEverywhere()
@@ -67,7 +67,9 @@ extension EventLoop {
                 pauseAccepting()
                 return
             }
-            switch errno {
+            let error = errno
+            acceptPolicy?.givePlace()
+            switch error {
             case EINTR: continue
             case EAGAIN: return
             // It does not listen yet.
@@ -124,13 +126,21 @@ extension EventLoop {
     private func adopt(descriptor: Int32, listener index: Int, address: SocketAddress) {
         guard index < core.pointee.listeners.count, !core.pointee.isStopping else {
             _ = Glibc.close(descriptor)
+            acceptPolicy?.givePlace()
             return
         }
-        adopt(descriptor: descriptor, address: address, open: core.pointee.listeners[index].open)
+        open(descriptor: descriptor, address: address, core.pointee.listeners[index].open)
     }
 
-    /// Opens a channel for a connected, non-blocking socket, which then belongs to the loop.
-    package func adopt(descriptor: Int32, address: SocketAddress, isOutbound: Bool = false, open: ChannelOpener) {
+    /// Opens a channel for a connected, non-blocking socket, which then belongs to the loop. It counts among the most
+    /// connections, and is opened at the most, too.
+    package func adopt(descriptor: Int32, address: SocketAddress, open opener: ChannelOpener) {
+        acceptPolicy?.addPlace()
+        open(descriptor: descriptor, address: address, opener)
+    }
+
+    /// Opens a channel for a socket of ours, or for a client's that has its place.
+    func open(descriptor: Int32, address: SocketAddress, isOutbound: Bool = false, _ opener: ChannelOpener) {
         let state = core.pointee.channels.take()
         state.pointee.descriptor = descriptor
         state.pointee.phase = .open
@@ -146,7 +156,7 @@ extension EventLoop {
             // It has what its listener has.
             SocketBuffers.change(descriptor, core.pointee.socketBytes)
         }
-        state.pointee.events = open(self, channel, address)
+        state.pointee.events = opener(self, channel, address)
         let token = Token.channel(slot: state.pointee.slot, generation: state.pointee.generation)
         do throws(SystemCallError) {
             try core.pointee.poller.add(descriptor, interest: .connection, token: token)

@@ -16,7 +16,7 @@ extension EventLoop {
             throw SystemCallError("connect", errno: ECANCELED, subject: address.description)
         }
         if let descriptor = core.pointee.poller.connect() {
-            return adopt(descriptor: descriptor, address: address, isOutbound: true, open: open)
+            return self.open(descriptor: descriptor, address: address, isOutbound: true, open)
         }
         let descriptor = try socket(to: address)
         if address.port != nil {
@@ -36,7 +36,7 @@ extension EventLoop {
             _ = Glibc.close(descriptor)
             throw error
         }
-        adopt(descriptor: descriptor, address: address, isOutbound: true, open: open)
+        self.open(descriptor: descriptor, address: address, isOutbound: true, open)
     }
 
     /// A descriptor that is none of those kept back. Where there is none, idle connections go.

@@ -2,6 +2,7 @@
 
 import CWeirSystem
 import Glibc
+import Synchronization
 import Testing
 import WeirEventLoop
 import WeirMetrics
@@ -186,6 +187,27 @@ import WeirTestSupport
             test.turn()
             return test.metrics.value(.sentBytes) == 4
         }
+    }
+
+    @Test func `threads that ask for places at once never hold more than there are`() throws {
+        let policy = AcceptPolicy(loops: [], connectionsMax: 3, descriptorsHigh: .max, descriptorsMax: .max)
+        let tally = Tally()
+        @Sendable func work() {
+            for _ in 0..<50_000 where policy.takePlace() {
+                tally.hold()
+                policy.givePlace()
+            }
+        }
+        let second = try SystemThread.start(work)
+        let third = try SystemThread.start(work)
+        let fourth = try SystemThread.start(work)
+        work()
+        second.join()
+        third.join()
+        fourth.join()
+        #expect((1...3).contains(tally.most))
+        // All have been given back.
+        #expect((0..<4).map { _ in policy.takePlace() } == [true, true, true, false])
     }
 
     @Test func `paused accepting is tried again after a tenth of a second`() throws {
@@ -458,6 +480,19 @@ import WeirTestSupport
         let (descriptor, bound) = try Listener.bind(address, options: ListenerOptions(), reusesPort: true)
         try test.loop.add(Listener(descriptor: descriptor, address: bound, isShared: false, open: open))
         return bound
+    }
+}
+
+/// How many threads held a place at a time.
+private final class Tally: Sendable {
+    private let held = Atomic<Int>(0)
+    private let peak = Atomic<Int>(0)
+
+    var most: Int { peak.load(ordering: .relaxed) }
+
+    func hold() {
+        peak.max(held.wrappingAdd(1, ordering: .relaxed).newValue, ordering: .relaxed)
+        held.wrappingSubtract(1, ordering: .relaxed)
     }
 }
 

@@ -92,14 +92,12 @@ import WeirTestSupport
     }
 
     @Test func `what is no TCP connection keeps its buffers`() throws {
-        let test = try HandTurnedLoop()
-        let (first, second) = (Recorder(), Recorder())
-        let peer = try test.connect(first)
-        let before = Self.buffers(of: first.channel)
-        test.loop.acceptPolicy = Self.policy(of: test.loop)
-        let other = try test.connect(second)
-        #expect(Self.buffers(of: first.channel) == before && Self.buffers(of: second.channel) == before)
-        withExtendedLifetime((peer, other)) {}
+        let (without, with) = (try HandTurnedLoop(), try HandTurnedLoop())
+        with.loop.acceptPolicy = Self.policy(of: with.loop)
+        let recorders = [Recorder(), Recorder()]
+        let peers = [try without.connect(recorders[0]), try with.connect(recorders[1])]
+        #expect(Self.buffers(of: recorders[0].channel) == Self.buffers(of: recorders[1].channel))
+        withExtendedLifetime(peers) {}
     }
 
     // MARK: Support
