@@ -54,6 +54,15 @@ intptr_t weir_send(int fd, const void *bytes, size_t count, int more) {
 }
 #endif
 
+intptr_t weir_send_between(
+    int fd, const void *before, size_t before_count, const void *bytes, size_t count, const void *behind, size_t behind_count
+) {
+    struct iovec pieces[] = {{(void *)before, before_count}, {(void *)bytes, count}, {(void *)behind, behind_count}};
+    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = 3};
+    ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+    return sent < 0 ? -errno : sent;
+}
+
 int weir_accept(int listener, void *address, uint32_t *length) {
     return accept4(listener, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }

@@ -27,6 +27,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -58,8 +59,8 @@ struct control {
 
 // By number; a number below 0 is a function of libc. Steered by name.
 static const struct { int number; const char *name; } calls[] = {
-    {SYS_recvfrom, "recvfrom"}, {SYS_sendto, "sendto"}, {SYS_sendfile, "sendfile"}, {SYS_read, "read"},
-    {SYS_write, "write"}, {SYS_pread64, "pread64"}, {SYS_accept4, "accept4"}, {SYS_connect, "connect"},
+    {SYS_recvfrom, "recvfrom"}, {SYS_sendto, "sendto"}, {SYS_sendmsg, "sendmsg"}, {SYS_sendfile, "sendfile"},
+    {SYS_read, "read"}, {SYS_write, "write"}, {SYS_pread64, "pread64"}, {SYS_accept4, "accept4"}, {SYS_connect, "connect"},
     {SYS_socket, "socket"}, {SYS_epoll_ctl, "epoll_ctl"}, {SYS_epoll_pwait, "epoll_pwait"},
 #ifdef SYS_epoll_wait
     {SYS_epoll_wait, "epoll_wait"},
@@ -139,6 +140,17 @@ static int may_wait(int descriptor) {
         && faults_call(SYS_fstat, descriptor, (long)&status, 0, 0, 0, 0) == 0 && !S_ISREG(status.st_mode);
 }
 
+// Sends a part of the first piece that is not empty.
+static long send_first(const long *a) {
+    const struct msghdr *whole = (const struct msghdr *)a[1];
+    size_t index = 0;
+    while (index + 1 < whole->msg_iovlen && whole->msg_iov[index].iov_len == 0) index++;
+    struct iovec piece = whole->msg_iov[index];
+    if (piece.iov_len > 1) piece.iov_len = 1 + draw() % (piece.iov_len > 4096 ? 4096 : piece.iov_len - 1);
+    struct msghdr part = {.msg_iov = &piece, .msg_iovlen = 1};
+    return faults_call(SYS_sendmsg, a[0], (long)&part, a[2], 0, 0, 0);
+}
+
 static long serve(long number, long *a) {
     struct rule *rule = NULL;
     for (int index = 0; index < CALLS; index++) {
@@ -150,6 +162,12 @@ static long serve(long number, long *a) {
     if (counting >= 0 && a[counting] <= 8 && kind != FAILED) kind = KINDS;
     switch (kind) {
     case SHORT:
+        if (number == SYS_sendmsg) {
+            count(rule, kind);
+            long sent = send_first(a);
+            bring_edge(a[0]);
+            return sent;
+        }
         if (counting < 0) break;
         count(rule, kind);
         a[counting] = 1 + draw() % (a[counting] > 4096 ? 4096 : a[counting] - 1);

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.short
 # In pieces of 1 to 4096 bytes, and every tenth call does nothing at first.
 CUT = {"short": 0.3, "interrupted": 0.1, "again": 0.1}
 PIECES = {
-    "recvfrom": CUT, "sendto": CUT, "read": CUT, "write": {"interrupted": 0.1},
+    "recvfrom": CUT, "sendto": CUT, "sendmsg": CUT, "read": CUT, "write": {"interrupted": 0.1},
     "pread64": {"interrupted": 0.1}, "accept4": {"interrupted": 0.1, "again": 0.1}, "connect": {"interrupted": 0.1},
     "epoll_wait": {"interrupted": 0.1}, "openat": {"interrupted": 0.1},
 }  # fmt: skip
@@ -80,7 +80,7 @@ def test_bodies_arrive_whole_in_pieces_and_after_interruptions(start, layer, fil
         keeper.close()
     assert dict(seen) == {200: 2 * UPLOADS}
     counts = pair.above.counts()
-    assert counts["recvfrom"]["short"] > 100 and counts["sendto"]["short"] > 100
+    assert all(counts[call]["short"] > 100 for call in ("recvfrom", "sendto", "sendmsg"))
     # The file is read in pieces, too.
     assert pair.below.counts()["read"]["short"] > 20
     pair.expect_well()
@@ -117,6 +117,7 @@ def test_bodies_arrive_whole_over_tls(start, layer, authority, files, figure):
 @pytest.mark.parametrize("call, error, share", [
     ("recvfrom", errno.ENOMEM, 0.05),
     ("sendto", errno.ENOBUFS, 0.05),
+    ("sendmsg", errno.ENOBUFS, 0.05),
     ("accept4", errno.ENOMEM, 0.2),
     ("accept4", errno.ECONNABORTED, 0.2),
     ("connect", errno.ENOBUFS, 0.5),

@@ -85,15 +85,10 @@ extension ProxyExchange {
 extension EventLoop {
     /// Writes a piece of a body in the chunked coding.
     func writeChunk(_ channel: Channel, _ bytes: UnsafeRawBufferPointer) {
-        writeFraming(channel) { ChunkedEncoder.writeSize(bytes.count, into: &$0) }
-        sendThrough(channel, bytes)
-        writeFraming(channel) { ChunkedEncoder.writeDataEnd(into: &$0) }
-    }
-
-    private func writeFraming(_ channel: Channel, _ body: (inout HeadWriter) -> Void) {
         var writer = HeadWriter(reserveOutput(channel, ChunkedEncoder.sizeByteCountMax))
-        body(&writer)
+        ChunkedEncoder.writeSize(bytes.count, into: &writer)
         commitOutput(channel, writer.count)
+        sendThrough(channel, bytes, behind: ChunkedEncoder.dataEnd)
     }
 }
 

@@ -71,28 +71,51 @@ extension EventLoop {
         }
     }
 
-    /// As `send`, but bytes that are many go to the kernel without being copied first, as far as it takes them now.
+    /// As `send`, but bytes that are many go to the kernel without being copied first, as far as it takes them now. What
+    /// was queued before goes out in the same call ahead of them, so this is for bodies.
     ///
-    /// What was queued before goes out ahead of them, so this is for bodies.
-    package func sendThrough(_ channel: Channel, _ bytes: UnsafeRawBufferPointer) {
+    /// - Parameter behind: a few bytes that follow them.
+    package func sendThrough(_ channel: Channel, _ bytes: UnsafeRawBufferPointer, behind: StaticString = "") {
         let state = channel.state
-        guard bytes.count > Self.copiedBytesMax, state.pointee.transform == nil else { return send(channel, bytes) }
-        flush(state, hasMore: true)
-        guard state.pointee.outputHead == nil, state.pointee.isWritable, state.pointee.phase == .open,
-            let base = bytes.baseAddress
-        else { return send(channel, bytes) }
-        switch core.pointee.poller.send(state.pointee.descriptor, base, count: bytes.count) {
+        let behind = UnsafeRawBufferPointer(start: behind.utf8Start, count: behind.utf8CodeUnitCount)
+        func queue(from sent: Int) {
+            // In bounds: what was sent is not more than what was given.
+            let ofBytes = min(sent, bytes.count)
+            send(channel, UnsafeRawBufferPointer(rebasing: bytes[ofBytes...]))
+            send(channel, UnsafeRawBufferPointer(rebasing: behind[(sent - ofBytes)...]))
+        }
+        guard bytes.count > Self.copiedBytesMax, state.pointee.transform == nil else { return queue(from: 0) }
+        // One buffer goes along; where there are more, they go first.
+        if state.pointee.outputHead?.pointee.next != nil { flush(state, hasMore: true) }
+        guard state.pointee.isWritable, state.pointee.phase == .open else { return queue(from: 0) }
+        let queued = state.pointee.outputHead
+        let before = UnsafeRawBufferPointer(
+            start: queued.map { $0.bytes + Int($0.pointee.start) },
+            count: queued.map(\.count) ?? 0
+        )
+        switch core.pointee.poller.send(state.pointee.descriptor, before, bytes, behind) {
         case .bytes(let sent):
             noteSent(state, sent)
-            guard sent < bytes.count else { return }
-            send(channel, UnsafeRawBufferPointer(rebasing: bytes[sent...]))
+            if let queued { drop(min(sent, before.count), of: queued, in: state) }
+            guard sent < before.count + bytes.count + behind.count else { return }
+            queue(from: max(0, sent - before.count))
             noteBlocked(state)
         case .wouldBlock, .end:
-            send(channel, bytes)
+            queue(from: 0)
             noteBlocked(state)
         case .failed:
             fail(state)
         }
+    }
+
+    /// The first bytes of the output's only buffer have been sent.
+    private func drop(_ count: Int, of buffer: Buffer, in state: UnsafeMutablePointer<ChannelState>) {
+        state.pointee.queuedBytes -= count
+        buffer.pointee.start += UInt32(count)
+        guard buffer.count == 0 else { return }
+        state.pointee.outputHead = nil
+        state.pointee.outputTail = nil
+        core.pointee.buffers.give(buffer)
     }
 
     /// Up to this many bytes one copy costs less than one more call into the kernel.

@@ -87,4 +87,29 @@ package struct EpollPoller {
             }
         }
     }
+
+    static func send(
+        _ descriptor: Int32,
+        _ before: UnsafeRawBufferPointer,
+        _ bytes: UnsafeRawBufferPointer,
+        _ behind: UnsafeRawBufferPointer
+    ) -> TransferResult {
+        while true {
+            let sent = weir_send_between(
+                descriptor,
+                before.baseAddress,
+                before.count,
+                bytes.baseAddress,
+                bytes.count,
+                behind.baseAddress,
+                behind.count
+            )
+            if sent >= 0 { return .bytes(sent) }
+            switch Int32(-sent) {
+            case EINTR: continue
+            case EAGAIN: return .wouldBlock
+            case let error: return .failed(errno: error)
+            }
+        }
+    }
 }

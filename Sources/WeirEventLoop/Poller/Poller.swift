@@ -89,6 +89,19 @@ package enum Poller {
         }
     }
 
+    /// Gives bytes to the kernel in one call with the few that stand before and behind them; it may take fewer than all.
+    func send(
+        _ descriptor: Int32,
+        _ before: UnsafeRawBufferPointer,
+        _ bytes: UnsafeRawBufferPointer,
+        _ behind: UnsafeRawBufferPointer
+    ) -> TransferResult {
+        switch self {
+        case .epoll: EpollPoller.send(descriptor, before, bytes, behind)
+        case .replay(let poller): poller._withUnsafeGuaranteedRef { $0.send(descriptor, before, bytes, behind) }
+        }
+    }
+
     /// Whether something has come that was not received; a system call, for rare decisions.
     func hasInput(_ descriptor: Int32) -> Bool {
         switch self {

@@ -140,6 +140,21 @@ package final class ReplayPoller: @unchecked Sendable {
         return .bytes(count)
     }
 
+    func send(
+        _ descriptor: Int32,
+        _ before: UnsafeRawBufferPointer,
+        _ bytes: UnsafeRawBufferPointer,
+        _ behind: UnsafeRawBufferPointer
+    ) -> TransferResult {
+        var sent = 0
+        for piece in [before, bytes, behind] {
+            guard let base = piece.baseAddress, !piece.isEmpty else { continue }
+            guard case .bytes(let count) = send(descriptor, base, count: piece.count) else { break }
+            sent += count
+        }
+        return .bytes(sent)
+    }
+
     private func find(_ descriptor: Int32) -> UnsafeMutablePointer<Connection>? {
         var index = 0
         while index < count, connections[index].descriptor != descriptor { index += 1 }

@@ -14,9 +14,7 @@ package enum ChunkedEncoder {
     }
 
     /// The CRLF behind a chunk's data.
-    package static func writeDataEnd(into writer: inout HeadWriter) {
-        writer.raw("\r\n")
-    }
+    package static var dataEnd: StaticString { "\r\n" }
 
     /// The end of a body without trailers.
     package static func writeEnd(into writer: inout HeadWriter) {

@@ -22,6 +22,20 @@ import WeirTestSupport
         #expect(test.metrics.value(.sentBytes) == 30_003)
     }
 
+    @Test(arguments: [2, 30_000])
+    func `what stands behind goes with them`(count: Int) throws {
+        let test = try HandTurnedLoop()
+        let recorder = Recorder()
+        let peer = try test.connect(recorder)
+        test.turn()
+        let bytes = [UInt8](repeating: 9, count: count)
+        test.loop.send(recorder.channel, "before")
+        bytes.withUnsafeBytes { test.loop.sendThrough(recorder.channel, $0, behind: "\r\n") }
+        #expect(recorder.channel.queuedByteCount == (count > 8192 ? 0 : 10))
+        test.loop.flush(recorder.channel)
+        #expect(isEqual(peer.receive().bytes, Array("before".utf8) + bytes + [13, 10]))
+    }
+
     @Test func `what the kernel does not take is kept: the memory may change after the call`() throws {
         let test = try HandTurnedLoop()
         let recorder = Recorder()
@@ -60,8 +74,11 @@ import WeirTestSupport
             piece.withUnsafeBytes {
                 if random.oneIn(3) {
                     test.loop.send(recorder.channel, $0)
-                } else {
+                } else if random.oneIn(2) {
                     test.loop.sendThrough(recorder.channel, $0)
+                } else {
+                    test.loop.sendThrough(recorder.channel, $0, behind: "the end")
+                    expected += Array("the end".utf8)
                 }
             }
             if random.oneIn(4) { test.loop.flush(recorder.channel) }

@@ -25,7 +25,7 @@ import WeirHTTP
             for data in ["hello", ", world"] {
                 ChunkedEncoder.writeSize(data.utf8.count, into: &writer)
                 writer.raw(Array(data.utf8).span)
-                ChunkedEncoder.writeDataEnd(into: &writer)
+                writer.raw(ChunkedEncoder.dataEnd)
             }
             ChunkedEncoder.writeEnd(into: &writer)
         }
