@@ -250,6 +250,22 @@ def test_the_alerts_of_the_adapter_come_with_it():
     assert "weir-metrics-adapter" not in json.dumps(groups)
 
 
+def test_an_alert_leads_to_its_runbook_where_it_is_said_where_that_is():
+    """A path in this repository leads nowhere from an alert: none is better."""
+    place = "https://git.example.com/weir/docs/runbooks.md#"
+    for given in ("", place):
+        values = {"prometheusRule": {"enabled": True, "runbooks": given}, "adapter": {"enabled": True}}
+        groups = of_kind(helm(values), "PrometheusRule")["spec"]["groups"]
+        alerts = {rule["alert"]: rule["annotations"] for group in groups for rule in group["rules"] if "alert" in rule}
+        assert set(alerts) == set(ALERTS)
+        for name, annotations in alerts.items():
+            assert annotations.get("runbook_url") == (f"{place}{name.lower()}" if given else None)
+            assert annotations["summary"] == ALERTS[name]["annotations"]["summary"]
+    assert of_kind(helm({"prometheusRule": {"enabled": True}}), "PrometheusRule") == of_kind(
+        helm({"prometheusRule": {"enabled": True, "runbooks": ""}}), "PrometheusRule"
+    )
+
+
 @pytest.mark.parametrize("has_adapter", [False, True])
 def test_the_rules_of_a_release_parse(tmp_path, has_adapter):
     file = tmp_path / "rules.yaml"
