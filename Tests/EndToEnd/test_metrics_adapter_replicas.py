@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Two replicas of `weir metrics-adapter` asked for the same while it moves: what docs/adapter.md says of how far they are
-# apart. Each asks the pods by itself, at its own moments.
+# Two replicas of `weir metrics-adapter` asked for the same while it moves: what docs/adapter.md says of how far apart
+# they are. Each asks the pods by itself, at its own moments.
 
 import pytest
 
@@ -49,10 +49,11 @@ def total(replica, metric="weir_offered_load"):
 
 
 def everything(replica):
-    """What it says of each metric: of each pod, of the service, and of the selector; None where something is missing."""
+    """What it says of each metric: of each pod, of the service, of the selector; None where something is missing."""
     found = {}
     for metric in METRICS:
-        for path in (f"{CUSTOM}/pods/*/{metric}", f"{CUSTOM}/services/orders/{metric}", f"{EXTERNAL}/{metric}{SELECTED}"):
+        paths = [f"{CUSTOM}/{of}/{metric}" for of in ("pods/*", "services/orders")]
+        for path in [*paths, f"{EXTERNAL}/{metric}{SELECTED}"]:
             code, body = replica.get(path)
             if code != 200:
                 return None
@@ -89,9 +90,7 @@ def test_what_stands_still_is_the_same_of_both(replicas, pods):
     for metric, right in [
         ("weir_requests_queued", 2 * MovingPod.QUEUED), ("weir_requests_arrived_per_second", 2 * MovingPod.A_SECOND),
     ]:  # fmt: skip
-        eventually(
-            lambda: all(abs(total(one, metric) - right) <= 0.1 * right for one in replicas), f"both know the {metric}", 30
-        )
+        eventually(lambda: all(abs(total(one, metric) - right) <= 0.1 * right for one in replicas), metric, 30)
     for moving in pods:
         moving.stand()
     same = eventually(lambda: agreed(replicas), "both say the same of everything", 30)
