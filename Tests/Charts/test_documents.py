@@ -40,7 +40,7 @@ def test_every_link_leads_somewhere(document):
 @pytest.mark.parametrize("name", OURS)
 def test_every_setting_metric_and_value_that_is_named_is_one(name):
     text = (REPOSITORY / f"docs/{name}.md").read_text()
-    settings = (REPOSITORY / "docs/configuration.md").read_text()
+    settings = "".join((REPOSITORY / "docs" / file).read_text() for file in ("configuration.md", "adapter.md"))
     for setting in set(re.findall(r"\bWEIR_[A-Z_]+\b", text)):
         assert f"| `{setting}` |" in settings, setting
     values = yaml.safe_load((CHART / "values.yaml").read_text())

@@ -5,6 +5,7 @@ import http.client
 import json
 import re
 import socket
+import ssl
 import subprocess
 import threading
 import urllib.parse
@@ -19,8 +20,10 @@ from server import GATEWAY, Server
 MONITORING = REPOSITORY / "manifests/monitoring"
 RULES = yaml.safe_load((CHART / "files/rules.yaml").read_text())
 DASHBOARD = json.loads((CHART / "files/dashboard.json").read_text())
-ALERTS = {rule["alert"]: rule for group in RULES["groups"] for rule in group["rules"] if "alert" in rule}
-RECORDED = {rule["record"] for group in RULES["groups"] for rule in group["rules"] if "record" in rule}
+ADAPTER_RULES = yaml.safe_load((CHART / "files/adapter-rules.yaml").read_text())
+ALL_RULES = [rule for file in (RULES, ADAPTER_RULES) for group in file["groups"] for rule in group["rules"]]
+ALERTS = {rule["alert"]: rule for rule in ALL_RULES if "alert" in rule}
+RECORDED = {rule["record"] for rule in ALL_RULES if "record" in rule}
 PANELS = {
     panel["title"]: [target["expr"] for target in panel["targets"]]
     for panel in DASHBOARD["panels"]
@@ -92,6 +95,26 @@ def gateway(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def adapter(tmp_path_factory):
+    """A metrics adapter that somebody has asked; there is no cluster."""
+    account = tmp_path_factory.mktemp("account")
+    (account / "namespace").write_text("shop")
+    (account / "token").write_text("a-token")
+    settings = {"WEIR_KUBERNETES_API": "http://127.0.0.1:1", "WEIR_KUBERNETES_ACCOUNT": account}
+    server = Server(settings, binary=GATEWAY, arguments=["metrics-adapter"])
+    try:
+        connection = http.client.HTTPSConnection(
+            "127.0.0.1", server.port, timeout=10, context=ssl._create_unverified_context()
+        )
+        connection.request("GET", "/apis")
+        assert connection.getresponse().status == 401
+        connection.close()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
 def prometheus(gateway, tmp_path_factory):
     """A Prometheus that has scraped the gateway a few times, with the rules; asked by a query for its series."""
     folder = tmp_path_factory.mktemp("prometheus")
@@ -159,14 +182,32 @@ def test_what_is_asked_for_is_there(gateway):
     assert missing <= LATER and all(name in documented for name in LATER)
 
 
+def test_what_the_adapters_alerts_ask_for_is_there(adapter):
+    there = adapter.metrics()
+    names = {key.split("{")[0] for key in there}
+    queries = [rule["expr"] for group in ADAPTER_RULES["groups"] for rule in group["rules"]]
+    asked = {name for query in queries for name in NAME.findall(query)}
+    assert len(asked) == 4 and asked <= names
+    # Every subject is one of an alert's, and no alert is of a subject that there is not.
+    subjects = re.findall(r'weir_adapter_problem{[^}]*subject=~"([^"]*)"', "\n".join(queries))
+    said = re.findall(r'weir_adapter_problem{subject="(\w+)"}', "\n".join(there))
+    assert sorted("|".join(subjects).split("|")) == sorted(said)
+    assert 'weir_adapter_pods{state="missing"}' in there
+    [route] = set(re.findall(r'http_route="([^"]*)"', "\n".join(queries)))
+    assert [key for key in there if key.startswith("http_server") and f'http_route="{route}"' in key]
+
+
 def test_promtool_accepts_the_rules():
-    for arguments in [["check", "rules", "rules.yaml"], ["test", "rules", "tests.yaml"]]:
+    for arguments in [
+        ["check", "rules", "rules.yaml", "adapter-rules.yaml"],
+        ["test", "rules", "tests.yaml", "adapter-tests.yaml"],
+    ]:
         result = subprocess.run(["promtool", *arguments], cwd=MONITORING / "prometheus", capture_output=True, text=True)
         assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_every_rule_is_tried_out():
-    tests = (MONITORING / "prometheus/tests.yaml").read_text()
+    tests = "".join((MONITORING / "prometheus" / name).read_text() for name in ("tests.yaml", "adapter-tests.yaml"))
     # A quantile of made-up buckets says nothing.
     untried = [name for name in {*ALERTS, *RECORDED} if name not in tests]
     assert untried == ["job:http_server_request_duration_seconds:p99_5m"]
@@ -195,15 +236,41 @@ def test_the_chart_asks_for_its_own_series_and_names_the_runbook():
         for rule in group["rules"]
     ]
     assert [rule["expr"] for group in groups for rule in group["rules"]] == plain
-    for group in groups:
-        for rule in group["rules"]:
-            if "alert" in rule:
-                assert rule["annotations"]["runbook_url"] == f"docs/runbooks.md#{rule['alert'].lower()}"
 
 
-def test_the_rules_of_a_release_parse(tmp_path):
+def test_the_alerts_of_the_adapter_come_with_it():
+    values = {"prometheusRule": {"enabled": True}, "fullnameOverride": "edge", "adapter": {"enabled": True}}
+    groups = of_kind(helm(values), "PrometheusRule")["spec"]["groups"]
+    assert [group["name"] for group in groups][-1] == "shop.edge.weir.adapter"
+    plain = [
+        rule["expr"].replace('job="weir-metrics-adapter"', 'job="edge-metrics-adapter",namespace="shop"')
+        for rule in ADAPTER_RULES["groups"][0]["rules"]
+    ]
+    assert [rule["expr"] for rule in groups[-1]["rules"]] == plain
+    assert "weir-metrics-adapter" not in json.dumps(groups)
+
+
+def test_an_alert_leads_to_its_runbook_where_it_is_said_where_that_is():
+    """A path in this repository leads nowhere from an alert: none is better."""
+    place = "https://git.example.com/weir/docs/runbooks.md#"
+    for given in ("", place):
+        values = {"prometheusRule": {"enabled": True, "runbooks": given}, "adapter": {"enabled": True}}
+        groups = of_kind(helm(values), "PrometheusRule")["spec"]["groups"]
+        alerts = {rule["alert"]: rule["annotations"] for group in groups for rule in group["rules"] if "alert" in rule}
+        assert set(alerts) == set(ALERTS)
+        for name, annotations in alerts.items():
+            assert annotations.get("runbook_url") == (f"{place}{name.lower()}" if given else None)
+            assert annotations["summary"] == ALERTS[name]["annotations"]["summary"]
+    assert of_kind(helm({"prometheusRule": {"enabled": True}}), "PrometheusRule") == of_kind(
+        helm({"prometheusRule": {"enabled": True, "runbooks": ""}}), "PrometheusRule"
+    )
+
+
+@pytest.mark.parametrize("has_adapter", [False, True])
+def test_the_rules_of_a_release_parse(tmp_path, has_adapter):
     file = tmp_path / "rules.yaml"
-    file.write_text(json.dumps(of_kind(helm({"prometheusRule": {"enabled": True}}), "PrometheusRule")["spec"]))
+    values = {"prometheusRule": {"enabled": True}, "adapter": {"enabled": has_adapter}}
+    file.write_text(json.dumps(of_kind(helm(values), "PrometheusRule")["spec"]))
     result = subprocess.run(["promtool", "check", "rules", file], capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
 
@@ -217,6 +284,28 @@ def test_a_monitor_gives_the_job_that_everything_asks_for(kind):
     assert endpoint["relabelings"] == [{"targetLabel": "job", "replacement": "weir"}]
     for trigger in of_kind(objects, "ScaledObject")["spec"]["triggers"]:
         assert 'job="weir",namespace="shop"' in trigger["metadata"]["query"]
+
+
+@pytest.mark.parametrize("kind", ["serviceMonitor", "podMonitor"])
+def test_the_adapter_is_scraped_as_the_pods_are(kind):
+    monitor = {"enabled": True, "labels": {"release": "prometheus"}, "interval": "15s"}
+    objects = helm({kind: monitor, "adapter": {"enabled": True}})
+    found = of_kind(objects, "PodMonitor", "weir-metrics-adapter")
+    assert found["metadata"]["labels"]["release"] == "prometheus"
+    [endpoint] = found["spec"]["podMetricsEndpoints"]
+    assert endpoint == {
+        "port": "admin", "path": "/metrics", "interval": "15s",
+        "relabelings": [{"targetLabel": "job", "replacement": "weir-metrics-adapter"}],
+    }  # fmt: skip
+    pod = of_kind(objects, "Deployment", "weir-metrics-adapter")["spec"]["template"]
+    selector = found["spec"]["selector"]["matchLabels"]
+    assert selector.items() <= pod["metadata"]["labels"].items()
+    assert "admin" in [port["name"] for port in pod["spec"]["containers"][0]["ports"]]
+    gateway = of_kind(objects, "Deployment", "weir")["spec"]["template"]["metadata"]["labels"]
+    assert not selector.items() <= gateway.items()
+    others = [{kind: monitor}, {"adapter": {"enabled": True}}]
+    assert all(one["metadata"]["name"] != "weir-metrics-adapter" for values in others
+               for one in helm(values) if one["kind"] == "PodMonitor")  # fmt: skip
 
 
 def test_the_dashboard_is_whole():
@@ -262,9 +351,9 @@ def test_the_analysis_of_a_rollout_asks_for_what_there_is(prometheus, gateway):
 def test_the_scrape_parses(tmp_path):
     """Debian's promtool knows no discovery in Kubernetes: the rest is looked at."""
     scrape = yaml.safe_load((MONITORING / "prometheus/scrape.yaml").read_text())
-    [one] = scrape["scrape_configs"]
-    assert one.pop("kubernetes_sd_configs") == [{"role": "pod"}]
-    assert one["job_name"] == "weir"
+    for one, name in zip(scrape["scrape_configs"], ("weir", "weir-metrics-adapter"), strict=True):
+        assert one.pop("kubernetes_sd_configs") == [{"role": "pod"}]
+        assert one["job_name"] == name and one["relabel_configs"][0]["regex"] == f"{name};admin"
     scrape["rule_files"] = [str(MONITORING / "prometheus" / name) for name in scrape["rule_files"]]
     file = tmp_path / "prometheus.yml"
     file.write_text(json.dumps(scrape))

@@ -51,6 +51,7 @@ SIDECAR = MODES["sidecar"]
     ({"sidecar": {"drain": {"token": "short"}}}, "'/sidecar/drain/token'"),
     (merged(MODES["sidecar by kubelet"], FEATURES["token"]), "sidecar.drain.token and adminToken.secret: give one"),
     ({"discovery": {"zone": "eu 1"}}, "'/discovery/zone'"),
+    ({"prometheusRule": {"runbooks": "docs/runbooks.md#"}}, "'/prometheusRule/runbooks'"),
     ({"adapter": {"certificate": "mine"}}, "'/adapter/certificate': value must be one of 'self', 'cert-manager'"),
 ])  # fmt: skip
 def test_a_wrong_value_is_refused_and_named(values, said):

@@ -2,11 +2,9 @@
 # A pod that answers as one with Weir does, until it is told to answer garbage (`PUT /say/KIND` at its admin port): for
 # requests and for `/queue`. Its probes stay well: a kubelet would keep it.
 
-import http.server
 import json
-import signal
-import threading
 
+from answering import Handler, serve_until_told_to_end
 from objects import ADMIN_PORT, PORT
 
 LIMIT = 7
@@ -39,47 +37,23 @@ GARBAGE = {
 says = RIGHT
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
+class Talker(Handler):
     def do_GET(self):
         if self.path in ("/startupz", "/readyz"):
-            self._send(b"ok")
+            self.answer(b"ok")
         elif says != RIGHT:
             self.close_connection = True
             self.wfile.write(GARBAGE[says])
         elif self.path == "/queue":
-            self._send(json.dumps(READING).encode())
+            self.answer(json.dumps(READING).encode())
         else:
-            self._send(b"Hello, world\n")
+            self.answer(b"Hello, world\n")
 
     def do_PUT(self):
         global says
         says = self.path.removeprefix("/say/").replace("-", " ")
-        self._send(b"ok")
-
-    def _send(self, body):
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-
-def end(*_):
-    raise SystemExit(0)
-
-
-def serve():
-    signal.signal(signal.SIGTERM, end)
-    servers = [http.server.ThreadingHTTPServer(("0.0.0.0", port), Handler) for port in (PORT, ADMIN_PORT)]
-    for server in servers:
-        server.daemon_threads = True
-    threading.Thread(target=servers[0].serve_forever, daemon=True).start()
-    servers[1].serve_forever()
+        self.answer(b"ok")
 
 
 if __name__ == "__main__":
-    serve()
+    serve_until_told_to_end(Talker, ("0.0.0.0", ADMIN_PORT), ("0.0.0.0", PORT))

@@ -3,13 +3,13 @@
 # on it. The figures are the CPU time of the pods' control groups, read each 15 s, as metrics-server does.
 
 import datetime
-import http.server
 import json
 import ssl
 import threading
 import time
 import urllib.parse
 
+from answering import Handler, Listener
 from network import NODE_ADDRESS
 
 RESOLUTION_SECONDS = 15
@@ -32,22 +32,11 @@ class MetricsServer:
         self.ends = threading.Event()
         outer = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
+        class Metrics(Handler):
             def do_GET(self):
-                body = json.dumps(outer.answer(self.path)).encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                self.answer(json.dumps(outer.answer(self.path)).encode(), Content_Type="application/json")
 
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer((NODE_ADDRESS, PORT), Handler)
-        self.server.daemon_threads = True
+        self.server = Listener((NODE_ADDRESS, PORT), Metrics)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*pair)
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)

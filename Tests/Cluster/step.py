@@ -10,6 +10,7 @@ import time
 import urllib.request
 
 from arrivals import Arrivals
+from limits import quantity
 from metrics_server import RESOLUTION_SECONDS
 from objects import ADMIN_PORT, autoscaler, container
 from polling import eventually
@@ -22,6 +23,7 @@ BASE, FACTOR = 12, 10
 TARGET = 0.75
 # Pods that are needed at the least for each to be at the target: more where a request takes longer than it waits.
 ENOUGH = math.ceil(BASE * FACTOR / CAPACITY / TARGET)
+MOST = 20
 SAMPLE_SECONDS = 0.5
 
 
@@ -31,6 +33,9 @@ class Step:
 
     signal: str
     watched: float
+    # What the HPA was told for each pod before it, and what it is to be.
+    before: float
+    target: float
     asked: list = dataclasses.field(default_factory=list)
     ready: list = dataclasses.field(default_factory=list)
     utilization: list = dataclasses.field(default_factory=list)
@@ -75,23 +80,34 @@ def until(instant):
 
 
 def take(cluster, kubelet, gateway, signal, metric, seconds):
-    """Runs the step for so long; `metric` gives the HPA's, from a function that measures what a full pod uses."""
+    """Runs the step for so long; `metric` gives the HPA's, from a function that measures what a full pod uses.
+
+    Until the step the HPA may have one pod: where the machine stands still for a moment, one request takes as long as
+    two, and a second pod would be right, would stay for five minutes, and would make it another step.
+    """
     server = gateway(WEIR_UPSTREAM=f"k8s://default/{NAME}:http")
     with running(cluster, NAME, 1, containers()), Arrivals(server.address, "/", BASE) as arrivals:
         wanted = metric(lambda: use_of_a_full_pod(cluster, kubelet, arrivals))
         # What has happened before is in nobody's window any more.
         until(time.monotonic() + 2 * RESOLUTION_SECONDS)
-        cluster.create("HorizontalPodAutoscaler", autoscaler(NAME, wanted))
+        cluster.create("HorizontalPodAutoscaler", autoscaler(NAME, wanted, most=1))
         try:
-            eventually(lambda: has_value(cluster), "the HPA knows a value, and wants one pod", 60)
-            return watch(cluster, arrivals, Step(signal, seconds))
+            before = eventually(lambda: told(cluster), "the HPA knows a value", 60)
+            return watch(cluster, arrivals, Step(signal, seconds, before, target_of(wanted)))
         finally:
             cluster.delete("HorizontalPodAutoscaler", NAME)
 
 
-def has_value(cluster):
-    status = cluster.get("HorizontalPodAutoscaler", NAME).get("status", {})
-    return status.get("currentMetrics") and status.get("desiredReplicas") == 1
+def told(cluster):
+    """What the HPA was told last for each pod; None where it was told nothing, or that nothing is done."""
+    [metric, *_] = cluster.get("HorizontalPodAutoscaler", NAME).get("status", {}).get("currentMetrics") or [{}]
+    of_type = metric.get((metric.get("type") or "").lower()) or {}
+    value = of_type.get("current", {}).get("averageValue")
+    return quantity(value) if value else None
+
+
+def target_of(metric):
+    return quantity(metric[metric["type"].lower()]["target"]["averageValue"])
 
 
 def utilization_of(pod):
@@ -111,6 +127,7 @@ def note(series, at, value):
 
 def watch(cluster, arrivals, step):
     begin = time.monotonic()
+    cluster.patch("HorizontalPodAutoscaler", NAME, {"spec": {"maxReplicas": MOST}})
     arrivals.rate = BASE * FACTOR
     while (at := time.monotonic() - begin) < step.watched:
         note(step.asked, at, cluster.get("Deployment", NAME)["spec"]["replicas"])

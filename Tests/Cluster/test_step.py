@@ -10,7 +10,7 @@ from chart import installed
 from conftest import FOLDER
 from metrics_server import MetricsServer
 from objects import cpu, utilization
-from step import ENOUGH, TARGET, take
+from step import ENOUGH, FACTOR, TARGET, take
 from step_report import write
 
 pytestmark = pytest.mark.usefixtures("reader")
@@ -32,5 +32,9 @@ def test_ten_times_the_load(cluster, kubelet, gateway, metrics_server):
     # The same target: three quarters of what a full pod uses.
     other = take(cluster, kubelet, gateway, "CPU", lambda full: cpu(full() * TARGET), CPU_SECONDS)
     write(FOLDER, [weir, other], bool(os.environ.get("CLUSTER_WRITE")))
+    for step in (weir, other):
+        assert step.ready[0][1] == 1, step
+        # It was told the load before the step, and not ten times that.
+        assert 0 < step.before < FACTOR / 2 * step.target, step
     # How long it takes says the report; that CPU is slower is no promise of ours.
     assert weir.until(ENOUGH) is not None, weir
