@@ -153,6 +153,17 @@ let package = Package(
         ),
         // What several test targets share; part of no product.
         .target(name: "WeirTestSupport", path: "Tests/Support", swiftSettings: strictSettings),
+        // The admission pool's own sources over a memory that is stepped: `WeirFlow` there is a link to the sources.
+        .target(name: "CFibers", path: "Tests/Fibers"),
+        .target(
+            name: "WeirFlowStepped",
+            dependencies: ["CFibers"],
+            path: "Tests/Stepped",
+            exclude: ["Concurrency", "Deadlines", "Guard", "Limits", "Store"].map { "WeirFlow/\($0)" }
+                + ["MemoryPressure", "PodUtilization", "UtilizationWindow"].map { "WeirFlow/Signals/\($0).swift" }
+                + ["WeirFlow/Admission/ExecutionEstimate.swift"],
+            swiftSettings: leafSettings
+        ),
         .testTarget(name: "WeirHostTests", dependencies: ["WeirHost"], swiftSettings: strictSettings),
         .testTarget(
             name: "WeirMetricsTests",
@@ -171,7 +182,7 @@ let package = Package(
         ),
         .testTarget(
             name: "WeirFlowTests",
-            dependencies: ["WeirFlow", "WeirTestSupport"],
+            dependencies: ["WeirFlow", "WeirFlowStepped", "WeirTestSupport"],
             swiftSettings: strictSettings
         ),
         .testTarget(

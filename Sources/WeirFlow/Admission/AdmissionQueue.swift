@@ -13,7 +13,7 @@ struct AdmissionQueue {
     /// By number; the sums over them are what the queue has as a whole.
     private(set) var shares: [QueueShare]
     private let peakWindow: Nanoseconds
-    private var giveUps = GiveUpShare()
+    private(set) var giveUps = GiveUpShare()
     /// When the head of the queue last moved, or the queue began. Whatever executes now is at least as old as that,
     /// for while somebody waits a slot that comes free is passed on at once.
     private var movedAt: Nanoseconds = 0

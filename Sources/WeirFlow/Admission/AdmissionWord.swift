@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The state of an admission pool in one 64-bit word, and every step that it can take, as pure functions. The pool
-// (AdmissionPool.swift) swaps words; the proof (AdmissionInterleavingTests) walks all orders of these same steps.
+// (AdmissionPool.swift) swaps words; the proof (AdmissionInterleavingTests) goes through all their orders.
 
 /// How many run, how many wait and how many may run: 21 bits each, so that one compare-and-swap decides on all three.
 package struct AdmissionWord: Hashable, Sendable {

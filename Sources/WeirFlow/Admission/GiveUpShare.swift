@@ -12,7 +12,7 @@ struct GiveUpShare {
 
     private(set) var order = QueueOrder.arrival
     /// The latest in the lowest bit; 1 is given up. Those before the first count as answered.
-    private var outcomes: UInt32 = 0
+    private(set) var outcomes: UInt32 = 0
 
     mutating func record(isGivenUp: Bool) {
         outcomes = outcomes << 1 | (isGivenUp ? 1 : 0)

@@ -1,81 +1,60 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every order in which the atomic steps of a few requests can happen.
+// Every order in which a few requests can access a pool's memory. What runs is the pool's own code, over a memory whose
+// every access is a step (Tests/Stepped).
 
 import Testing
-import WeirFlow
+import WeirFlowStepped
 
 @Suite("The admission pool's protocol")
 struct AdmissionInterleavingTests {
-    struct Case: CustomTestStringConvertible {
-        let limit: Int
-        let queueLimit: Int
-        var newLimit: Int?
-        var criticals: Set<Int> = []
-        var deadlines: Set<Int> = []
-        var count = 3
-        var turns = false
-
-        var testDescription: String {
-            "\(count) requests, \(limit) run, \(queueLimit) wait"
-                + (newLimit.map { ", then \($0) run" } ?? "")
-                + (criticals.isEmpty ? "" : ", critical \(criticals.sorted())")
-                + (deadlines.isEmpty ? "" : ", late \(deadlines.sorted())")
-                + (turns ? ", the order turns" : "")
-        }
-
-        var start: InterleavingWorld {
-            InterleavingWorld(
-                word: AdmissionWord(executing: 0, queued: 0, limit: limit),
-                queueLimit: queueLimit,
-                turns: turns,
-                requests: (0..<count).map { number in
-                    .init(isCritical: criticals.contains(number), hasDeadline: deadlines.contains(number))
-                },
-                limiter: newLimit.map { .locking(limit: $0) } ?? .none,
-                isLate: deadlines.isEmpty ? nil : false
-            )
-        }
-    }
-
-    static let cases = [
-        Case(limit: 1, queueLimit: 0),
-        Case(limit: 1, queueLimit: 1),
-        Case(limit: 1, queueLimit: 2),
-        Case(limit: 2, queueLimit: 1),
-        Case(limit: 1, queueLimit: 1, criticals: [0]),
-        Case(limit: 1, queueLimit: 2, criticals: [1, 2]),
-        Case(limit: 1, queueLimit: 2, deadlines: [1]),
-        Case(limit: 1, queueLimit: 2, deadlines: [0, 1, 2]),
-        Case(limit: 1, queueLimit: 1, newLimit: 2),
-        Case(limit: 1, queueLimit: 2, newLimit: 2),
-        Case(limit: 2, queueLimit: 1, newLimit: 1),
-        Case(limit: 1, queueLimit: 2, newLimit: 2, deadlines: [1], count: 2),
-        Case(limit: 2, queueLimit: 2, newLimit: 1, deadlines: [0], count: 2),
-        Case(limit: 2, queueLimit: 2, count: 4),
-        Case(limit: 1, queueLimit: 1, newLimit: 2, criticals: [2], deadlines: [1]),
-        Case(limit: 1, queueLimit: 2, count: 4, turns: true),
-        Case(limit: 1, queueLimit: 2, criticals: [3], count: 4, turns: true),
-        Case(limit: 1, queueLimit: 2, newLimit: 2, deadlines: [1], turns: true),
+    static let scenarios = [
+        AdmissionScenario(limit: 1, queueLimit: 0),
+        AdmissionScenario(limit: 1, queueLimit: 1),
+        AdmissionScenario(limit: 1, queueLimit: 2),
+        AdmissionScenario(limit: 2, queueLimit: 1),
+        AdmissionScenario(limit: 1, queueLimit: 1) { $0.count = 4 },
+        AdmissionScenario(limit: 1, queueLimit: 1) { $0.criticals = [0] },
+        AdmissionScenario(limit: 1, queueLimit: 2) { $0.criticals = [1, 2] },
+        AdmissionScenario(limit: 1, queueLimit: 2) { ($0.count, $0.deadlines) = (2, [0, 1]) },
+        AdmissionScenario(limit: 1, queueLimit: 2) { $0.deadlines = [1] },
+        AdmissionScenario(limit: 1, queueLimit: 1) { $0.newLimit = 2 },
+        AdmissionScenario(limit: 2, queueLimit: 1) { $0.newLimit = 1 },
+        AdmissionScenario(limit: 1, queueLimit: 0) { $0.newQueueLimit = 1 },
+        AdmissionScenario(limit: 1, queueLimit: 2) { ($0.count, $0.newLimit, $0.deadlines) = (2, 2, [1]) },
+        AdmissionScenario(limit: 1, queueLimit: 1) { ($0.past, $0.leavers) = (.turnsAtNextGiveUp, [0]) },
+        AdmissionScenario(limit: 1, queueLimit: 2) { ($0.past, $0.leavers) = (.turnsAtNextGiveUp, [0]) },
+        AdmissionScenario(limit: 1, queueLimit: 1) { $0.past = .turnsBackAtNextAnswer },
+        AdmissionScenario(limit: 1, queueLimit: 2) { ($0.count, $0.past) = (4, .turnsBackAtNextAnswer) },
+        AdmissionScenario(limit: 1, queueLimit: 1) { ($0.past, $0.criticals) = (.turnsBackAtNextAnswer, [2]) },
+        AdmissionScenario(limit: 1, queueLimit: 1) { $0.failures = 1 },
+        AdmissionScenario(limit: 1, queueLimit: 2) { ($0.count, $0.newLimit, $0.failures) = (2, 2, 2) },
     ]
 
     @Test(
         "holds in all orders of all steps: never above the limit, no wake-up lost, each request ends once",
-        arguments: cases
+        arguments: scenarios
     )
-    func allOrders(_ scenario: Case) {
-        var seen: Set<InterleavingWorld> = [scenario.start]
-        var pending = [scenario.start]
-        var rests = 0
-        while let world = pending.popLast() {
-            for next in world.successors() where seen.insert(next).inserted {
-                if let fault = next.fault(after: world) ?? next.faultAtRest {
-                    Issue.record("\(fault): \(next)")
-                    return
-                }
-                if next.successors().isEmpty { rests += 1 }
-                pending.append(next)
-            }
+    func allOrders(_ scenario: AdmissionScenario) {
+        let exploration = scenario.explored()
+        #expect(exploration.fault == nil)
+        #expect(exploration.rests > 0, "no order came to an end")
+    }
+
+    @Test("is seen to break over a memory that is broken", arguments: MemoryFlaw.allCases)
+    func brokenMemory(_ flaw: MemoryFlaw) {
+        let scenario = AdmissionScenario(limit: 1, queueLimit: 1) { $0.count = 2 }
+        #expect(scenario.explored().fault == nil)
+        #expect(scenario.explored(flaw).fault != nil)
+    }
+
+    /// Else the cases above that begin with such a past would say nothing.
+    @Test("turns the queue round in some orders, and back in others", arguments: [QueueOrder.arrival, .newest])
+    func turns(from order: QueueOrder) {
+        let scenario = AdmissionScenario(limit: 1, queueLimit: 2) {
+            ($0.past, $0.leavers) = (order == .arrival ? .turnsAtNextGiveUp : .turnsBackAtNextAnswer, [0])
         }
-        #expect(rests > 0, "no order came to an end")
+        var hasTurned = false
+        _ = scenario.explored { if $0.turnedFrom == order { hasTurned = true } }
+        #expect(hasTurned)
     }
 }
