@@ -118,7 +118,7 @@ class TheLoop(unittest.TestCase):
         self.assertAlmostEqual(run.pod_seconds, 200, delta=1)
 
     def test_the_step_that_was_measured(self):
-        """When within its period a signal is first taken is chance, for the step waits for neither; all that follows is not."""
+        """When within its period a signal is first taken is chance; what follows is not."""
         begin = 100.0
         for step in json.loads(MEASURED.read_text())["steps"]:
             signal, period = ("weir", 5) if step["signal"].startswith("weir") else ("CPU", 30)

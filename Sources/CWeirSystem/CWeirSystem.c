@@ -55,7 +55,8 @@ intptr_t weir_send(int fd, const void *bytes, size_t count, int more) {
 #endif
 
 intptr_t weir_send_between(
-    int fd, const void *before, size_t before_count, const void *bytes, size_t count, const void *behind, size_t behind_count
+    int fd, const void *before, size_t before_count, const void *bytes, size_t count,
+    const void *behind, size_t behind_count
 ) {
     struct iovec pieces[] = {{(void *)before, before_count}, {(void *)bytes, count}, {(void *)behind, behind_count}};
     struct msghdr message = {.msg_iov = pieces, .msg_iovlen = 3};

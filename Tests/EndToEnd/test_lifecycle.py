@@ -20,6 +20,9 @@ def is_refused(server):
         server.connect().close()
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:
+        # It was in the queue of the listener that closes.
+        return False
     return False
 
 

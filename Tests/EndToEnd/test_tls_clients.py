@@ -78,7 +78,8 @@ def test_endpoints_are_told_who_it_is_and_clients_cannot_say_so(upstream, gatewa
     endpoint = upstream()
     server = gateway(endpoint, **settings_of(authority, "optional"))
     # No digest begins so.
-    claims = ["X-Forwarded-Client-Cert: Hash=claimed", "X_Forwarded_Client_Cert: Hash=claimed", "X-Forwarded_Client-Cert: Hash=claimed"]
+    names = ("X-Forwarded-Client-Cert", "X_Forwarded_Client_Cert", "X-Forwarded_Client-Cert")
+    claims = [f"{name}: Hash=claimed" for name in names]
     context = context_of(authority, authority.client)
     # The same head again, by which what goes on is kept, and then that of a client without a certificate.
     for _ in range(3):

@@ -140,14 +140,21 @@ static int may_wait(int descriptor) {
         && faults_call(SYS_fstat, descriptor, (long)&status, 0, 0, 0, 0) == 0 && !S_ISREG(status.st_mode);
 }
 
-// Sends a part of the first piece that is not empty.
-static long send_first(const long *a) {
+// Sends a part of the pieces, which ends near their beginning or among their last bytes.
+static long send_part(const long *a) {
     const struct msghdr *whole = (const struct msghdr *)a[1];
-    size_t index = 0;
-    while (index + 1 < whole->msg_iovlen && whole->msg_iov[index].iov_len == 0) index++;
-    struct iovec piece = whole->msg_iov[index];
-    if (piece.iov_len > 1) piece.iov_len = 1 + draw() % (piece.iov_len > 4096 ? 4096 : piece.iov_len - 1);
-    struct msghdr part = {.msg_iov = &piece, .msg_iovlen = 1};
+    struct iovec pieces[8];
+    size_t count = whole->msg_iovlen < 8 ? whole->msg_iovlen : 8;
+    size_t sum = 0;
+    for (size_t index = 0; index < count; index++) sum += whole->msg_iov[index].iov_len;
+    size_t near = sum > 4096 ? 4096 : sum > 1 ? sum - 1 : 1;
+    size_t left = sum > 8 && draw() % 2 ? sum - 1 - draw() % 4 : 1 + draw() % near;
+    for (size_t index = 0; index < count; index++) {
+        pieces[index] = whole->msg_iov[index];
+        if (pieces[index].iov_len > left) pieces[index].iov_len = left;
+        left -= pieces[index].iov_len;
+    }
+    struct msghdr part = {.msg_iov = pieces, .msg_iovlen = count};
     return faults_call(SYS_sendmsg, a[0], (long)&part, a[2], 0, 0, 0);
 }
 
@@ -164,7 +171,7 @@ static long serve(long number, long *a) {
     case SHORT:
         if (number == SYS_sendmsg) {
             count(rule, kind);
-            long sent = send_first(a);
+            long sent = send_part(a);
             bring_edge(a[0]);
             return sent;
         }

@@ -88,7 +88,7 @@ struct RoundTrip {
             if !body.data.isEmpty {
                 ChunkedEncoder.writeSize(body.data.count, into: &writer)
                 writer.raw(body.data.span)
-                ChunkedEncoder.writeDataEnd(into: &writer)
+                writer.raw(ChunkedEncoder.dataEnd)
             }
             if body.trailers.isEmpty { return ChunkedEncoder.writeEnd(into: &writer) }
             ChunkedEncoder.writeLastChunk(into: &writer)

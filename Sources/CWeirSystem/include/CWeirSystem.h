@@ -125,7 +125,8 @@ static inline intptr_t weir_send(int fd, const void *bytes, size_t count, int mo
 
 /// As weir_send, of many bytes with the few that stand before and behind them.
 intptr_t weir_send_between(
-    int fd, const void *before, size_t before_count, const void *bytes, size_t count, const void *behind, size_t behind_count
+    int fd, const void *before, size_t before_count, const void *bytes, size_t count,
+    const void *behind, size_t behind_count
 );
 
 // Threads.

@@ -118,7 +118,8 @@ extension EventLoop {
         core.pointee.buffers.give(buffer)
     }
 
-    /// Up to this many bytes one copy costs less than one more call into the kernel.
+    /// Up to this many bytes one copy, so that they go out with what else the turn queues, costs less than a call of their
+    /// own.
     private static let copiedBytesMax = 8 << 10
 
     /// Ends our side when what is queued has been sent; receiving goes on.

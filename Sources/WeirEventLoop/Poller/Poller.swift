@@ -96,7 +96,10 @@ package enum Poller {
         _ bytes: UnsafeRawBufferPointer,
         _ behind: UnsafeRawBufferPointer
     ) -> TransferResult {
-        switch self {
+        if before.isEmpty, behind.isEmpty, let base = bytes.baseAddress {
+            return send(descriptor, base, count: bytes.count)
+        }
+        return switch self {
         case .epoll: EpollPoller.send(descriptor, before, bytes, behind)
         case .replay(let poller): poller._withUnsafeGuaranteedRef { $0.send(descriptor, before, bytes, behind) }
         }

@@ -146,13 +146,13 @@ package final class ReplayPoller: @unchecked Sendable {
         _ bytes: UnsafeRawBufferPointer,
         _ behind: UnsafeRawBufferPointer
     ) -> TransferResult {
-        var sent = 0
-        for piece in [before, bytes, behind] {
-            guard let base = piece.baseAddress, !piece.isEmpty else { continue }
-            guard case .bytes(let count) = send(descriptor, base, count: piece.count) else { break }
-            sent += count
+        func sendOne(_ piece: UnsafeRawBufferPointer) {
+            if let base = piece.baseAddress, !piece.isEmpty { _ = send(descriptor, base, count: piece.count) }
         }
-        return .bytes(sent)
+        sendOne(before)
+        sendOne(bytes)
+        sendOne(behind)
+        return .bytes(before.count + bytes.count + behind.count)
     }
 
     private func find(_ descriptor: Int32) -> UnsafeMutablePointer<Connection>? {

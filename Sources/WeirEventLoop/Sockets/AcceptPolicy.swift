@@ -116,12 +116,21 @@ package final class AcceptPolicy: @unchecked Sendable {
     // MARK: How many there may be
 
     /// Takes a place for a connection that is about to be accepted. Loops that ask at once do not exceed the most; one of
-    /// them may find none where the other is about to give its own back.
+    /// them may find none where another has taken the last for a connection that does not come.
     ///
     /// - Returns: false where all are taken.
     package func takePlace() -> Bool {
-        if placesTaken.wrappingAdd(1, ordering: .acquiring).newValue <= connectionsMax { return true }
-        givePlace()
+        var taken = placesTaken.load(ordering: .relaxed)
+        while taken < connectionsMax {
+            let (exchanged, present) = placesTaken.weakCompareExchange(
+                expected: taken,
+                desired: taken + 1,
+                successOrdering: .acquiring,
+                failureOrdering: .relaxed
+            )
+            if exchanged { return true }
+            taken = present
+        }
         return false
     }
 

@@ -190,11 +190,11 @@ import WeirTestSupport
     }
 
     @Test func `threads that ask for places at once never hold more than there are`() throws {
-        let policy = AcceptPolicy(loops: [], connectionsMax: 3, descriptorsHigh: .max, descriptorsMax: .max)
+        let policy = AcceptPolicy(loops: [], connectionsMax: 1, descriptorsHigh: .max, descriptorsMax: .max)
         let tally = Tally()
         @Sendable func work() {
-            for _ in 0..<50_000 where policy.takePlace() {
-                tally.hold()
+            for turn in 0..<50_000 where policy.takePlace() {
+                tally.hold(yields: turn.isMultiple(of: 16))
                 policy.givePlace()
             }
         }
@@ -205,9 +205,9 @@ import WeirTestSupport
         second.join()
         third.join()
         fourth.join()
-        #expect((1...3).contains(tally.most))
+        #expect(tally.most == 1)
         // All have been given back.
-        #expect((0..<4).map { _ in policy.takePlace() } == [true, true, true, false])
+        #expect([policy.takePlace(), policy.takePlace()] == [true, false])
     }
 
     @Test func `paused accepting is tried again after a tenth of a second`() throws {
@@ -490,8 +490,9 @@ private final class Tally: Sendable {
 
     var most: Int { peak.load(ordering: .relaxed) }
 
-    func hold() {
+    func hold(yields: Bool) {
         peak.max(held.wrappingAdd(1, ordering: .relaxed).newValue, ordering: .relaxed)
+        if yields { sched_yield() }
         held.wrappingSubtract(1, ordering: .relaxed)
     }
 }

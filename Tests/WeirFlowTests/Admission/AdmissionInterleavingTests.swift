@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every order in which a few requests can access a pool's memory. What runs is the pool's own code, over a memory whose
-// every access is a step (Tests/Stepped).
+// every access is a step (Tests/Stepped). The steps are sequentially consistent: weaker orders are not explored.
 
 import Testing
 import WeirFlowStepped
 
-@Suite("The admission pool's protocol")
+/// The invariants look at what a thread that stands still is changing, which the optimiser may put off.
+@Suite(
+    "The admission pool's protocol",
+    .enabled(if: _isDebugAssertConfiguration(), "an optimised build may put off what is looked at")
+)
 struct AdmissionInterleavingTests {
     static let scenarios = [
         AdmissionScenario(limit: 1, queueLimit: 0),
@@ -18,6 +22,7 @@ struct AdmissionInterleavingTests {
         AdmissionScenario(limit: 1, queueLimit: 2) { ($0.count, $0.deadlines) = (2, [0, 1]) },
         AdmissionScenario(limit: 1, queueLimit: 2) { $0.deadlines = [1] },
         AdmissionScenario(limit: 1, queueLimit: 1) { $0.newLimit = 2 },
+        AdmissionScenario(limit: 1, queueLimit: 2) { $0.newLimit = 3 },
         AdmissionScenario(limit: 2, queueLimit: 1) { $0.newLimit = 1 },
         AdmissionScenario(limit: 1, queueLimit: 0) { $0.newQueueLimit = 1 },
         AdmissionScenario(limit: 1, queueLimit: 2) { ($0.count, $0.newLimit, $0.deadlines) = (2, 2, [1]) },
