@@ -71,6 +71,7 @@ final class AppEngine: Service {
         try StartThreads.checkFirst([settings], cpus: cpus)
         self.settings = settings
         stageChanged = supervisor.stageChanged
+        MainQueue.open()
         let descriptors = DescriptorLimit.raiseSoftLimitToHard().soft
         let memoryBytes = memoryUsage().budget.bytes
         let sizes = PodSizes(
