@@ -76,6 +76,8 @@ struct TransformState {
     var burstBytes = 0
     var lastSent: Nanoseconds = 0
     var wasDelayed = false
+    /// The peer's side of the socket has ended without its saying so before, and nothing was sent to it since.
+    var peerLeft = false
 }
 
 /// The life of a transform, in order.

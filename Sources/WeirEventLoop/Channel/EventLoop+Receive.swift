@@ -70,7 +70,7 @@ extension EventLoop {
             }
         case .wouldBlock where !state.pointee.hasFailed:
             state.pointee.input = .drained
-        case .end where !state.pointee.hasFailed && !endsUntold(state):
+        case .end where !state.pointee.hasFailed && !breaksUntold(state):
             state.pointee.input = .endPending
         case .wouldBlock, .end, .failed:
             close(channel, reason: .failed)

@@ -88,11 +88,14 @@ extension EventLoop {
         }
     }
 
-    /// The peer's side of the socket has ended without its saying so before: what a connection of ours gave may be a part
-    /// only. A client's requests say themselves where they end.
+    /// Notes that the peer's side of the socket has ended without its saying so before.
+    ///
+    /// - Returns: whether the connection is broken by it: what one of ours gave may be a part only. A client's requests say
+    ///   themselves where they end.
     @inline(never)
-    func endsUntold(_ state: UnsafeMutablePointer<ChannelState>) -> Bool {
+    func breaksUntold(_ state: UnsafeMutablePointer<ChannelState>) -> Bool {
         guard let transform = state.pointee.transform else { return false }
+        transform.pointee.peerLeft = true
         return transform.pointee.phase == .opening || state.pointee.isOutbound
     }
 
@@ -160,25 +163,41 @@ extension EventLoop {
         _ state: UnsafeMutablePointer<ChannelState>,
         _ transform: UnsafeMutablePointer<TransformState>
     ) -> Bool {
-        while sendQueued(state, transform) {
-            switch transform.pointee.phase {
-            case .opening:
-                // The protocol's output waits, and so does its end, unless the channel is given up.
-                return state.pointee.phase == .finishing
-            case .established where state.pointee.outputHead != nil:
-                guard transformOutput(state, transform) else {
-                    transform.pointee.phase = .failed
-                    fail(state)
-                    return false
-                }
-            case .established where state.pointee.phase == .finishing || state.pointee.endsOutput:
-                transform.pointee.phase = .ended
-                transform.pointee.functions.pointee.ended(transform.pointee.context)
-            case .established, .ended, .failed:
-                return true
+        repeat {
+            // First: what the transform has queued itself (TLS: the ticket) goes out with the protocol's output in one call.
+            guard transformMore(state, transform) else {
+                transform.pointee.phase = .failed
+                fail(state)
+                return false
             }
+            guard sendQueued(state, transform) else { return false }
+        } while transform.pointee.phase == .established && hasMore(state)
+        // Before both have agreed the protocol's output waits, and so does its end, unless the channel is given up.
+        return transform.pointee.phase != .opening || state.pointee.phase == .finishing
+    }
+
+    /// Whether the protocol's output, or its end, is still to be transformed.
+    private func hasMore(_ state: UnsafeMutablePointer<ChannelState>) -> Bool {
+        state.pointee.outputHead != nil || state.pointee.phase == .finishing || state.pointee.endsOutput
+    }
+
+    /// Transforms what the protocol has queued, as much as is sent at once, and its end behind all of it; false where the
+    /// transform cannot.
+    private func transformMore(
+        _ state: UnsafeMutablePointer<ChannelState>,
+        _ transform: UnsafeMutablePointer<TransformState>
+    ) -> Bool {
+        guard transform.pointee.phase == .established, state.pointee.isWritable, hasMore(state) else { return true }
+        if state.pointee.outputHead != nil {
+            transform.pointee.peerLeft = false
+            guard transformOutput(state, transform) else { return false }
+            if state.pointee.outputHead != nil { return true }
         }
-        return false
+        guard state.pointee.phase == .finishing || state.pointee.endsOutput else { return true }
+        transform.pointee.phase = .ended
+        // Who has left without a word waits for none; it would be answered by a reset.
+        if !transform.pointee.peerLeft { transform.pointee.functions.pointee.ended(transform.pointee.context) }
+        return true
     }
 
     /// Gives the kernel what the transform has written; whether it took all, and would take more.

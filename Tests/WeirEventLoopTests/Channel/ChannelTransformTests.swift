@@ -236,6 +236,46 @@ import WeirTestSupport
         #expect(bench.test.metrics.value(.bufferBytes) == 0)
     }
 
+    @Test(arguments: [false, true])
+    func `what the transform answers, the output and its end go out in one call`(isLast: Bool) throws {
+        let script = MaskTransform.record(.hello) + MaskTransform.record(.question, [7]) + MaskTransform.data("ask")
+        var pieces: [[UInt8]] = []
+        let poller = ReplayPoller(script: script, rounds: 1) { pieces.append(Array($0)) }
+        let test = try HandTurnedLoop(poller: .replay(.passUnretained(poller)))
+        let recorder = Recorder()
+        recorder.onOpened = { loop, channel in MaskTransform.attach(loop, channel) }
+        recorder.onReceived = { loop, channel, bytes in
+            loop.send(channel, "answer")
+            if isLast { loop.finish(channel, writeTimeout: 1_000_000_000) }
+            return bytes.count
+        }
+        // No descriptor, so that closing it closes nothing.
+        test.loop.adopt(descriptor: -2, address: .unix(path: ""), open: recorder.opener)
+        test.turn()
+        let kinds = [.hello, .question, .data] + (isLast ? [MaskTransform.Kind.end] : [])
+        #expect(pieces.map { MaskTransform.records($0).map(\.kind) } == [kinds])
+        test.end()
+        withExtendedLifetime(poller) {}
+    }
+
+    @Test func `a client that has left without a word is told nothing, unless it still gets an answer`() throws {
+        for (answer, isTold, kinds) in [
+            ("", false, []), ("answer", false, [.data, .end]), ("", true, [.end]), ("answer", true, [.data, .end]),
+        ] as [(String, Bool, [MaskTransform.Kind])] {
+            let bench = try Bench()
+            bench.recorder.onEnded = { loop, channel in
+                if !answer.isEmpty { loop.send(channel, answer) }
+                loop.finish(channel, writeTimeout: 1_000_000_000)
+            }
+            if isTold { bench.peer.send(MaskTransform.record(.end)) }
+            bench.peer.endSending()
+            bench.test.turn(until: "it has ended") { bench.recorder.closeReasons == [.requested] }
+            let (bytes, isEnd) = bench.peer.receive()
+            #expect(MaskTransform.records(bytes).map(\.kind) == kinds)
+            #expect(isEnd)
+        }
+    }
+
     @Test func `a client that speaks something else is told so, and has time to read it`() throws {
         let bench = try Bench(isGreeted: false)
         bench.peer.send("GET / HTTP/1.1\r\n\r\n")
