@@ -3,7 +3,8 @@
 """Instructions per request, and per operation of the hot path, counted by callgrind: the same on every run and on a
 busy machine, so CI can judge them.
 
-`--check` fails when a count has grown by more than 2 % over `instructions.json`; `--update` writes the counts there.
+`--check` fails when a count has grown by more than 2 % over `instructions.json`, or when refusing a request takes more
+than serving it; `--update` writes the counts there.
 Build first: swift build -c release --static-swift-stdlib --scratch-path .build-static --product Replay
 (and Micro).
 """
@@ -100,6 +101,8 @@ def check(measured: dict[str, float]) -> None:
             f"grown by more than {GROWTH_MAX:.0%}: {', '.join(grown)}. If that is what it must cost, "
             "say why in the commit and run: python3 Benchmarks/instructions.py --update"
         )
+    if measured[replay.REFUSED.name] > measured[replay.LIMITED.name]:
+        raise BenchmarkError("a request that a limit refuses takes more than one that it lets through")
 
 
 def main() -> int:

@@ -33,6 +33,8 @@ class Case:
 HELLO = Case("/hello", "/hello", 1)
 PRIORITY = Case("/hello with priority", "/hello", 1, ("priority",))
 ASYNC = Case("/async", "/async", 1)
+LIMITED = Case("limit by client", "/limited", 1)
+REFUSED = Case("refused by it", "/refused", 1)
 CASES = (
     HELLO,
     PRIORITY,
@@ -41,6 +43,8 @@ CASES = (
     Case("/hello, 16 pipelined, access log", "/hello", 16, ("access-log",)),
     ASYNC,
     Case("keyed limit, 16 keys", "/limited", 16, ("key",)),
+    LIMITED,
+    REFUSED,
     Case("proxy", "/proxied", 1),
 )
 

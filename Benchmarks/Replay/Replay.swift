@@ -2,7 +2,7 @@
 // Drives the engine over a poller without a kernel, for callgrind and for counting allocations.
 // Use: replay <routes> <pipelined requests> <rounds> [access-log] [priority] [key]
 // Several routes with commas between them take turns: then no head is like the one before it. With `priority` each
-// request says its class, and with `key` a key of its own, in a field that is read.
+// request says its class, and with `key` a key of its own, in a field that is read; else limits are by client.
 
 import Weir
 
@@ -15,7 +15,7 @@ import Weir
         guard arguments.count >= 4, options.isSubset(of: Self.options),
             let depth = Int(arguments[2]), let rounds = Int(arguments[3])
         else {
-            print("use: replay /hello,/async,/limited,/proxied <pipelined requests> <rounds> [option…]")
+            print("use: replay /hello,/async,/limited,/refused,/proxied <pipelined requests> <rounds> [option…]")
             return
         }
         var settings = Settings()
@@ -27,7 +27,8 @@ import Weir
         let app = App(settings: settings)
         let targets = arguments[1].split(separator: ",")
         let routes = Set(targets.map { String($0.prefix { $0 != "?" }) })
-        for route in routes { declare(route, in: app) }
+        let key = options.contains("key") ? RateLimitKey.header("x-key") : .client
+        for route in routes { declare(route, limitedBy: key, in: app) }
         let script = (0..<depth).flatMap { index in
             var head = "GET \(targets[index % targets.count]) HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n"
             if options.contains("priority") { head += "X-Priority: Sheddable\r\n" }
@@ -35,12 +36,13 @@ import Weir
             return [UInt8]((head + "\r\n").utf8)
         }
         let answer = routes.contains("/proxied") ? Self.answer : []
-        let sent = try app.replay(script, rounds: rounds, connections: 8, answer: answer)
+        let isRefused = routes.contains("/refused")
+        let sent = try app.replay(script, rounds: rounds, connections: 8, answer: answer, isRefused: isRefused)
         print("\(8 * rounds * depth) requests, \(sent) bytes sent")
     }
 
     /// Only what is asked for, so that another route changes nothing of its figures.
-    private static func declare(_ route: String, in app: App) {
+    private static func declare(_ route: String, limitedBy key: RateLimitKey, in app: App) {
         switch route {
         case "/async":
             app.get("/async") { _, context in
@@ -49,8 +51,12 @@ import Weir
             }
         case "/limited":
             // The clock stands still: no run is as long as the burst.
-            let limit = RouteOption.limit(.gcra(.perSecond(1_000_000_000)), by: .header("x-key"))
+            let limit = RouteOption.limit(.gcra(.perSecond(1_000_000_000)), by: key)
             app.get("/limited", limit, on: .loop) { _, _ in .text("Hello, world\n") }
+        case "/refused":
+            // All but the first, as the clock stands still.
+            let limit = RouteOption.limit(.gcra(.perDay(1), burst: 1), by: key)
+            app.get("/refused", limit, on: .loop) { _, _ in .text("Hello, world\n") }
         case "/proxied":
             app.proxy("/proxied", to: .endpoints("http://127.0.0.1:8081", name: "replay"))
         default:

@@ -8,10 +8,14 @@ extension App {
     /// Runs the app's engine on the calling thread over a ``ReplayPoller``: `connections` connections each receive
     /// `script` `rounds` times. Answers how many bytes were sent back.
     ///
-    /// The clock stands still, so nothing depends on how long it takes. What is not answered with 2xx is a mistake of the
-    /// caller's, and ends the process.
-    /// - Parameter answer: what the endpoints of the app's upstreams send for each request; empty where there are none.
-    package func replay(_ script: [UInt8], rounds: Int, connections: Int, answer: [UInt8] = []) throws -> Int {
+    /// The clock stands still, so nothing depends on how long it takes. What is not answered as it should be is a mistake of
+    /// the caller's, and ends the process.
+    /// - Parameters:
+    ///   - answer: what the endpoints of the app's upstreams send for each request; empty where there are none.
+    ///   - isRefused: whether the answers, but for the first, are to be other than 2xx.
+    package func replay(_ script: [UInt8], rounds: Int, connections: Int, answer: [UInt8] = [], isRefused: Bool = false)
+        throws -> Int
+    {
         var settings = settings
         settings.limits.requestsPerConnection = .max
         let hold = hold()
@@ -26,7 +30,9 @@ extension App {
         var sentByteCount = 0
         let poller = ReplayPoller(script: script, rounds: rounds, answer: answer) { bytes in
             sentByteCount += bytes.count
-            precondition(bytes.count > 9 && bytes[9] == UInt8(ascii: "2"), "an answer is no 2xx")
+            let isSuccess = bytes.count > 9 && bytes[9] == UInt8(ascii: "2")
+            // Of those that are refused the first may be within the limit.
+            precondition(isSuccess != isRefused || sentByteCount == bytes.count, "an answer has another status")
         }
         // Its thread does not run, so that the loop's part alone is counted; with a ring that holds all, as the path of
         // a record that is dropped is shorter.
