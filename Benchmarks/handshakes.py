@@ -2,8 +2,9 @@
 """CPU time for a TLS handshake beside nginx, whole and resumed, and for a request on a connection that is kept: the same
 client on a core of its own, in turns. And what an idle connection takes.
 
-Each connection has one request behind its handshake, because a client of TLS 1.3 has its ticket only then, and is ended
-by the client: what servers do for a client that still sends when they end differs.
+Each connection has one request behind its handshake, because a client of TLS 1.3 has its ticket only then. Whole
+handshakes come one after the other from a client that ends each connection. wrk, which has no other, resumes what it
+had: with 16 connections at once, which it asks the server to end, so that the server does not wait between them.
 """
 
 import contextlib
@@ -11,9 +12,11 @@ import os
 import socket
 import ssl
 import time
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import footprint
 import load
@@ -35,11 +38,28 @@ NGINX_CONFIGURATION = """\
         ssl_ecdh_curve X25519;
         ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;
         location / {{ return 200 "Hello, world\\n"; }}
+        location = /resumed {{
+            if ($ssl_session_reused = "r") {{ return 404; }}
+            return 200;
+        }}
     }}
+"""
+
+# For wrk, which has no option for it.
+OPENSSL_CONFIGURATION = """\
+openssl_conf = all
+[all]
+ssl_conf = ssl
+[ssl]
+system_default = versions
+[versions]
+MinProtocol = {version}
+MaxProtocol = {version}
 """
 
 REQUEST = b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n"
 TURN_SECONDS = 1.0
+RESUMED_CONNECTIONS = 16
 PIECE_BYTES = 1 << 16
 
 
@@ -69,7 +89,9 @@ IDLE_KIBIBYTES_MAX = 20
 def compare(products: Products, plan: Plan) -> list[Row]:
     certificate, key = make_pair(products.folder)
     ports = servers.free_port(), servers.free_port()
+    admin_port = servers.free_port()
     settings = {
+        "WEIR_ADMIN_LISTEN": f"127.0.0.1:{admin_port}",
         "WEIR_LISTEN": f"127.0.0.1:{(plain := servers.free_port())},tls://127.0.0.1:{ports[0]}",
         "WEIR_TLS_CERT": str(certificate),
         "WEIR_TLS_KEY": str(key),
@@ -85,7 +107,10 @@ def compare(products: Products, plan: Plan) -> list[Row]:
         sides = [(weir, ports[0]), (nginx, ports[1])]
         # First, while the allocator has nothing left of other connections.
         idle = idle_memory(*sides[0])
-        rows = [compare_kind(kind, sides, plan) for kind in KINDS]
+        whole = [compare_whole(kind, sides, plan) for kind in KINDS if not kind.is_resumed]
+        folder = products.folder
+        resumed = [compare_resumed(kind, sides, admin_port, folder, plan) for kind in KINDS if kind.is_resumed]
+        rows = [row for pair in zip(whole, resumed, strict=True) for row in pair]
         return [*rows, compare_kept(sides, plan), idle]
 
 
@@ -135,37 +160,78 @@ def make_pair(folder: Path) -> tuple[Path, Path]:
     return certificate, key
 
 
-def compare_kind(kind: Kind, sides: list[tuple[Server, int]], plan: Plan) -> Row:
-    works = [Side(server, client(kind, server.name, port)) for server, port in sides]
+def compare_resumed(
+    kind: Kind, sides: list[tuple[Server, int]], admin_port: int, folder: Path, plan: Plan
+) -> Row:
+    configuration = folder / f"{kind.version.name}.cnf"
+    configuration.write_text(OPENSSL_CONFIGURATION.format(version=kind.version.name.replace("_", ".")))
+    check_resumed(sides, admin_port, configuration, plan)
+    works = [Side(server, resumptions(server, port, configuration, plan)) for server, port in sides]
     for side in works:
         side.work()
     ours, theirs = turns.microseconds(kind.work, works, plan)
     return turns.cpu_beside("nginx", kind.work, ours, theirs, kind.ratio_max)
 
 
-def client(kind: Kind, name: str, port: int) -> Callable[[], int]:
+def resumptions(server: Server, port: int, configuration: Path, plan: Plan) -> Callable[[], int]:
+    """Connections with a request each, by wrk for a turn; gives how many there were."""
+    turn = replace(plan, seconds=1)
+    return lambda: load.send(server, "/hello", turn, **resuming(port, configuration))
+
+
+def resuming(port: int, configuration: Path) -> dict[str, Any]:
+    return {
+        "headers": ("Connection: close",), "connections": RESUMED_CONNECTIONS, "secure_port": port,
+        "openssl_configuration": configuration,
+    }  # fmt: skip
+
+
+def check_resumed(sides: list[tuple[Server, int]], admin_port: int, configuration: Path, plan: Plan) -> None:
+    """wrk has made one whole handshake for each of its connections, and no other: else the figures are of something
+    else."""
+    (weir, weir_port), (nginx, nginx_port) = sides
+    turn = replace(plan, seconds=1)
+    before = whole_handshakes(admin_port)
+    load.send(weir, "/hello", turn, **resuming(weir_port, configuration))
+    ours = whole_handshakes(admin_port) - before
+    counts = load.count(nginx, "/resumed", turn, **resuming(nginx_port, configuration))
+    theirs = counts["requests"] - counts["errors"]["status"]
+    for server, whole in ((weir, ours), (nginx, theirs)):
+        if whole > RESUMED_CONNECTIONS:
+            raise BenchmarkError(f"{server.name}: {whole} handshakes of wrk's {RESUMED_CONNECTIONS} connections were whole")
+
+
+def whole_handshakes(admin_port: int) -> int:
+    with urllib.request.urlopen(f"http://127.0.0.1:{admin_port}/metrics", timeout=10) as answer:
+        lines = answer.read().decode().splitlines()
+    name = 'weir_tls_handshakes_total{resumed="false"} '
+    return int(next(line for line in lines if line.startswith(name)).removeprefix(name))
+
+
+def compare_whole(kind: Kind, sides: list[tuple[Server, int]], plan: Plan) -> Row:
+    works = [Side(server, client(kind.version, port)) for server, port in sides]
+    for side in works:
+        side.work()
+    ours, theirs = turns.microseconds(kind.work, works, plan)
+    return turns.cpu_beside("nginx", kind.work, ours, theirs, kind.ratio_max)
+
+
+def client(version: ssl.TLSVersion, port: int) -> Callable[[], int]:
     """One connection after the other for a turn; gives how many there were."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    context.minimum_version = context.maximum_version = kind.version
+    context.minimum_version = context.maximum_version = version
     # nginx ends without a word (close_notify) where a client has sent none.
     context.options |= ssl.OP_IGNORE_UNEXPECTED_EOF
-    session: ssl.SSLSession | None = None
-
     def connect() -> None:
-        nonlocal session
         plain = socket.create_connection(("127.0.0.1", port))
         # A request behind the client's last message would wait 40 ms for the kernel's acknowledgement of that.
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with context.wrap_socket(plain, server_hostname="localhost", session=session) as connection:
-            if session is not None and not connection.session_reused:
-                raise BenchmarkError(f"{name} did not resume a session")
+        with context.wrap_socket(plain, server_hostname="localhost") as connection:
             connection.sendall(REQUEST)
             answer = b""
             while not answer.endswith(servers.BODY):
                 answer += connection.recv(PIECE_BYTES)
-            if kind.is_resumed:
-                session = connection.session
 
     def turn() -> int:
         count, end = 0, time.monotonic() + TURN_SECONDS
