@@ -12,7 +12,7 @@ export SWIFT_BACKTRACE := enable=no
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test setup-faults setup-image run build image test test-unit test-release test-e2e \
-	test-image test-charts test-tls test-cluster faults soak chart sanitize bench bench-peers settle drill signals lint \
+	test-image test-charts test-tls test-cluster faults soak chart sanitize bench bench-peers settle drill patience signals lint \
 	lint-image format docs fuzz clean
 
 help: ## what can be made
@@ -110,6 +110,10 @@ bench-peers: setup ## Weir beside nginx, HAProxy, Envoy, Go and Hummingbird; PEE
 drill: setup-test ## offers a service ten times what it can carry, behind Weir and behind nginx; DRILL="--seconds 5" is short
 	.venv/bin/python -m pip install -q --disable-pip-version-check -r Benchmarks/requirements.txt
 	.venv/bin/python Benchmarks/drill.py $(DRILL)
+
+patience: setup-test ## the drill with clients that give up, or try again; PATIENCE="--rounds 1" is short
+	.venv/bin/python -m pip install -q --disable-pip-version-check -r Benchmarks/requirements.txt
+	.venv/bin/python Benchmarks/patience.py $(PATIENCE)
 
 signals: setup-test ## how exact the signals are, and how soon the admin port answers under ten times the load
 	.venv/bin/python -m pip install -q --disable-pip-version-check -r Benchmarks/requirements.txt

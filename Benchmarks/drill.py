@@ -155,7 +155,18 @@ def get(port: int, path: str, seconds_max: float = 10) -> tuple[int, bytes]:
         connection.close()
 
 
-def load(server: Server, rate: int, seconds: int) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Clients:
+    """How those behave who ask."""
+
+    deadline_milliseconds: int = DEADLINE_MILLISECONDS
+    # At their deadline they close the connection; else they stay for the answer.
+    gives_up: bool = False
+    # Of each request, until it is served; between two is a pause of 50 to 150 ms.
+    tries: int = 1
+
+
+def load(server: Server, rate: int, seconds: int, clients: Clients = Clients()) -> dict[str, Any]:
     """Offers `rate` requests a second; gives what drill.js counted.
 
     The generator needs more than a core at the highest offer. It has what the servers leave of theirs."""
@@ -163,7 +174,9 @@ def load(server: Server, rate: int, seconds: int) -> dict[str, Any]:
         "URL": server.url("/capacity"),
         "RATE": str(rate),
         "SECONDS": str(seconds),
-        "DEADLINE_MILLISECONDS": str(DEADLINE_MILLISECONDS),
+        "DEADLINE_MILLISECONDS": str(clients.deadline_milliseconds),
+        "GIVES_UP": str(int(clients.gives_up)),
+        "TRIES": str(clients.tries),
         "GOGC": "400",
     }
     behind = ("nice", "-n", "10")
