@@ -12,8 +12,8 @@ export SWIFT_BACKTRACE := enable=no
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test setup-faults setup-image run build image test test-unit test-release test-e2e \
-	test-image test-charts test-tls test-cluster faults soak chart sanitize bench bench-peers settle drill patience signals lint \
-	lint-image format docs fuzz clean
+	test-image test-arm64 test-charts test-tls test-cluster faults soak chart sanitize bench bench-peers settle drill \
+	patience signals lint lint-image format docs fuzz clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -66,6 +66,9 @@ test-e2e: setup-test build
 test-image: SOURCE = https://git.example.com/weir
 test-image: setup-image ## builds the image from a base made here, and runs it under limits; as root
 	scripts/test-image $(IMAGE_ARGUMENTS)
+
+test-arm64: setup-test ## cross-compiles for arm64 with the Swift of Debian's sid, and runs it under QEMU; as root, on amd64
+	scripts/test-arm64
 
 chart: setup-test ## writes into the chart what follows from values.yaml and docs/configuration.md
 	.venv/bin/python scripts/chart

@@ -8,6 +8,7 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -17,6 +18,16 @@
 #include <unistd.h>
 
 _Static_assert(sizeof(weir_event) == sizeof(struct epoll_event), "weir_event has the kernel's layout");
+_Static_assert(offsetof(weir_event, flags) == offsetof(struct epoll_event, events), "the kernel's layout");
+_Static_assert(offsetof(weir_event, data_low) == offsetof(struct epoll_event, data), "the kernel's layout");
+#if !defined(WEIR_LIBC_CALLS)
+_Static_assert(WEIR_SYS_SENDTO == SYS_sendto && WEIR_SYS_RECVFROM == SYS_recvfrom, "the kernel's numbers");
+#if defined(__x86_64__)
+_Static_assert(WEIR_SYS_EPOLL_WAIT == SYS_epoll_wait, "the kernel's numbers");
+#else
+_Static_assert(WEIR_SYS_EPOLL_WAIT == SYS_epoll_pwait, "the kernel's numbers");
+#endif
+#endif
 
 _Thread_local void *weir_thread_loop_storage = NULL;
 

@@ -23,6 +23,11 @@ static inline uint64_t weir_event_data(const weir_event *event) {
     return (uint64_t)event->data_high << 32 | event->data_low;
 }
 
+/// As the kernel would report it. Swift's own initializer has another parameter where the event is padded.
+static inline weir_event weir_event_make(uint32_t flags, uint64_t data) {
+    return (weir_event){.flags = flags, .data_low = (uint32_t)data, .data_high = (uint32_t)(data >> 32)};
+}
+
 #define WEIR_EPOLLIN 0x001u
 #define WEIR_EPOLLOUT 0x004u
 #define WEIR_EPOLLERR 0x008u

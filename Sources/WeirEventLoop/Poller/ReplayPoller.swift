@@ -75,7 +75,7 @@ package final class ReplayPoller: @unchecked Sendable {
             index += 1
             if connection.pointee.isConnecting {
                 connection.pointee.isConnecting = false
-                events[reported] = event(WEIR_EPOLLOUT, connection)
+                events[reported] = weir_event_make(WEIR_EPOLLOUT, connection.pointee.token)
                 reported += 1
                 continue
             }
@@ -83,19 +83,11 @@ package final class ReplayPoller: @unchecked Sendable {
             // What the loop has closed would be reported for ever.
             if connection.pointee.isOutbound, connection.pointee.isPending { continue }
             connection.pointee.isPending = true
-            events[reported] = event(WEIR_EPOLLIN | WEIR_EPOLLOUT, connection)
+            events[reported] = weir_event_make(WEIR_EPOLLIN | WEIR_EPOLLOUT, connection.pointee.token)
             reported += 1
         }
         if reported == 0, count > 0 { finished?() }
         return reported
-    }
-
-    private func event(_ flags: UInt32, _ connection: UnsafeMutablePointer<Connection>) -> weir_event {
-        weir_event(
-            flags: flags,
-            data_low: UInt32(truncatingIfNeeded: connection.pointee.token),
-            data_high: UInt32(truncatingIfNeeded: connection.pointee.token >> 32)
-        )
     }
 
     /// The descriptor of a connection that the loop makes, to be added next.
