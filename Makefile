@@ -12,8 +12,8 @@ export SWIFT_BACKTRACE := enable=no
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test setup-faults setup-image run build image test test-unit test-release test-e2e \
-	test-image test-arm64 test-charts test-tls test-cluster faults soak chart sanitize bench bench-peers settle drill \
-	patience signals lint lint-image format docs fuzz clean
+	test-image test-arm64 test-charts test-tls test-cluster faults soak chart sanitize sanitize-units bench bench-peers \
+	settle drill patience signals lint lint-image format docs fuzz clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -95,8 +95,11 @@ soak: setup-faults build ## an hour of all kinds of traffic, or SOAK seconds: me
 test-tls: setup-test build ## what testssl.sh finds of TLS: nothing of medium or above
 	scripts/test-tls
 
-sanitize: setup ## the tests that touch memory and threads, under the address and the thread sanitizer
+sanitize: setup-test ## the unit tests and those end to end, under the address and the thread sanitizer
 	scripts/sanitize
+
+sanitize-units: setup
+	scripts/sanitize units
 
 bench: setup-test ## Weir beside nginx and HAProxy: CPU, allocations, memory, start
 	python3 Benchmarks/bench.py

@@ -124,6 +124,7 @@ def test_the_affinity_is_a_bound():
     assert (found["amount"], found["threads"]) == (1, 1)
 
 
+@pytest.mark.release
 def test_a_memory_limit_is_the_budget_and_sizes_follow(group):
     memory = group("memory")
     memory.write("memory.limit_in_bytes", 64 * MIB)
@@ -201,6 +202,7 @@ def test_a_private_namespace_with_mounts_from_outside_says_that_the_group_is_not
 # In force
 
 
+@pytest.mark.release
 def test_a_gateway_in_a_small_pod_has_its_size_and_shows_it(group):
     cpu, memory = group("cpu"), group("memory")
     cpu.limit_cpus(0.5)

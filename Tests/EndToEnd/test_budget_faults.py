@@ -81,6 +81,7 @@ MACHINE_FAULTS = {
 }
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("fault", ["missing", *MACHINE_FAULTS])
 @pytest.mark.parametrize("limit", [None, 64 * MIB], ids=["without a limit", "with a limit"])
 def test_a_machine_that_does_not_say_its_memory_has_that_of_its_group(group, tmp_path, fault, limit):

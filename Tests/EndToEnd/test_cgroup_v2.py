@@ -43,6 +43,7 @@ def boot(results):
             guest.kill()
 
 
+@pytest.mark.release
 @pytest.mark.skipif(not KERNEL, reason="no linux.uml: scripts/setup test installs user-mode-linux")
 def test_the_gateway_keeps_to_control_groups_of_version_2(tmp_path):
     console = boot(tmp_path)

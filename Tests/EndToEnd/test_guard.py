@@ -275,6 +275,7 @@ def test_time_in_queue_degrades_a_route_and_memory_is_watched(guarded, folder):
         assert page["window"]["memory"]["ratio"] < 1
 
 
+@pytest.mark.release
 def test_memory_that_grows_degrades_a_route_until_it_grows_no_more(guarded, folder):
     usual = baseline("1.0", 60)
     usual["routes"][ROUTE]["queue_p95_seconds"] = 60

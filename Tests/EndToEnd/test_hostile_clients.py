@@ -83,6 +83,7 @@ def resident_bytes(server):
     return int(re.search(r"^VmRSS:\s+(\d+) kB", Path(f"/proc/{server.pid}/status").read_text(), re.M)[1]) << 10
 
 
+@pytest.mark.release
 def test_keys_that_clients_make_up_take_no_more_memory_than_there_is(gateway, upstream):
     """As many keys as there are requests: the table has the size that it had."""
     server = gateway(

@@ -89,6 +89,7 @@ HOSTILE_ANSWERS = {
 }
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("what", HOSTILE_ANSWERS)
 def test_what_consul_says_wrong_takes_nothing_away(gateway, upstream, tmp_path, what):
     known, elsewhere = upstream(), Upstream(serve_all)

@@ -14,6 +14,8 @@ from polling import eventually
 from upstream import answer, repeating
 from wire import request
 
+pytestmark = pytest.mark.release
+
 SIZE = 200 << 20
 BLOCK = b"x" * (1 << 20)
 # What may come on top of what it had before: windows and buffers of a few connections, and the allocator's slack.

@@ -91,6 +91,7 @@ def test_1000_reloads_under_load_fail_no_request_and_memory_stays_flat(file, gat
     assert late - early < GROWTH_MAX, sizes
 
 
+@pytest.mark.release
 def test_a_reload_lets_go_of_the_limits_that_were_there_before(file, gateway_of, upstream):
     endpoint = upstream()
     turns, table = 8, 16 << 20

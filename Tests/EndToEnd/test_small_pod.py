@@ -13,6 +13,8 @@ from polling import PATIENCE_SECONDS
 from server import BINARY, GATEWAY, Server
 from uploads import upload
 
+pytestmark = pytest.mark.release
+
 MIB = 1 << 20
 UPLOADS, SLOW = 2000, 200
 # What takes long here is the machine, not the peer.

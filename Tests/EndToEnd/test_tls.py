@@ -429,6 +429,7 @@ def test_a_drain_waits_for_no_handshake_that_stands_still(serve, authority):
 # What stays in memory
 
 
+@pytest.mark.release
 def test_no_text_of_a_private_key_stays_in_memory(weir, tmp_path):
     # Long enough that a part of it would outlive its memory's next use.
     certificate, key = tmp_path / "rsa.crt", tmp_path / "rsa.key"
