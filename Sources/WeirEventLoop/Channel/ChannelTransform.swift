@@ -76,8 +76,10 @@ struct TransformState {
     var burstBytes = 0
     var lastSent: Nanoseconds = 0
     var wasDelayed = false
-    /// The peer's side of the socket has ended without its saying so before, and nothing was sent to it since.
-    var peerLeft = false
+    /// The peer's side of the socket has ended without its saying so before, when there was nothing left for it, and its
+    /// protocol ends at once. It is told no end in return, though RFC 8446 section 6.1 has each side tell its own: who has
+    /// closed its socket, as nearly all such peers have, would answer that by a reset.
+    var hasPeerLeft = false
 }
 
 /// The life of a transform, in order.
@@ -85,7 +87,7 @@ enum TransformPhase: UInt8 {
     /// The two sides are agreeing how to speak; what the protocol gives waits.
     case opening
     case established
-    /// The peer has been told that nothing follows.
+    /// The peer has been told that nothing follows, or has left.
     case ended
     /// Nothing can be sent but what is queued.
     case failed

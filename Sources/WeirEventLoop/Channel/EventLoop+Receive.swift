@@ -29,6 +29,7 @@ extension EventLoop {
         if state.pointee.input == .endPending, !state.pointee.isPaused, state.pointee.phase == .open {
             state.pointee.input = .ended
             state.pointee.events?.pointee.ended(self, channel)
+            if state.pointee.transform != nil { noteStays(state) }
         }
         if state.pointee.hasPeerEnded, state.pointee.isPaused, state.pointee.phase == .open {
             state.pointee.events?.pointee.endedWhilePaused(self, channel)

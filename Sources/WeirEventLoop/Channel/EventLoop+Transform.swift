@@ -95,8 +95,14 @@ extension EventLoop {
     @inline(never)
     func breaksUntold(_ state: UnsafeMutablePointer<ChannelState>) -> Bool {
         guard let transform = state.pointee.transform else { return false }
-        transform.pointee.peerLeft = true
+        transform.pointee.hasPeerLeft = transform.pointee.head == nil && state.pointee.outputHead == nil
         return transform.pointee.phase == .opening || state.pointee.isOutbound
+    }
+
+    /// The protocol has heard of the peer's end. One that goes on may still send, or end later: that is told.
+    @inline(never)
+    func noteStays(_ state: UnsafeMutablePointer<ChannelState>) {
+        if state.pointee.phase == .open { state.pointee.transform?.pointee.hasPeerLeft = false }
     }
 
     /// A client that could not be agreed with is told why, in what the transform has queued.
@@ -164,41 +170,49 @@ extension EventLoop {
         _ transform: UnsafeMutablePointer<TransformState>
     ) -> Bool {
         repeat {
-            // First: what the transform has queued itself (TLS: the ticket) goes out with the protocol's output in one call.
             guard transformMore(state, transform) else {
                 transform.pointee.phase = .failed
+                // What it has written before that is whole.
+                _ = sendQueued(state, transform)
                 fail(state)
                 return false
             }
             guard sendQueued(state, transform) else { return false }
-        } while transform.pointee.phase == .established && hasMore(state)
+        } while transform.pointee.phase == .established && hasUntransformed(state)
         // Before both have agreed the protocol's output waits, and so does its end, unless the channel is given up.
         return transform.pointee.phase != .opening || state.pointee.phase == .finishing
     }
 
     /// Whether the protocol's output, or its end, is still to be transformed.
-    private func hasMore(_ state: UnsafeMutablePointer<ChannelState>) -> Bool {
+    private func hasUntransformed(_ state: UnsafeMutablePointer<ChannelState>) -> Bool {
         state.pointee.outputHead != nil || state.pointee.phase == .finishing || state.pointee.endsOutput
     }
 
     /// Transforms what the protocol has queued, as much as is sent at once, and its end behind all of it; false where the
     /// transform cannot.
+    ///
+    /// Behind the little that the transform answers itself (TLS: the ticket), so that both go out in one call. Behind more,
+    /// which a slow peer has left, only when that has been sent.
     private func transformMore(
         _ state: UnsafeMutablePointer<ChannelState>,
         _ transform: UnsafeMutablePointer<TransformState>
     ) -> Bool {
-        guard transform.pointee.phase == .established, state.pointee.isWritable, hasMore(state) else { return true }
+        guard transform.pointee.phase == .established, state.pointee.isWritable, hasUntransformed(state),
+            transform.pointee.queuedBytes <= Self.answeredBytesMax
+        else { return true }
         if state.pointee.outputHead != nil {
-            transform.pointee.peerLeft = false
+            transform.pointee.hasPeerLeft = false
             guard transformOutput(state, transform) else { return false }
             if state.pointee.outputHead != nil { return true }
         }
         guard state.pointee.phase == .finishing || state.pointee.endsOutput else { return true }
         transform.pointee.phase = .ended
-        // Who has left without a word waits for none; it would be answered by a reset.
-        if !transform.pointee.peerLeft { transform.pointee.functions.pointee.ended(transform.pointee.context) }
+        if !transform.pointee.hasPeerLeft { transform.pointee.functions.pointee.ended(transform.pointee.context) }
         return true
     }
+
+    /// Bytes of a transform behind which the protocol's are put.
+    private static let answeredBytesMax = 1024
 
     /// Gives the kernel what the transform has written; whether it took all, and would take more.
     private func sendQueued(
@@ -208,7 +222,8 @@ extension EventLoop {
         while state.pointee.isWritable, let buffer = transform.pointee.head {
             let count = buffer.count
             let start = buffer.bytes + Int(buffer.pointee.start)
-            switch core.pointee.poller.send(state.pointee.descriptor, start, count: count) {
+            let hasMore = buffer.pointee.next != nil
+            switch core.pointee.poller.send(state.pointee.descriptor, start, count: count, hasMore: hasMore) {
             case .bytes(let sent):
                 if !state.pointee.isOutbound { metrics.add(.sentBytes, UInt64(sent)) }
                 transform.pointee.sentBytes += UInt64(sent)

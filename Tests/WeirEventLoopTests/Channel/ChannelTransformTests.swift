@@ -258,22 +258,56 @@ import WeirTestSupport
         withExtendedLifetime(poller) {}
     }
 
-    @Test func `a client that has left without a word is told nothing, unless it still gets an answer`() throws {
-        for (answer, isTold, kinds) in [
+    @Test(
+        arguments: [
             ("", false, []), ("answer", false, [.data, .end]), ("", true, [.end]), ("answer", true, [.data, .end]),
-        ] as [(String, Bool, [MaskTransform.Kind])] {
-            let bench = try Bench()
-            bench.recorder.onEnded = { loop, channel in
-                if !answer.isEmpty { loop.send(channel, answer) }
-                loop.finish(channel, writeTimeout: 1_000_000_000)
-            }
-            if isTold { bench.peer.send(MaskTransform.record(.end)) }
-            bench.peer.endSending()
-            bench.test.turn(until: "it has ended") { bench.recorder.closeReasons == [.requested] }
-            let (bytes, isEnd) = bench.peer.receive()
-            #expect(MaskTransform.records(bytes).map(\.kind) == kinds)
-            #expect(isEnd)
+        ] as [(String, Bool, [MaskTransform.Kind])]
+    )
+    func `a client that has left without a word is told nothing, unless it still gets an answer`(
+        answer: String,
+        isTold: Bool,
+        kinds: [MaskTransform.Kind]
+    ) throws {
+        let bench = try Bench()
+        bench.recorder.onEnded = { loop, channel in
+            if !answer.isEmpty { loop.send(channel, answer) }
+            loop.finish(channel, writeTimeout: 1_000_000_000)
         }
+        if isTold { bench.peer.send(MaskTransform.record(.end)) }
+        bench.peer.endSending()
+        bench.test.turn(until: "it has ended") { bench.recorder.closeReasons == [.requested] }
+        let (bytes, isEnd) = bench.peer.receive()
+        #expect(MaskTransform.records(bytes).map(\.kind) == kinds)
+        #expect(isEnd)
+    }
+
+    @Test func `a client that has left while its answer waits for the kernel is told the end behind it`() throws {
+        let bench = try Bench()
+        let answer = [UInt8](repeating: 7, count: 2_000_000)
+        bench.recorder.onEnded = { loop, channel in loop.finish(channel, writeTimeout: 10_000_000_000) }
+        answer.withUnsafeBytes { bench.loop.send(bench.recorder.channel, $0) }
+        bench.loop.flush(bench.recorder.channel)
+        #expect(bench.recorder.blockedCount == 1)
+        bench.peer.endSending()
+        var wire: [UInt8] = []
+        bench.test.turn(until: "it has ended") {
+            wire += bench.peer.receive().bytes
+            return bench.recorder.closeReasons == [.requested]
+        }
+        wire += bench.peer.receive().bytes
+        #expect(MaskTransform.records(wire).last?.kind == .end)
+        #expect(isEqual(MaskTransform.content(wire), answer))
+    }
+
+    @Test func `a client that has left and is still served is told our end when it comes`() throws {
+        let bench = try Bench()
+        bench.peer.endSending()
+        bench.test.turn(until: "it is known") { bench.recorder.endedCount == 1 }
+        bench.loop.endOutput(bench.recorder.channel)
+        bench.test.turn()
+        let (bytes, isEnd) = bench.peer.receive()
+        #expect(MaskTransform.records(bytes).map(\.kind) == [.end])
+        #expect(isEnd)
     }
 
     @Test func `a client that speaks something else is told so, and has time to read it`() throws {
