@@ -7,6 +7,7 @@ As drill.py in all else. Ends with 2 when the generator did not keep up.
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from pathlib import Path
 import drill
 import report
 import servers
-from bench import executable, positive, two_cores
+from bench import executable, positive, stop, two_cores
 from drill import Clients
 from tools import BUILD_FOLDER, BenchmarkError, Products, build, require
 
@@ -54,6 +55,8 @@ class Found:
     late: float
     given_up: float
     started_late: int
+    # What the generator should have begun and did not.
+    dropped: int
 
 
 def measure(case: Case, products: Products, seconds: int, core: int) -> Found:
@@ -64,8 +67,6 @@ def measure(case: Case, products: Products, seconds: int, core: int) -> Found:
             drill.load(server, drill.CAPACITY // 2, drill.WARM_UP_SECONDS)
             late_before = drill.counts(service)["startedLate"]
             found = drill.load(server, case.offer * drill.CAPACITY, seconds, case.clients)
-            if found["dropped"]:
-                raise BenchmarkError(f"{case.name}, {case.offer} ×: k6 did not begin {found['dropped']} requests")
             statuses = found["statuses"]
             return Found(
                 in_time=found["served_in_time"] / seconds,
@@ -75,17 +76,20 @@ def measure(case: Case, products: Products, seconds: int, core: int) -> Found:
                 late=statuses["504"] / seconds,
                 given_up=statuses["0"] / seconds,
                 started_late=drill.counts(service)["startedLate"] - late_before,
+                dropped=found["dropped"],
             )
 
 
 def cells(case: Case, rounds: list[Found]) -> tuple[str, ...]:
-    columns = zip(*(vars(found).values() for found in rounds), strict=True)
+    columns = zip(*(list(vars(found).values())[:-1] for found in rounds), strict=True)
     figures = (", ".join(f"{value:,.0f}" for value in column) if any(column) else report.NOTHING for column in columns)
     return (case.name, f"{case.offer} ×", *figures)
 
 
-def measure_all(options: argparse.Namespace) -> str:
+def measure_all(options: argparse.Namespace) -> tuple[str, int]:
+    """The table, and how many requests the generator did not begin."""
     require("setpriv", "nice", "strip", "taskset")
+    drill.k6()
     core, _ = two_cores()
     with tempfile.TemporaryDirectory(prefix="weir-patience-") as folder:
         given = {name: file for name, file in (("hello", options.service), ("weir", options.gateway)) if file}
@@ -96,7 +100,8 @@ def measure_all(options: argparse.Namespace) -> str:
             for case, rounds in zip(CASES, found, strict=True):
                 print(f"patience: {case.name}, {case.offer} ×, round {number + 1}", file=sys.stderr)
                 rounds.append(measure(case, products, options.seconds, core))
-    return report.aligned([HEADINGS, *(cells(case, rounds) for case, rounds in zip(CASES, found, strict=True))])
+    text = report.aligned([HEADINGS, *(cells(case, rounds) for case, rounds in zip(CASES, found, strict=True))])
+    return text, sum(one.dropped for rounds in found for one in rounds)
 
 
 def main() -> int:
@@ -108,14 +113,20 @@ def main() -> int:
     parser.add_argument("--gateway", type=executable, metavar="FILE", help="instead of the built product `weir`")
     parser.add_argument("--service", type=executable, metavar="FILE", help="instead of the built product `hello`")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, stop)
     try:
         if options.write:
             report.check_writable(options.write, "patience.py")
-        text = measure_all(options)
+        text, dropped = measure_all(options)
+        print(text)
+        if dropped:
+            raise BenchmarkError(f"k6 did not begin {dropped} requests, so the offers were less than said")
     except BenchmarkError as error:
         print(f"patience: {error}", file=sys.stderr)
         return 2
-    print(text)
+    except KeyboardInterrupt:
+        print("patience: interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
     if options.write:
         command = f"python3 Benchmarks/patience.py --rounds {options.rounds} --seconds {options.seconds}"
         report.write(options.write, f"{text}\n\n{report.circumstances(command)}", "patience.py")

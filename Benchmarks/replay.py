@@ -34,7 +34,7 @@ HELLO = Case("/hello", "/hello", 1)
 PRIORITY = Case("/hello with priority", "/hello", 1, ("priority",))
 ASYNC = Case("/async", "/async", 1)
 LIMITED = Case("limit by client", "/limited", 1)
-REFUSED = Case("refused by it", "/refused", 1)
+REFUSED = Case("limit by client, refused", "/refused", 1)
 CASES = (
     HELLO,
     PRIORITY,

@@ -16,13 +16,17 @@ package struct RateLimitRefusal: Sendable {
 
     /// The limits' names in quotes. They need no escape: see `RateLimitSyntax.isName`.
     private let names: [[UInt8]]
+    /// The document up to the request's id where there is one limit, which nearly all routes have: it is always the same.
+    private let ofOnly: [UInt8]?
 
     package init(_ limits: [WeirFlow.RateLimit]) {
         names = limits.map { Array("\"\($0.name)\"".utf8) }
+        ofOnly = limits.count == 1 ? Array("\(Self.opening)\"\(limits[0].name)\"\(Self.closing)".utf8) : nil
     }
 
     /// The document up to the quotes of the request's id: how many bytes it has.
     package func byteCount(_ decisions: Span<LimitDecision>) -> Int {
+        if let ofOnly { return ofOnly.count }
         var count = Self.opening.utf8CodeUnitCount + Self.closing.utf8CodeUnitCount
         var refusedCount = 0
         for index in names.indices where !decisions[index].isAllowed {
@@ -34,6 +38,7 @@ package struct RateLimitRefusal: Sendable {
 
     /// Writes what `byteCount` counts. Allocates nothing.
     package func write(_ decisions: Span<LimitDecision>, into writer: inout HeadWriter) {
+        if let ofOnly { return writer.raw(ofOnly.span) }
         writer.raw(Self.opening)
         var isFirst = true
         for index in names.indices where !decisions[index].isAllowed {

@@ -12,7 +12,7 @@ extension App {
     /// the caller's, and ends the process.
     /// - Parameters:
     ///   - answer: what the endpoints of the app's upstreams send for each request; empty where there are none.
-    ///   - isRefused: whether the answers, but for the first, are to be other than 2xx.
+    ///   - isRefused: whether the answers, but for the first, are to be 429.
     package func replay(_ script: [UInt8], rounds: Int, connections: Int, answer: [UInt8] = [], isRefused: Bool = false)
         throws -> Int
     {
@@ -30,9 +30,11 @@ extension App {
         var sentByteCount = 0
         let poller = ReplayPoller(script: script, rounds: rounds, answer: answer) { bytes in
             sentByteCount += bytes.count
-            let isSuccess = bytes.count > 9 && bytes[9] == UInt8(ascii: "2")
-            // Of those that are refused the first may be within the limit.
-            precondition(isSuccess != isRefused || sentByteCount == bytes.count, "an answer has another status")
+            precondition(bytes.count > 11, "an answer has no status")
+            // 429, of which the first is within the limit, or 2xx.
+            let isFirst = sentByteCount == bytes.count
+            let isWanted = isRefused && !isFirst ? bytes[9] == 0x34 && bytes[11] == 0x39 : bytes[9] == 0x32
+            precondition(isWanted, "an answer has another status")
         }
         // Its thread does not run, so that the loop's part alone is counted; with a ring that holds all, as the path of
         // a record that is dropped is shorter.
