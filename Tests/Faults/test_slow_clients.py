@@ -21,7 +21,7 @@ from polling import eventually
 CLIENTS = 10_000
 ROUNDS = 5
 ROUND_SECONDS = 2
-# The issue's bounds: CPU for each honest request, and its 99th percentile.
+# The bounds: CPU for each honest request, and its 99th percentile.
 CPU_MAX, LATENCY_MAX = 1.1, 2
 # For as long as the attack lasts, nobody is cut off for being slow.
 PATIENT = {
@@ -108,13 +108,14 @@ def test_honest_clients_hardly_notice_10000_slow_ones(start, files, figure, mode
 
 
 def wait_until_served(server, seconds=120):
-    """How long honest requests are refused, once the slow clients are there. Those that read slowly hold the places of
-    the pool until their deadline has passed; then they are streams, and are in nobody's way."""
+    """How long honest requests are refused or wait, once the slow clients are there. Those that read slowly hold the
+    places of the pool until their deadline has passed; then they are streams, and are in nobody's way. That is longer
+    than a request here has patience in the queue."""
     began, row = time.monotonic(), 0
     keeper = Keeper(server.address, expected=b"Hello, world\n")
     while row < 100:
         outcome = keeper()
-        assert outcome in (200, 503), outcome
+        assert outcome in (200, 503, 504, "TimeoutError"), outcome
         row = row + 1 if outcome == 200 else 0
         assert time.monotonic() - began < seconds
     keeper.close()
