@@ -18,6 +18,8 @@ from wire import Wire
 REPOSITORY = Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("WEIR_HELLO", str(REPOSITORY / ".build/release/hello"))
 GATEWAY = os.path.abspath(os.environ.get("WEIR_GATEWAY", str(REPOSITORY / ".build/release/weir")))
+# Whether the programs are built with a sanitizer (scripts/sanitize), whose own memory is more than what they hold.
+IS_SANITIZED = "TESTS_ARE_SANITIZED" in os.environ
 SAMPLE = re.compile(r"^([a-zA-Z_:][\w:]*(?:\{[^}]*\})?) (\S+)$")
 
 # Ports of the kernel's choice, and a drain that waits for nobody but requests in flight.
