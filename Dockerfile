@@ -7,7 +7,8 @@ FROM swift:6.3-bookworm AS build
 # amd64 or arm64, which Debian calls by the same names: set by the builder, from --platform or its own. A base image of
 # another platform, if it is there already, would be taken in silence.
 ARG TARGETARCH
-RUN test "$(dpkg --print-architecture)" = "$TARGETARCH"
+RUN base=$(dpkg --print-architecture) \
+    && if [ "$base" != "$TARGETARCH" ]; then echo "the base image is for $base, not for $TARGETARCH" >&2; exit 1; fi
 
 # Unpinned, so that a build takes Debian's security updates. The libraries that the base image has already are named
 # too, since they go into the image.

@@ -30,9 +30,11 @@ package enum DemoRoutes {
 
         app.get("/json", on: .loop) { _, _ in .json(Greeting(message: "Hello, world")) }
 
-        // Streams the body back while it comes: `async` makes the handler start before the body is whole.
+        // Streams the body back while it comes: `async` makes the handler start before the body is whole. As long as the
+        // body is, or in chunks as the body.
         app.post("/echo") { request, _ async in
-            .stream(contentType: request.headers["content-type"] ?? "application/octet-stream") { writer in
+            let contentType = request.headers["content-type"] ?? "application/octet-stream"
+            return .stream(contentType: contentType, length: request.body.length) { writer in
                 for try await piece in request.body { try await writer.write(piece) }
                 await writer.setTrailers(request.body.trailers)
             }

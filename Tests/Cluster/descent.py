@@ -27,6 +27,9 @@ class Descent:
         `slack` is how long before the fall the HPA may have looked last. The times are those of whoever looks, so what
         may have been in order is taken to have been.
         """
+        if not self.changes:
+            yield "no pod was taken away"
+            return
         first = self.changes[0]
         if first.until < self.window - slack:
             yield f"{first.after} pods after {first.until:.1f} s, within the window"

@@ -224,15 +224,6 @@ def test_http_1_0_is_kept_when_it_asks(server):
             assert reply.header("connection") == "keep-alive"
 
 
-def test_a_stream_to_http_1_0_is_not_chunked_and_ends_with_the_connection(server):
-    with server.connect() as wire:
-        wire.send(request("/echo", "POST", ["Connection: keep-alive", "Content-Length: 5"], b"hello", version="1.0"))
-        reply = wire.reply("POST")
-        assert reply.body == b"hello"
-        assert reply.header("transfer-encoding") is None
-        wire.expect_end()
-
-
 def test_the_absolute_form_of_a_target_is_understood(server):
     with server.connect() as wire:
         assert wire.get("http://test/users/1/orders/2?x=1").body == b"user 1, order 2\n"
@@ -277,6 +268,18 @@ def test_a_large_chunked_body_is_echoed(server, files):
     body = (files / "big.bin").read_bytes()
     pieces = (body[at:at + 100_000] for at in range(0, len(body), 100_000))
     assert requests.post(server.url + "/echo", data=pieces).content == body
+
+
+@pytest.mark.parametrize("size", [0, 5, 9_000, 65_536, 200_000])
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_the_echo_of_a_body_whose_length_is_known_has_that_length(server, size, version):
+    body = bytes(at % 251 for at in range(size))
+    with server.connect() as wire:
+        for _ in range(2):
+            fields = [f"Content-Length: {size}", "Connection: keep-alive"]
+            wire.send(request("/echo", "POST", fields, body, version=version))
+            reply = wire.reply("POST")
+            assert reply.header("content-length") == str(size) and reply.body == body
 
 
 def test_the_echo_keeps_the_content_type(server):

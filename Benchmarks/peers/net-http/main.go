@@ -14,6 +14,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"strconv"
 )
 
 type greeting struct {
@@ -29,9 +30,12 @@ func service() http.Handler {
 		response.Header().Set("Content-Type", "application/json")
 		json.NewEncoder(response).Encode(greeting{"Hello, world"})
 	})
-	// The body goes back while it comes.
+	// The body goes back while it comes, as long as it is, or in chunks as it is.
 	routes.HandleFunc("POST /echo", func(response http.ResponseWriter, request *http.Request) {
 		http.NewResponseController(response).EnableFullDuplex()
+		if request.ContentLength >= 0 {
+			response.Header().Set("Content-Length", strconv.FormatInt(request.ContentLength, 10))
+		}
 		io.Copy(response, request.Body)
 	})
 	return routes

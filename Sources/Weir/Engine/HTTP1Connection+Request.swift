@@ -308,7 +308,9 @@ extension HTTP1Connection {
         case .stream:
             exchange.parts.pointee.pieces.append(bytes)
             exchange.noteHeld()
-            if exchange.parts.pointee.pieces.byteCount >= loop.window(configuration.bodyWindowBytes) {
+            if !exchange.input.isDone,
+                exchange.parts.pointee.pieces.byteCount >= loop.window(configuration.bodyWindowBytes)
+            {
                 // The reader holds the sender back.
                 stopBodyClock()
                 channel.pause()

@@ -15,7 +15,8 @@ package import WeirMetrics
 package final class EventLoop: @unchecked Sendable {
     static let tickNanoseconds: Nanoseconds = 1_000_000
     static let eventsPerTurnMax = 256
-    static let receiveBufferCount = 65536
+    /// A body of 64 KiB comes in one piece with its head.
+    package static let receiveBufferCount = 68 << 10
     static let outputBufferCount = 16384 - 32
     /// What is received at once where buffers are short: with a chunk's framing it fits into the smallest of them.
     static let smallReceiveCount = BufferBudget.smallPieceBytes
@@ -218,7 +219,7 @@ package final class EventLoop: @unchecked Sendable {
         ended.store(true, ordering: .releasing)
     }
 
-    /// One turn: wait, events, what other threads sent, timers, jobs, what is left to read, the dead.
+    /// One turn: wait, events and the jobs of each, what other threads sent, timers, jobs, what is left to read, the dead.
     package func turn() {
         let timeout = waitMilliseconds()
         // Only a loop that will really sleep has to be woken.
@@ -235,8 +236,10 @@ package final class EventLoop: @unchecked Sendable {
         metrics.increment(.loopTurns)
         var index = 0
         while index < count {
+            let hasJobs = core.pointee.jobs.count > 0
             dispatch(core.pointee.events + index)
             index += 1
+            if !hasJobs { runJobsOfEvent() }
         }
         if inbox.hasMessages { inbox.drain(on: self) }
         fireTimers()

@@ -45,6 +45,9 @@ final class Inbox: Sendable {
     }
 
     deinit {
+        // Connections that were handed over when the loop had ended.
+        let messages = queue.withLock { $0.messages }
+        for case .adopt(let connection, _, _) in messages { _ = close(connection) }
         _ = close(descriptor)
     }
 

@@ -71,6 +71,48 @@ import WeirTestSupport
         #expect(order.numbers == Array(0..<(2 * count)))
     }
 
+    /// What the jobs of two connections do that are reported together, of which each brings a task.
+    private func steps(_ work: @escaping @Sendable (EventLoop, Steps) -> Void) throws -> [String] {
+        let thread = try LoopThread()
+        let steps = Steps()
+        let recorders = [Recorder(), Recorder()]
+        var peers: [Peer] = []
+        var descriptors: [Int32] = []
+        for recorder in recorders {
+            var pair: [Int32] = [-1, -1]
+            try #require(weir_socketpair(&pair) == 0)
+            peers.append(Peer(descriptor: pair[0]))
+            peers.last?.send("ping")
+            descriptors.append(pair[1])
+            recorder.onReceived = { loop, _, bytes in
+                steps.names.append("received")
+                Task(executorPreference: loop) { work(loop, steps) }
+                return bytes.count
+            }
+        }
+        thread.loop.submit { [descriptors] loop in
+            for (descriptor, recorder) in zip(descriptors, recorders) {
+                loop.adopt(descriptor: descriptor, address: .unix(path: ""), open: recorder.opener)
+            }
+        }
+        eventually("both tasks are done") { thread.read { _ in steps.names.count { $0 == "done" } } == 2 }
+        thread.stop()
+        return steps.names
+    }
+
+    @Test func `the task that an event brought runs before the next event`() throws {
+        let names = try steps { _, steps in steps.names.append("done") }
+        #expect(names == ["received", "done", "received", "done"])
+    }
+
+    @Test func `what such a task brings waits until all events were looked at`() throws {
+        let names = try steps { loop, steps in
+            steps.names.append("began")
+            Task(executorPreference: loop) { steps.names.append("done") }
+        }
+        #expect(names == ["received", "began", "received", "done", "began", "done"])
+    }
+
     @Test func `two tasks that wake each other do not starve a connection`() throws {
         let thread = try LoopThread()
         let recorder = Recorder.echo()
@@ -167,6 +209,11 @@ import WeirTestSupport
 /// `@unchecked Sendable`: confined to a loop's thread, read there or when it has been joined.
 private final class Order: @unchecked Sendable {
     var numbers: [Int] = []
+}
+
+/// `@unchecked Sendable`: as `Order`.
+private final class Steps: @unchecked Sendable {
+    var names: [String] = []
 }
 
 private final class Flag: Sendable {

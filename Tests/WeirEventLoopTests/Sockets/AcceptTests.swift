@@ -123,6 +123,22 @@ import WeirTestSupport
         #expect(pair.openCounts[1] >= 9, "\(pair.openCounts)")
     }
 
+    @Test func `a connection that is handed to a loop that has ended is closed with it`() throws {
+        let peer: Peer
+        do {
+            let pair = try LoopPair(connectionsMax: 100)
+            let address = try listen(on: pair.loops[1], Recorder.opener { Recorder() })
+            pair.policy.setTaking(1)
+            pair.loops[0].end()
+            peer = try Peer.connected(to: address)
+            pair.loops[1].turn(until: "it is handed on") {
+                pair.loops[1].metrics.value(.connectionsHandedOver) == 1
+            }
+            #expect(!peer.receive().isEnd)
+        }
+        eventually("its end has come") { peer.receive().isEnd }
+    }
+
     @Test func `a loop that is added gets connections when it takes them`() throws {
         let loops = [try HandTurnedLoop(index: 0), try HandTurnedLoop(index: 1)]
         let policy = AcceptPolicy(

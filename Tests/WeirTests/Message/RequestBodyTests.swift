@@ -102,6 +102,26 @@ import WeirTestSupport
         }
     }
 
+    @Test(
+        arguments: HandlerKind.allCases,
+        [
+            ("Content-Length: 3\r\n\r\nabc", "3"),
+            ("Content-Length: 0\r\n\r\n", "0"),
+            ("\r\n", "0"),
+            ("Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", "nil"),
+        ]
+    )
+    func `a body's length is what the head says`(kind: HandlerKind, message: (rest: String, length: String)) async throws {
+        let app = makeApp()
+        app.handleBody(kind, "/") { _, request in .text(request.body.length.map(String.init) ?? "nil") }
+        try await app.test { client async throws in
+            let responses = try await client.exchange(
+                "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n" + message.rest
+            )
+            #expect(responses.map(\.text) == [message.length])
+        }
+    }
+
     @Test(arguments: HandlerKind.asynchronous)
     func `trailers are there behind the body's end`(kind: HandlerKind) async throws {
         let app = makeApp()

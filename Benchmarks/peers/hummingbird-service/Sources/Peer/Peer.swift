@@ -17,7 +17,15 @@ struct Peer {
         let router = Router()
         router.get("hello") { _, _ in "Hello, world\n" }
         router.get("json") { _, _ in Greeting(message: "Hello, world") }
-        router.post("echo") { request, _ in Response(status: .ok, body: .init(asyncSequence: request.body)) }
+        // The body goes back while it comes, as long as it is, or in chunks as it is.
+        router.post("echo") { request, _ in
+            let length = request.headers[.contentLength].flatMap { Int($0) }
+            let body = ResponseBody(contentLength: length) { writer in
+                try await writer.write(request.body)
+                try await writer.finish(nil)
+            }
+            return Response(status: .ok, body: body)
+        }
         let app = Application(
             router: router,
             configuration: .init(address: .hostname("127.0.0.1", port: port), backlog: 4096),
