@@ -111,7 +111,10 @@ import WeirTestSupport
             ("Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", "nil"),
         ]
     )
-    func `a body's length is what the head says`(kind: HandlerKind, message: (rest: String, length: String)) async throws {
+    func `a body's length is what the head says`(
+        kind: HandlerKind,
+        message: (rest: String, length: String)
+    ) async throws {
         let app = makeApp()
         app.handleBody(kind, "/") { _, request in .text(request.body.length.map(String.init) ?? "nil") }
         try await app.test { client async throws in
