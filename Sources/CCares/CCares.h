@@ -5,4 +5,13 @@
 
 #include <ares.h>
 
+// What its functions answer, an int: in 1.18 these are macros, which Swift takes for the same, in 1.34 members of an
+// enumeration, which it does not.
+static const int cares_success = ARES_SUCCESS;
+static const int cares_no_data = ARES_ENODATA;
+static const int cares_not_found = ARES_ENOTFOUND;
+static const int cares_bad_name = ARES_EBADNAME;
+static const int cares_refused = ARES_ECONNREFUSED;
+static const int cares_timed_out = ARES_ETIMEOUT;
+
 #endif

@@ -33,11 +33,11 @@ package enum DNSFailure: Error, Equatable, CustomStringConvertible, Sendable {
 
     init(_ status: Int32, _ name: String) {
         switch status {
-        case ARES_ENOTFOUND: self = .notFound(name: name)
-        case ARES_ENODATA: self = .noRecord(name: name)
-        case ARES_ETIMEOUT, ARES_ECONNREFUSED: self = .noServer(name: name)
+        case cares_not_found: self = .notFound(name: name)
+        case cares_no_data: self = .noRecord(name: name)
+        case cares_timed_out, cares_refused: self = .noServer(name: name)
         // c-ares puts search domains behind a final dot as well, once a name was not found.
-        case ARES_EBADNAME where name.hasSuffix("."): self = .notFound(name: name)
+        case cares_bad_name where name.hasSuffix("."): self = .notFound(name: name)
         default: self = .failed(name: name, reason: String(cString: ares_strerror(status)))
         }
     }

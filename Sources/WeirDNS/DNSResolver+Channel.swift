@@ -12,7 +12,7 @@ extension DNSResolver {
 
     func openChannel(_ name: String) throws(DNSFailure) -> ares_channel {
         if let channel { return channel }
-        precondition(Self.libraryStatus == ARES_SUCCESS, "c-ares cannot be set up")
+        precondition(Self.libraryStatus == cares_success, "c-ares cannot be set up")
         var settings = ares_options()
         settings.flags = ARES_FLAG_EDNS
         settings.ednspsz = DNSOptions.datagramBytesMax
@@ -35,10 +35,10 @@ extension DNSResolver {
         }
         var opened: ares_channel?
         var status = ares_init_options(&opened, &settings, mask)
-        if status == ARES_SUCCESS, !options.servers.isEmpty {
+        if status == cares_success, !options.servers.isEmpty {
             status = ares_set_servers_ports_csv(opened, options.servers.map(\.description).joined(separator: ","))
         }
-        guard status == ARES_SUCCESS, let opened else {
+        guard status == cares_success, let opened else {
             if let opened { ares_destroy(opened) }
             throw DNSFailure(status, name)
         }

@@ -35,7 +35,9 @@ final class Lookup {
 
     static let addressesCame: ares_addrinfo_callback = { argument, status, _, found in
         let lookup = taken(argument)
-        guard status == ARES_SUCCESS, let found else { return lookup.finish(.failure(DNSFailure(status, lookup.name))) }
+        guard status == cares_success, let found else {
+            return lookup.finish(.failure(DNSFailure(status, lookup.name)))
+        }
         defer { ares_freeaddrinfo(found) }
         var list: [SocketAddress] = []
         var timeToLive = Int32.max
@@ -55,7 +57,9 @@ final class Lookup {
 
     static let bytesCame: ares_callback = { argument, status, _, bytes, count in
         let lookup = taken(argument)
-        guard status == ARES_SUCCESS, let bytes else { return lookup.finish(.failure(DNSFailure(status, lookup.name))) }
+        guard status == cares_success, let bytes else {
+            return lookup.finish(.failure(DNSFailure(status, lookup.name)))
+        }
         lookup.finish(.bytes(Array(UnsafeBufferPointer(start: bytes, count: Int(count)))))
     }
 }

@@ -79,7 +79,7 @@ package struct ServiceAnswer: Equatable, Sendable {
                 var byteCount = 0
                 // Follows compression, and refuses what leaves the message.
                 let status = ares_expand_name(start + position, start, Int32(buffer.count), &text, &byteCount)
-                guard status == ARES_SUCCESS, let text else { return nil }
+                guard status == cares_success, let text else { return nil }
                 defer { ares_free_string(text) }
                 position += byteCount
                 return String(cString: text)

@@ -30,7 +30,8 @@ class Upload:
         self.socket.setblocking(False)
         self.socket.connect_ex(address)
         self.rest, self.status, self.is_own = b"", None, False
-        self.chunk_left, self.taken = 0, 0
+        # What comes back is in chunks, as what was sent.
+        self.is_chunked, self.chunk_left, self.taken = is_chunked, 0, 0
         self.outcome = None
 
     def interest(self):
@@ -72,15 +73,17 @@ class Upload:
             if self.rest.endswith(b"\n"):
                 self.outcome = 200 if int(self.rest) == BODY_BYTES else f"{self.rest} bytes were seen"
             return
-        while self.outcome is None:
+        if not self.is_chunked:
+            self._take(self.rest)
+            self.rest = b""
+            if self.taken >= BODY_BYTES:
+                self.outcome = self.outcome or self._end()
+        while self.is_chunked and self.outcome is None:
             if self.chunk_left > 2:
                 piece = self.rest[:self.chunk_left - 2]
                 if not piece:
                     return
-                start = self.offset + self.taken
-                if piece != PATTERN[start:start + len(piece)]:
-                    self.outcome = f"other bytes than were sent, in {len(piece)} behind {self.taken}"
-                self.taken += len(piece)
+                self._take(piece)
                 self.chunk_left -= len(piece)
                 self.rest = self.rest[len(piece):]
             elif self.chunk_left > 0:
@@ -93,7 +96,16 @@ class Upload:
                     return
                 self.rest, self.chunk_left = rest, int(size, 16) + 2
                 if self.chunk_left == 2:
-                    self.outcome = 200 if self.taken == BODY_BYTES else f"{self.taken} bytes in all"
+                    self.outcome = self._end()
+
+    def _take(self, piece):
+        start = self.offset + self.taken
+        if piece != PATTERN[start:start + len(piece)]:
+            self.outcome = f"other bytes than were sent, in {len(piece)} behind {self.taken}"
+        self.taken += len(piece)
+
+    def _end(self):
+        return 200 if self.taken == BODY_BYTES else f"{self.taken} bytes in all"
 
 
 def upload(address, count, slow=0, seconds=120, each_turn=lambda: None, **how):

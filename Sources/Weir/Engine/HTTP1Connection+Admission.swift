@@ -81,7 +81,7 @@ extension HTTP1Connection {
 
     /// A place has come free for a request that waited.
     func resumeAdmitted(_ exchange: Exchange) {
-        guard isAt(exchange), let route = exchange.route else { return owner.leave(exchange, now: loop.now) }
+        guard isAt(exchange), let route = exchange.route else { return owner.leave(exchange, now: loop.latest) }
         // Broken off in this turn: `closed` gives the place back.
         guard phase == .exchange else { return }
         resume(exchange) { execute(exchange, route) }

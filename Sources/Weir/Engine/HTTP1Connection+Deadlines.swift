@@ -163,7 +163,7 @@ extension HTTP1Connection {
             return
         }
         exchange.stream = .response
-        owner.leave(exchange, now: loop.now)
+        owner.leave(exchange, now: loop.latest)
         metrics.countStream(route: exchange.routeIndex, begins: true)
     }
 

@@ -185,7 +185,7 @@ extension HTTP1Connection {
         exchange.status = 101
         exchange.output = .untilClose
         exchange.stream = .tunnel
-        owner.leave(exchange, now: loop.now)
+        owner.leave(exchange, now: loop.latest)
         metrics.countStream(route: exchange.routeIndex, begins: true)
         metrics.increment(.tunnelsActive)
         phase = .tunnel

@@ -447,7 +447,7 @@ final class ServerLoop: @unchecked Sendable {
     /// A handler on the loop has returned: it began when what ran before it ended, or when the turn did.
     func noteHeld(by route: Route) {
         let now = loop.instant
-        let began = max(state.pointee.handlerEnded, loop.now, loop.jobsEnded)
+        let began = max(state.pointee.handlerEnded, loop.latest)
         state.pointee.handlerEnded = now
         if now &- began > configuration.stallNanoseconds { noteStall(route, now &- began) }
     }

@@ -48,7 +48,8 @@ extension ServerLoop {
             arrive(share)
             return .refused(AdmissionRefused(reason: .memory, retryAfterSeconds: Self.memoryRetrySeconds))
         }
-        let now = loop.now
+        // The requests before it in this turn may have been served since the turn began, and held their places for that.
+        let now = loop.latest
         let deadline = exchange.deadline
         exchange.waitsSince = now
         exchange.shareReference = share
@@ -175,10 +176,11 @@ extension ServerLoop {
         switch outcome {
         case .granted:
             guard let reference = exchange.poolReference else { return }
-            metrics.recordWait(route: exchange.routeIndex, nanoseconds: loop.now &- exchange.waitsSince)
-            reference._withUnsafeGuaranteedRef { hold(exchange, $0, now: loop.now) }
+            let now = loop.latest
+            metrics.recordWait(route: exchange.routeIndex, nanoseconds: now &- exchange.waitsSince)
+            reference._withUnsafeGuaranteedRef { hold(exchange, $0, now: now) }
             exchange.shareReference?._withUnsafeGuaranteedRef {
-                $0.traffic.begin(loop: loop.index, now: loop.now)
+                $0.traffic.begin(loop: loop.index, now: now)
             }
             // A request that is over has left the queue by `leaveQueue`, so its outcome is `abandoned`.
             exchange.withConnection { $0.resumeAdmitted(exchange) }

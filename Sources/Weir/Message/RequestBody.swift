@@ -8,8 +8,8 @@ import WeirHTTP
 /// The body of a request.
 ///
 /// An asynchronous handler starts before the body has come, and reads it as an asynchronous sequence of pieces; while
-/// nobody reads, at most `WEIR_BODY_WINDOW` bytes are held and the client is held back. A synchronous handler starts
-/// when the body is whole, so it never waits for a client: `collect` answers at once.
+/// nobody reads, at most `WEIR_BODY_WINDOW` bytes and one receive (68 KiB) are held, and the client is held back. A
+/// synchronous handler starts when the body is whole, so it never waits for a client: `collect` answers at once.
 ///
 /// The body is read once: a second reader finds its end.
 public struct RequestBody: Sendable, AsyncSequence {

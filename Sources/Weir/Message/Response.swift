@@ -90,19 +90,15 @@ public struct Response: Sendable {
     /// `value` encoded as JSON, `application/json`. If it cannot be encoded, the answer is 500 and the error is logged.
     public static func json(_ value: some Encodable, status: Status = .ok) -> Response {
         do {
+            // Of its own: one for all would be written to by all, for its lock.
+            let encoder = JSONEncoder()
+            // The same value gives the same bytes, so that caches and tests can compare them.
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
             return Response(status: status, contentType: .json, body: .bytes([UInt8](try encoder.encode(value))))
         } catch {
             return Response(status: .internalServerError, body: .failure(error))
         }
     }
-
-    /// For all threads: it is only read.
-    private static let encoder = {
-        let encoder = JSONEncoder()
-        // The same value gives the same bytes, so that caches and tests can compare them.
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return encoder
-    }()
 
     /// The file at `path`, read on the worker pool in pieces of 64 KiB while it is sent.
     ///

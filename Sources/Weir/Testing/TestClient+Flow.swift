@@ -45,6 +45,14 @@ extension TestClient {
         return (server.shared.flow?.pools ?? []).reduce(0) { $0 + $1.pool.traffic(now: now).execution.executing }
     }
 
+    /// How long all that have executed took together.
+    package var executedNanoseconds: UInt64 {
+        let now = LoopClock.monotonic.now
+        return (server.shared.flow?.pools ?? []).reduce(0) {
+            $0 + $1.pool.traffic(now: now).execution.completedNanoseconds
+        }
+    }
+
     /// How near the app takes its pod to be to its memory limit.
     package var memoryPressure: MemoryPressureLevel { server.shared.flow?.memoryPressure ?? .normal }
 

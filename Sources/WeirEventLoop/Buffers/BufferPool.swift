@@ -24,7 +24,7 @@ extension UnsafeMutablePointer<BufferHeader> {
     var free: Int { Int(pointee.capacity - pointee.end) }
 }
 
-/// Free lists of 4, 16 and 64 KiB buffers, confined to a loop. Larger requests go to the heap and back.
+/// Free lists of buffers of 4 KiB, 16 KiB and one that holds a whole receive, confined to a loop. Larger requests go to the heap and back.
 ///
 /// At most `retainedBytesMax` lie unused in the lists; what comes back beyond that is freed.
 package struct BufferPool: ~Copyable {
@@ -46,8 +46,10 @@ package struct BufferPool: ~Copyable {
     private var lentHere: Int
     private var mostHere: Int
 
-    /// The smallest buffer, with its head.
+    /// The sizes of the buffers, with their heads.
     static let smallestByteCount = 4096
+    static let middleByteCount = 16384
+    static let largestByteCount = EventLoop.receiveBufferCount + Buffer.headerByteCount
 
     package init(retainedBytesMax: Int = retainedBytesMost) {
         self.retainedBytesMax = retainedBytesMax
@@ -137,7 +139,9 @@ package struct BufferPool: ~Copyable {
     /// A buffer with room for at least `minimumCount` bytes, empty.
     package mutating func take(_ minimumCount: Int) -> Buffer {
         let needed = minimumCount + Buffer.headerByteCount
-        let index = needed <= 4096 ? 0 : needed <= 16384 ? 1 : needed <= 65536 ? 2 : 3
+        let index =
+            needed <= Self.smallestByteCount
+            ? 0 : needed <= Self.middleByteCount ? 1 : needed <= Self.largestByteCount ? 2 : 3
         if index < 3, let buffer = free[index] {
             free[index] = buffer.pointee.next
             let size = Int(buffer.pointee.capacity) + Buffer.headerByteCount
@@ -148,7 +152,13 @@ package struct BufferPool: ~Copyable {
             buffer.pointee.end = 0
             return buffer
         }
-        let size = index < 3 ? 4096 << (2 * index) : needed
+        let size =
+            switch index {
+            case 0: Self.smallestByteCount
+            case 1: Self.middleByteCount
+            case 2: Self.largestByteCount
+            default: needed
+            }
         heldBytes += size
         // What came from a list was memory of ours before.
         settleIfMuch()
@@ -164,7 +174,9 @@ package struct BufferPool: ~Copyable {
     package mutating func give(_ buffer: Buffer) {
         let size = Int(buffer.pointee.capacity) + Buffer.headerByteCount
         heldBytes -= size
-        let index = size == 4096 ? 0 : size == 16384 ? 1 : size == 65536 ? 2 : 3
+        let index =
+            size == Self.smallestByteCount
+            ? 0 : size == Self.middleByteCount ? 1 : size == Self.largestByteCount ? 2 : 3
         guard index < 3, retainedBytes + size <= retainedBytesMax else {
             buffer.deallocateBuffer()
             return

@@ -15,7 +15,7 @@ package import WeirMetrics
 package final class EventLoop: @unchecked Sendable {
     static let tickNanoseconds: Nanoseconds = 1_000_000
     static let eventsPerTurnMax = 256
-    /// A body of 64 KiB comes in one piece with its head.
+    /// A body of 64 KiB fits with the head in front of it.
     package static let receiveBufferCount = 68 << 10
     static let outputBufferCount = 16384 - 32
     /// What is received at once where buffers are short: with a chunk's framing it fits into the smallest of them.
@@ -139,14 +139,15 @@ package final class EventLoop: @unchecked Sendable {
     /// The instant of the present turn. Inlined elsewhere: a request asks for it ten times.
     @inlinable package var now: Nanoseconds { turnInstant.load(ordering: .relaxed) }
 
+    /// The latest instant that is known without a look at the clock: the turn's, or that at which the last of its jobs
+    /// ended.
+    package var latest: Nanoseconds { max(now, core.pointee.jobsEnded) }
+
     /// The number of the present turn. Whatever an event of this turn reports has happened before the turn began.
     package var turnNumber: UInt64 { core.pointee.turnNumber }
 
     /// The instant of this call, later than `now`: for what must not wait for the next turn.
     package var instant: Nanoseconds { clock.now }
-
-    /// When the last job of a task ended.
-    package var jobsEnded: Nanoseconds { core.pointee.jobsEnded }
 
     /// Whether the calling thread is this loop's.
     package var isCurrent: Bool {

@@ -277,8 +277,9 @@ package final class UpstreamConnection: @unchecked Sendable {
             loop.close(channel)
             return bytes.count
         }
-        // The wait that reported these bytes was over before the request was sent: they do not answer it, and what
-        // does could be taken for the answer to the next (RFC 9112 section 9.2).
+        // The wait that reported bytes was over before the request was sent: these do not answer it, and what does could
+        // be taken for the answer to the next (RFC 9112 section 9.2). An answer that came while this turn went on, behind
+        // such bytes, is lost with them.
         if state.pointee.quietTurn == loop.turnNumber, !bringsFirstAnswer {
             fail(.malformed(.unasked))
             return bytes.count

@@ -259,6 +259,17 @@ import WeirTestSupport
         #expect(recorder.endedCount == 1)
     }
 
+    @Test func `64 KiB come in one delivery with a head in front`() throws {
+        let test = try HandTurnedLoop()
+        let recorder = Recorder()
+        let peer = try test.connect(recorder)
+        let bytes = [UInt8](repeating: 7, count: (64 << 10) + 4000)
+        peer.enlargeSendBuffer()
+        try #require(peer.send(bytes) == bytes.count)
+        test.turn(until: "it has come") { !recorder.deliveries.isEmpty }
+        #expect(recorder.deliveries.map(\.count) == [bytes.count])
+    }
+
     @Test func `one that sends much does not hold the others up`() throws {
         let test = try HandTurnedLoop()
         let busy = Recorder()

@@ -71,8 +71,11 @@ import WeirTestSupport
         #expect(order.numbers == Array(0..<(2 * count)))
     }
 
-    /// What the jobs of two connections do that are reported together, of which each brings a task.
-    private func steps(_ work: @escaping @Sendable (EventLoop, Steps) -> Void) throws -> [String] {
+    /// What two connections do that are reported, or resumed, together, and of which each brings a task.
+    private func steps(
+        areResumed: Bool,
+        _ work: @escaping @Sendable (EventLoop, Steps) -> Void
+    ) throws -> [String] {
         let thread = try LoopThread()
         let steps = Steps()
         let recorders = [Recorder(), Recorder()]
@@ -84,6 +87,7 @@ import WeirTestSupport
             peers.append(Peer(descriptor: pair[0]))
             peers.last?.send("ping")
             descriptors.append(pair[1])
+            if areResumed { recorder.onOpened = { _, channel in channel.pause() } }
             recorder.onReceived = { loop, _, bytes in
                 steps.names.append("received")
                 Task(executorPreference: loop) { work(loop, steps) }
@@ -95,18 +99,25 @@ import WeirTestSupport
                 loop.adopt(descriptor: descriptor, address: .unix(path: ""), open: recorder.opener)
             }
         }
+        if areResumed {
+            // Two turns, so that what has come was reported.
+            for _ in 0..<2 { _ = thread.read { _ in } }
+            thread.loop.submit { loop in for recorder in recorders { recorder.channel.resume(on: loop) } }
+        }
         eventually("both tasks are done") { thread.read { _ in steps.names.count { $0 == "done" } } == 2 }
         thread.stop()
         return steps.names
     }
 
-    @Test func `the task that an event brought runs before the next event`() throws {
-        let names = try steps { _, steps in steps.names.append("done") }
+    @Test(arguments: [false, true])
+    func `the task that an event brought runs before the next event`(areResumed: Bool) throws {
+        let names = try steps(areResumed: areResumed) { _, steps in steps.names.append("done") }
         #expect(names == ["received", "done", "received", "done"])
     }
 
-    @Test func `what such a task brings waits until all events were looked at`() throws {
-        let names = try steps { loop, steps in
+    @Test(arguments: [false, true])
+    func `what such a task brings waits until all events were looked at`(areResumed: Bool) throws {
+        let names = try steps(areResumed: areResumed) { loop, steps in
             steps.names.append("began")
             Task(executorPreference: loop) { steps.names.append("done") }
         }

@@ -63,6 +63,25 @@ import WeirTestSupport
         #expect(notes.all.isEmpty)
     }
 
+    @Test(arguments: [HandlerKind.async, .asyncOnWorkers], [1000, 64 << 10, 65 << 10])
+    func `who leaves behind a whole body that nobody reads is noticed`(kind: HandlerKind, byteCount: Int) async throws {
+        let app = makeApp()
+        let handler: @Sendable (Request, RequestContext) async throws -> Response = { _, context in
+            while !context.isCancelled { await Task.yield() }
+            return .text("nobody reads this")
+        }
+        app.add(RouteDeclaration(.post, "/", on: kind.placement, [], use: handler))
+        try await app.test { client async throws in
+            let raw = try client.raw()
+            let body = String(repeating: "b", count: byteCount)
+            raw.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: \(byteCount)\r\n\r\n\(body)")
+            raw.waitUntilTaken()
+            raw.close()
+            #expect(await eventuallyTrue { client.count(.requestsCancelled) == 1 })
+            #expect(await client.untilQuiet())
+        }
+    }
+
     @Test(arguments: [HandlerKind.workers, .async, .asyncOnWorkers])
     func `a client that leaves gives its place back when its handler has ended`(kind: HandlerKind) async throws {
         let gate = Gate()

@@ -3,6 +3,7 @@
 
 import Testing
 import Weir
+import WeirEventLoop
 import WeirFlow
 import WeirMetrics
 
@@ -46,6 +47,36 @@ import WeirMetrics
             #expect(try await [held, first, second].map(\.text) == ["held", "ran", "ran"])
             #expect(await client.untilQuiet())
             #expect(client.pod.arrived == 3)
+        }
+    }
+
+    @Test func `requests that come together and do not suspend are not counted as if they ran together`() async throws {
+        let gate = Gate()
+        let app = makeApp()
+        app.get("/gate") { _, _ async in
+            gate.pass()
+            return .text("")
+        }
+        app.get("/") { _, _ async in
+            let end = LoopClock.monotonic.now + 2_000_000
+            while LoopClock.monotonic.now < end {}
+            return .text("")
+        }
+        try await app.test { client async throws in
+            let raws = try (0..<40).map { _ in try client.raw() }
+            #expect(try await client.get("/").status == 200)
+            #expect(await client.untilQuiet())
+            let before = (LoopClock.monotonic.now, client.executedNanoseconds)
+            let first = try client.raw()
+            first.send("GET /gate HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+            // The loop is held: what comes now is reported together.
+            try #require(await eventuallyTrue { gate.waitingCount == 1 })
+            for raw in raws { raw.send("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n") }
+            gate.open()
+            for raw in raws { #expect(!(await raw.receiveToEnd()).isEmpty) }
+            let after = (LoopClock.monotonic.now, client.executedNanoseconds)
+            // One loop executes one handler at a time.
+            #expect(after.1 - before.1 <= after.0 - before.0)
         }
     }
 
