@@ -3,6 +3,8 @@
 #ifndef C_CARES_H
 #define C_CARES_H
 
+// What takes the place of what 1.34 calls deprecated is not in 1.18.
+#define CARES_NO_DEPRECATED
 #include <ares.h>
 
 // What its functions answer, an int: in 1.18 these are macros, which Swift takes for the same, in 1.34 members of an
