@@ -72,6 +72,16 @@ let package = Package(
             ],
             swiftSettings: strictSettings
         ),
+        .target(
+            name: "WeirConsul",
+            dependencies: ["WeirEventLoop", "WeirUpstream"],
+            // What answers as an app does: Weir is not here.
+            exclude: [
+                "Consul/BlockedQuery.swift", "Consul/ConsulAPI.swift", "Consul/ConsulAPI+Agent.swift",
+                "Consul/ConsulAPI+Catalog.swift", "Consul/ConsulNode.swift", "Consul/ConsulQueryOptions.swift",
+            ],
+            swiftSettings: strictSettings
+        ),
         .target(name: "FuzzSupport", swiftSettings: settings),
         fuzzer("PlantedFuzz"),
         fuzzer("GrammarFuzz", "WeirHTTP"),
@@ -87,6 +97,8 @@ let package = Package(
         fuzzer("DeadlineFuzz", "WeirFlow"),
         fuzzer("EndpointFileFuzz", "WeirUpstream"),
         fuzzer("EndpointSliceFuzz", "WeirUpstream"),
+        fuzzer("ConsulAnswerFuzz", "WeirUpstream"),
+        fuzzer("ConsulRegistrationFuzz", "WeirConsul", "WeirUpstream"),
         fuzzer("ServiceAnswerFuzz", "WeirDNS", "WeirEventLoop"),
         fuzzer("ClientHelloFuzz", "WeirTLS"),
         fuzzer("CertificateFileFuzz", "WeirTLS"),

@@ -132,3 +132,7 @@ struct ConsulAPI: Sendable {
         return response
     }
 }
+
+extension ConsulError {
+    fileprivate var response: Response { .text(text, status: Status(status)) }
+}

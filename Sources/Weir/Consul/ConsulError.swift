@@ -41,6 +41,4 @@ package struct ConsulError: Error, Equatable {
         json.append(string: text)
         return String(decoding: json.bytes, as: UTF8.self)
     }
-
-    var response: Response { .text(text, status: Status(status)) }
 }

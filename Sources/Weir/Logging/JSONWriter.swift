@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes the JSON of log lines (RFC 8259). Pure.
-
-import Logging
+// Writes JSON (RFC 8259). Pure.
 
 /// JSON text as it is put together.
 struct JSONWriter {
@@ -27,31 +25,5 @@ struct JSONWriter {
             }
         }
         bytes.append(UInt8(ascii: "\""))
-    }
-
-    /// Appends a metadata value: text, a list, or an object with sorted keys.
-    mutating func append(value: Logger.Metadata.Value) {
-        switch value {
-        case .string(let text):
-            append(string: text)
-        case .stringConvertible(let convertible):
-            append(string: convertible.description)
-        case .array(let values):
-            append("[")
-            for (index, value) in values.enumerated() {
-                if index > 0 { append(",") }
-                append(value: value)
-            }
-            append("]")
-        case .dictionary(let values):
-            append("{")
-            for (index, field) in values.sorted(by: { $0.key < $1.key }).enumerated() {
-                if index > 0 { append(",") }
-                append(string: field.key)
-                append(":")
-                append(value: field.value)
-            }
-            append("}")
-        }
     }
 }

@@ -1,0 +1,1 @@
+../../../Sources/Weir/Logging/JSONWriter.swift
