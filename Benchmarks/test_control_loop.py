@@ -71,6 +71,11 @@ class Behaving(unittest.TestCase):
         self.assertEqual(hpa.decide(15, 8, 1), 8)
         self.assertEqual(hpa.decide(60, 8, 1), 4)
 
+    def test_what_was_removed_within_a_period_may_come_back_beside_what_may_be_added(self):
+        hpa = HPA(1, 100, Behavior(up=(Policy(60, pods=2),), down_window=0))
+        self.assertEqual(hpa.decide(0, 8, 1), 4)
+        self.assertEqual(hpa.decide(15, 4, 50), 10)
+
     def test_never_beyond_the_bounds(self):
         hpa = HPA(2, 20)
         self.assertEqual(hpa.decide(0, 2, 200), 20)

@@ -103,19 +103,20 @@ class HPA:
         self.recommendations.append((now, asked))
         return min(max(current, lowest), highest)
 
-    def _changed(self, now: float, seconds: float, sign: int) -> int:
-        return sum(change for at, change in self.changes if now - at < seconds and change * sign > 0)
+    def _at_begin(self, now: float, current: int, policy: Policy) -> int:
+        """How many there were when the policy's period began: what was added and what was removed since counts."""
+        return current - sum(change for at, change in self.changes if now - at < policy.seconds)
 
     def _up_limit(self, now: float, current: int) -> int:
         def limit(policy: Policy) -> int:
-            begin = current - self._changed(now, policy.seconds, 1)
+            begin = self._at_begin(now, current, policy)
             return begin + policy.pods if policy.pods else ceiling(begin * (1 + policy.percent / 100))
 
         return max(limit(policy) for policy in self.behavior.up)
 
     def _down_limit(self, now: float, current: int) -> int:
         def limit(policy: Policy) -> int:
-            begin = current - self._changed(now, policy.seconds, -1)
+            begin = self._at_begin(now, current, policy)
             return begin - policy.pods if policy.pods else int(begin * (1 - policy.percent / 100))
 
         return min(limit(policy) for policy in self.behavior.down)
