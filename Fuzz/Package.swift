@@ -78,7 +78,7 @@ let package = Package(
             // What answers as an app does: Weir is not here.
             exclude: [
                 "Consul/BlockedQuery.swift", "Consul/ConsulAPI.swift", "Consul/ConsulAPI+Agent.swift",
-                "Consul/ConsulAPI+Catalog.swift", "Consul/ConsulNode.swift", "Consul/ConsulQueryOptions.swift",
+                "Consul/ConsulAPI+Catalog.swift", "Consul/ConsulNode.swift",
             ],
             swiftSettings: strictSettings
         ),
@@ -99,6 +99,7 @@ let package = Package(
         fuzzer("EndpointSliceFuzz", "WeirUpstream"),
         fuzzer("ConsulAnswerFuzz", "WeirUpstream"),
         fuzzer("ConsulRegistrationFuzz", "WeirConsul", "WeirUpstream"),
+        fuzzer("QueryFuzz", "WeirConsul"),
         fuzzer("ServiceAnswerFuzz", "WeirDNS", "WeirEventLoop"),
         fuzzer("ClientHelloFuzz", "WeirTLS"),
         fuzzer("CertificateFileFuzz", "WeirTLS"),

@@ -1,0 +1,1 @@
+../../../Sources/Weir/Message/Query.swift
