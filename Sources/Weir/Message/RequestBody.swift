@@ -19,13 +19,7 @@ public struct RequestBody: Sendable, AsyncSequence {
 
     /// How many bytes the body has, as the request's head says (RFC 9110 section 8.6): 0 where there is none, nil where
     /// it is chunked and only its end tells. Nothing of it need have come.
-    public var length: Int? {
-        switch exchange.parser.pointee.head.framing {
-        case .none: 0
-        case .length(let count): Int(clamping: count)
-        case .chunked: nil
-        }
-    }
+    public var length: Int? { exchange.parser.pointee.head.framing == .none ? 0 : exchange.bodyBytesSaid }
 
     /// The whole body. For synchronous handlers; never waits.
     /// - Parameter limit: the most bytes that are wanted; nil for the route's limit.

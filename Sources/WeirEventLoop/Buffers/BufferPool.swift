@@ -24,7 +24,7 @@ extension UnsafeMutablePointer<BufferHeader> {
     var free: Int { Int(pointee.capacity - pointee.end) }
 }
 
-/// Free lists of buffers of 4 KiB, 16 KiB and one that holds a whole receive, confined to a loop. Larger requests go to the heap and back.
+/// Free lists of buffers of 4 KiB, 16 KiB and one receive, confined to a loop. Larger requests go to the heap and back.
 ///
 /// At most `retainedBytesMax` lie unused in the lists; what comes back beyond that is freed.
 package struct BufferPool: ~Copyable {
@@ -50,6 +50,12 @@ package struct BufferPool: ~Copyable {
     static let smallestByteCount = 4096
     static let middleByteCount = 16384
     static let largestByteCount = EventLoop.receiveBufferCount + Buffer.headerByteCount
+
+    /// The list of the smallest size that holds so many bytes; 3 where none does.
+    @inline(__always)
+    private static func index(of byteCount: Int) -> Int {
+        byteCount <= smallestByteCount ? 0 : byteCount <= middleByteCount ? 1 : byteCount <= largestByteCount ? 2 : 3
+    }
 
     package init(retainedBytesMax: Int = retainedBytesMost) {
         self.retainedBytesMax = retainedBytesMax
@@ -139,9 +145,7 @@ package struct BufferPool: ~Copyable {
     /// A buffer with room for at least `minimumCount` bytes, empty.
     package mutating func take(_ minimumCount: Int) -> Buffer {
         let needed = minimumCount + Buffer.headerByteCount
-        let index =
-            needed <= Self.smallestByteCount
-            ? 0 : needed <= Self.middleByteCount ? 1 : needed <= Self.largestByteCount ? 2 : 3
+        let index = Self.index(of: needed)
         if index < 3, let buffer = free[index] {
             free[index] = buffer.pointee.next
             let size = Int(buffer.pointee.capacity) + Buffer.headerByteCount
@@ -174,9 +178,7 @@ package struct BufferPool: ~Copyable {
     package mutating func give(_ buffer: Buffer) {
         let size = Int(buffer.pointee.capacity) + Buffer.headerByteCount
         heldBytes -= size
-        let index =
-            size == Self.smallestByteCount
-            ? 0 : size == Self.middleByteCount ? 1 : size == Self.largestByteCount ? 2 : 3
+        let index = Self.index(of: size)
         guard index < 3, retainedBytes + size <= retainedBytesMax else {
             buffer.deallocateBuffer()
             return

@@ -162,10 +162,10 @@ extension EventLoop {
             // A slot that was freed since has lost the mark.
             guard state.pointee.isScheduled else { continue }
             state.pointee.isScheduled = false
-            let hasJobs = core.pointee.jobs.count > 0
-            read(state, deliversKept: true)
-            flush(state)
-            if !hasJobs { runJobsOfEvent() }
+            runJobs(of: {
+                read(state, deliversKept: true)
+                flush(state)
+            })
         }
         core.pointee.reading.removeAll(keepingCapacity: true)
     }

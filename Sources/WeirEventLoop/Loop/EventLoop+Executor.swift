@@ -25,14 +25,16 @@ extension EventLoop: TaskExecutor {
         runRound()
     }
 
-    /// Runs the jobs that an event brought, before the next event is looked at: what was received is still in the cache,
-    /// and one request's memory serves the next.
+    /// Runs the jobs that an event brings behind it, before the next event is looked at: what was received is still in the
+    /// cache, and one request's memory serves the next.
     ///
-    /// For where there were none before the event. What these jobs bring waits for the turn's own rounds, and so do all
-    /// that follow: tasks that are always ready run no more often for there being many events.
+    /// Where there were jobs before the event, it waits for the turn's own rounds with them, and so does what these jobs
+    /// bring, and all that follows: tasks that are always ready run no more often for there being many events.
     @inline(__always)
-    func runJobsOfEvent() {
-        if core.pointee.jobs.count > 0 { runRound() }
+    func runJobs(of event: () -> Void) {
+        let hadJobs = core.pointee.jobs.count > 0
+        event()
+        if !hadJobs, core.pointee.jobs.count > 0 { runRound() }
     }
 
     private func runRound() {

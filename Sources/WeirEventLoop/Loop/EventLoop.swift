@@ -237,10 +237,8 @@ package final class EventLoop: @unchecked Sendable {
         metrics.increment(.loopTurns)
         var index = 0
         while index < count {
-            let hasJobs = core.pointee.jobs.count > 0
-            dispatch(core.pointee.events + index)
+            runJobs(of: { dispatch(core.pointee.events + index) })
             index += 1
-            if !hasJobs { runJobsOfEvent() }
         }
         if inbox.hasMessages { inbox.drain(on: self) }
         fireTimers()
