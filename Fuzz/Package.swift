@@ -28,6 +28,11 @@ func fuzzer(_ name: String, _ subjects: String...) -> Target {
 
 let package = Package(
     name: "weir-fuzz",
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
     targets: [
         .target(name: "CWeirSystem"),
         .target(name: "WeirHost", dependencies: ["CWeirSystem"], swiftSettings: strictSettings),
@@ -43,42 +48,38 @@ let package = Package(
             dependencies: ["WeirEventLoop", "WeirMetrics", "WeirHTTP", "WeirTLS"],
             swiftSettings: strictSettings
         ),
+        .target(name: "WeirDocument", swiftSettings: settings),
+        .target(
+            name: "Weir",
+            dependencies: [
+                "CWeirSystem", "WeirHost", "WeirMetrics", "WeirHTTP", "WeirRouting", "WeirFlow", "WeirDocument",
+                "WeirEventLoop", "WeirTLS", "WeirUpstream",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strictSettings
+        ),
         .systemLibrary(name: "CCares", providers: [.apt(["libc-ares-dev"])]),
         .target(
             name: "WeirDNS",
-            dependencies: ["CCares", "WeirEventLoop", "WeirUpstream"],
-            // What offers it to an app: Weir is not here.
-            exclude: ["NameResolution+DNS.swift"],
+            dependencies: ["CCares", "Weir", "WeirEventLoop", "WeirUpstream"],
             swiftSettings: strictSettings
         ),
-        .target(name: "WeirDocument", swiftSettings: settings),
         .systemLibrary(name: "CYAML"),
         .target(name: "WeirYAML", dependencies: ["CYAML", "WeirDocument"], swiftSettings: settings),
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
         .target(
             name: "WeirRedis",
-            dependencies: ["CHiredis", "WeirFlow"],
-            // The rest is for a loop.
-            sources: ["ReplyReader.swift"],
+            dependencies: ["CHiredis", "Weir", "WeirEventLoop", "WeirFlow", "WeirMetrics"],
             swiftSettings: strictSettings
         ),
         .target(
             name: "WeirAdapter",
-            dependencies: ["WeirEventLoop", "WeirTLS", "WeirUpstream"],
-            // What runs it as an app, and answers as one: Weir is not here.
-            exclude: [
-                "Running", "AdapterSettings.swift", "API/KubernetesDocuments.swift", "API/MetricsAPI.swift",
-                "API/MetricsRequest.swift", "API/OpenAPIDocuments.swift",
-            ],
-            swiftSettings: strictSettings
-        ),
-        .target(
-            name: "WeirConsul",
-            dependencies: ["WeirEventLoop", "WeirUpstream"],
-            // What answers as an app does: Weir is not here.
-            exclude: [
-                "Consul/BlockedQuery.swift", "Consul/ConsulAPI.swift", "Consul/ConsulAPI+Agent.swift",
-                "Consul/ConsulAPI+Catalog.swift", "Consul/ConsulNode.swift",
+            dependencies: [
+                "CWeirSystem", "Weir", "WeirEventLoop", "WeirMetrics", "WeirTLS", "WeirUpstream",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strictSettings
         ),
@@ -98,13 +99,16 @@ let package = Package(
         fuzzer("EndpointFileFuzz", "WeirUpstream"),
         fuzzer("EndpointSliceFuzz", "WeirUpstream"),
         fuzzer("ConsulAnswerFuzz", "WeirUpstream"),
-        fuzzer("ConsulRegistrationFuzz", "WeirConsul", "WeirUpstream"),
-        fuzzer("QueryFuzz", "WeirConsul"),
+        fuzzer("ConsulRegistrationFuzz", "Weir", "WeirUpstream"),
+        fuzzer("QueryFuzz", "Weir"),
         fuzzer("ServiceAnswerFuzz", "WeirDNS", "WeirEventLoop"),
         fuzzer("ClientHelloFuzz", "WeirTLS"),
         fuzzer("CertificateFileFuzz", "WeirTLS"),
         fuzzer("RedisReplyFuzz", "WeirRedis"),
         fuzzer("AdapterAnswerFuzz", "WeirAdapter", "WeirEventLoop", "WeirUpstream"),
         fuzzer("YAMLFuzz", "WeirYAML", "WeirDocument"),
+        fuzzer("ConfigurationFuzz", "Weir", "WeirYAML"),
+        fuzzer("MetricsRequestFuzz", "Weir", "WeirAdapter", "WeirEventLoop"),
+        fuzzer("RetryAfterFuzz", "WeirEventLoop", "WeirUpstream"),
     ]
 )

@@ -2,7 +2,7 @@
 // Any bytes as a body of Consul's API, of each kind: refused with a word, or a service with its checks that the registry
 // takes, and whose documents are JSON.
 
-import WeirConsul
+import Weir
 import WeirUpstream
 
 private let node = HealthNode(id: "id", name: "node", address: "10.0.0.1")

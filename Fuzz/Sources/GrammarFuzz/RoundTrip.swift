@@ -28,7 +28,7 @@ struct RoundTrip {
         let query = head.query.map { [UInt8(ascii: "?")] + bytes[$0.bounds] } ?? []
         precondition(again.target == (path.isEmpty ? Array("/".utf8) : Array(path)) + query, "another target")
         if !head.authority.isEmpty {
-            precondition(again.values("host") == [Array(bytes[head.authority.bounds])] || head.form == .origin)
+            precondition(again.fields.values("host") == [Array(bytes[head.authority.bounds])] || head.form == .origin)
         }
         // Host and the coding are the proxy's to write.
         let own = ["host", "transfer-encoding"]
@@ -38,20 +38,10 @@ struct RoundTrip {
         )
     }
 
-    /// RFC 9110 sections 7.6.1 and 11.7: what is meant for one connection, or for a proxy, does not go on; nor does what
-    /// Connection names, unless it is a name that is meant for all.
+    /// HTTP/1.0 has no expectations.
     private func goesOn(_ field: SlowField) -> Bool {
-        let own = ["host", "transfer-encoding"]
-        let hopByHop = [
-            "connection", "keep-alive", "proxy-authenticate", "proxy-authentication-info", "proxy-authorization",
-            "proxy-connection", "te", "upgrade",
-        ]
-        if (own + hopByHop).contains(where: field.isNamed) { return false }
-        // HTTP/1.0 has no expectations.
-        if request.minorVersion == 0, field.isNamed("expect") { return false }
-        let name = lowercase(field.name[...])
-        let isKnown = HeaderName.allCases.contains { Array("\($0.text)".utf8) == name }
-        return isKnown || !request.options.contains(name)
+        !(request.minorVersion == 0 && field.isNamed("expect")) && !field.isNamed("host")
+            && field.goesOn(request.options)
     }
 
     private func write(_ parser: borrowing RequestParser) -> [UInt8] {
@@ -59,7 +49,7 @@ struct RoundTrip {
         var omitted = HeaderNameSet()
         if head.form == .absolute { omitted.insert(.host) }
         if head.minorVersion == 0 { omitted.insert(.expect) }
-        return Self.written(byteCount: bytes.count + 256) { writer in
+        return written(byteCount: bytes.count + 256) { writer in
             writer.raw(bytes[head.methodRange.bounds].span)
             writer.raw(" ")
             if head.path.isEmpty { writer.raw("/") }
@@ -97,15 +87,5 @@ struct RoundTrip {
             }
             writer.end()
         }
-    }
-
-    private static func written(byteCount: Int, _ body: (inout HeadWriter) -> Void) -> [UInt8] {
-        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 1)
-        defer { unsafe memory.deallocate() }
-        // The memory is the writer's alone until it is copied.
-        var writer = unsafe HeadWriter(memory)
-        body(&writer)
-        precondition(!writer.overflowed, "more is written than was read")
-        return unsafe Array(memory[..<writer.count])
     }
 }

@@ -30,7 +30,7 @@ struct SlowChunks: Equatable {
         while true {
             guard let line = body.line(of: bytes) else { return .incomplete }
             if line.isEmpty { return .read(body) }
-            guard let field = SlowRequest.fieldLine(line) else { return .refused }
+            guard let field = SlowHead.field(line) else { return .refused }
             body.trailers.append(field)
         }
     }

@@ -34,6 +34,33 @@ enum SlowTarget {
             && name.allSatisfy { isUnreserved($0) || isSubDelimiter($0) || $0 == UInt8(ascii: "%") }
     }
 
+    /// The authority of a target that has one: CONNECT's whole, or that behind the scheme.
+    static func authority(of target: [UInt8]) -> [UInt8] {
+        for scheme in ["http://", "https://"] where lowercase(target[...]).starts(with: scheme.utf8) {
+            return Array(target.dropFirst(scheme.utf8.count).prefix { !"/?".utf8.contains($0) })
+        }
+        return target
+    }
+
+    /// Whether a resolver and a socket could know it: letters, digits and `-._~` or an address in brackets, and a port of
+    /// at most five digits up to 65535.
+    static func isPlainAuthority(_ bytes: [UInt8], portRequired: Bool = false) -> Bool {
+        var rest = bytes[...]
+        if rest.first == UInt8(ascii: "[") {
+            let address = rest.dropFirst().prefix { isHexadecimal($0) || ":.".utf8.contains($0) }
+            rest = bytes[address.endIndex...]
+            guard address.count >= 2, rest.popFirst() == UInt8(ascii: "]") else { return false }
+        } else {
+            let name = rest.prefix { isUnreserved($0) }
+            if name.isEmpty { return false }
+            rest = bytes[name.endIndex...]
+        }
+        if rest.isEmpty { return !portRequired }
+        guard rest.popFirst() == UInt8(ascii: ":") else { return false }
+        if rest.isEmpty { return !portRequired }
+        return rest.count <= 5 && (number(rest).map { $0 <= 65_535 } ?? false)
+    }
+
     /// RFC 3986 sections 3.3 and 3.4: pchar, `/`, and behind the first `?` that as well.
     private static func isPathAndQuery(_ bytes: Bytes) -> Bool {
         let mark = bytes.firstIndex(of: UInt8(ascii: "?")) ?? bytes.endIndex

@@ -2,7 +2,7 @@
 // Any bytes as a query: its pairs can be written, each byte escaped, and read as the same; and what Consul's API makes of
 // them is refused with a word, or waits for a time that is one.
 
-import WeirConsul
+import Weir
 
 @c(LLVMFuzzerTestOneInput)
 public func fuzzQuery(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {

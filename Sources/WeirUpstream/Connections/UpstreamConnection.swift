@@ -420,16 +420,10 @@ package final class UpstreamConnection: @unchecked Sendable {
         )
     }
 
-    /// `Retry-After` in seconds (RFC 9110 section 10.2.3); as a date it counts as given, and as no time.
+    /// What `Retry-After` of a response asks for; nil where it has none.
     package func retryAfter(in bytes: Span<UInt8>) -> Nanoseconds? {
         guard let field = parser.pointee.fields.first(named: "retry-after", in: bytes) else { return nil }
-        let secondsMax: Nanoseconds = 86400
-        var seconds: Nanoseconds = 0
-        for index in field.value.bounds {
-            guard bytes[index] >= UInt8(ascii: "0"), bytes[index] <= UInt8(ascii: "9") else { return 0 }
-            seconds = min(seconds &* 10 &+ Nanoseconds(bytes[index] &- UInt8(ascii: "0")), secondsMax)
-        }
-        return seconds &* 1_000_000_000
+        return RetryAfter.read(bytes.extracting(field.value.bounds))
     }
 
     /// What the breaker gave, for the one who tells it what came of the request.

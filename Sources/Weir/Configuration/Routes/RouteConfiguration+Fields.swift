@@ -11,7 +11,7 @@ extension RouteConfiguration: ConfigurationObject {
     static let alternatives = ["upstream", "split", "redirect"]
 
     /// The most routes, and the most upstreams among which one divides its requests.
-    static let countMax = 10_000
+    package static let countMax = 10_000
     static let splitMax = 64
 
     static let fields: [ConfigurationField<Self>] = targetFields + flowFields + messageFields

@@ -11,7 +11,7 @@ extension UpstreamConfiguration: ConfigurationObject {
         + "`endpoints` or `discover` says where they are; those of `default` may also be `WEIR_UPSTREAM`'s."
 
     /// The most upstreams.
-    static let countMax = 1000
+    package static let countMax = 1000
 
     static let fields: [ConfigurationField<Self>] = sourceFields + choiceFields + healthFields + connectionFields
 

@@ -1,1 +1,0 @@
-../../../Sources/Weir/Logging/JSONWriter.swift

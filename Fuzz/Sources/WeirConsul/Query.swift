@@ -1,1 +1,0 @@
-../../../Sources/Weir/Message/Query.swift
