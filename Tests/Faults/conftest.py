@@ -31,8 +31,8 @@ def start():
     """Starts services, of which each must end with 0; those that were started last end first."""
     servers = []
 
-    def start(binary=BINARY, arguments=(), **settings):
-        server = Server({"WEIR_DRAIN_TIMEOUT": "2s", **settings}, binary=binary, arguments=arguments)
+    def start(binary=BINARY, arguments=(), descriptors=None, **settings):
+        server = Server({"WEIR_DRAIN_TIMEOUT": "2s", **settings}, descriptors, binary=binary, arguments=arguments)
         servers.append(server)
         return server
 

@@ -106,12 +106,16 @@ def test_heads_that_are_too_much(start, figure, bomb, status):
     )
 
 
-def test_bodies_that_do_not_fit_are_refused_and_honest_requests_are_not(start, figure):
+# Beside what is held, glibc keeps the room of bodies that were freed for the next ones. Told to give back what has
+# 64 KiB or more, as Weir tells it in pods of less than 1 GiB, it does not.
+@pytest.mark.parametrize("allocator, most", [({}, 256), ({"MALLOC_MMAP_THRESHOLD_": 64 << 10}, 72)],
+                         ids=["as it is", "freed memory goes back"])  # fmt: skip
+def test_bodies_that_do_not_fit_are_refused_and_honest_requests_are_not(start, figure, allocator, most):
     """Many of the largest size that is collected, at once, where a tenth of them fits."""
-    server = start(WEIR_LOOPS=2, WEIR_BUFFER_MEMORY="64MiB")
+    server = start(WEIR_LOOPS=2, WEIR_BUFFER_MEMORY="64MiB", **allocator)
     idle, figures, count = descriptors(server), {}, 60
     body = os.urandom(10 << 20)
-    seen, peak = [], 0
+    seen, peak, held = [], 0, 0
 
     def send():
         with open_to(server.address) as connection:
@@ -125,21 +129,22 @@ def test_bodies_that_do_not_fit_are_refused_and_honest_requests_are_not(start, f
             except (Broken, ConnectionError):
                 seen.append("ended")
 
-    with honest(server, figures) as crowd:
+    with contextlib.closing(server.admin_connection()) as admin, honest(server, figures) as crowd:
         before = resident(server)
         for _ in range(20):
             crowd.add("bomb", send)
         while len(seen) < count:
-            peak = max(peak, resident(server))
+            peak, held = max(peak, resident(server)), max(held, server.metric("weir_buffer_bytes", admin))
             assert not crowd.failures, crowd.failures
             crowd.ends.wait(0.01)
     expect_nothing_left(server, idle)
     assert set(seen) <= {200, 503, "ended"} and 200 in seen
-    assert peak - before < 160 * MIB
+    assert held <= 64 * MIB
+    assert peak - before < most * MIB
     figure(
         f"{len(seen)} bodies of 10 MiB, 20 at a time, in 64 MiB: {seen.count(200)} taken, "
-        f"{len(seen) - seen.count(200)} refused; at most {(peak - before) / MIB:.0f} MiB more; "
-        f"{figures['honest']} of {figures['honest']} honest requests served"
+        f"{len(seen) - seen.count(200)} refused; at most {held / MIB:.0f} MiB held, {(peak - before) / MIB:.0f} more "
+        f"resident; {figures['honest']} of {figures['honest']} honest requests served"
     )
 
 
