@@ -1,45 +1,63 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A line chart as SVG: few points, a logarithmic x axis, a y axis from 0 to 1. Legible on light and dark pages."""
+"""A line chart as SVG: few points, a logarithmic x axis, a y axis from 0. Legible on light and dark pages."""
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 
 WIDTH, HEIGHT = 640, 360
 LEFT, RIGHT, TOP, BOTTOM = 64, 96, 48, 56
+# What a legend takes at the right.
+LEGEND = 140
 # Apart in hue and in lightness.
-COLOURS = ("#1f77b4", "#d95f02", "#7570b3", "#666666")
+COLOURS = ("#1f77b4", "#d95f02", "#7570b3", "#666666", "#1b9e77", "#c51b7d")
 GREY = "#888888"
-TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 Points = Sequence[tuple[float, float]]
 
 
-def lines(title: str, x_title: str, y_title: str, series: Mapping[str, Points]) -> str:
-    """One line for each of the `series`, named at its right end. The points of each rise in x."""
-    xs = sorted({x for points in series.values() for x, _ in points})
+@dataclass(frozen=True)
+class Axis:
+    """Its title, and where it says how much: `form` is of `str.format`."""
+
+    title: str
+    ticks: Sequence[float]
+    form: str
+
+
+def lines(title: str, x_axis: Axis, y_axis: Axis, series: Mapping[str, Points], legend: bool = False) -> str:
+    """One line for each of the `series`, named at its right end, or in a `legend` beside them all. The points of each
+    rise in x, and lie within the axes, which end with their last ticks."""
+    first, last, most = x_axis.ticks[0], x_axis.ticks[-1], y_axis.ticks[-1]
+    right = LEGEND if legend else RIGHT
 
     def across(x: float) -> float:
-        share = math.log(x / xs[0]) / math.log(xs[-1] / xs[0])
-        return LEFT + share * (WIDTH - LEFT - RIGHT)
+        share = math.log(x / first) / math.log(last / first)
+        return LEFT + share * (WIDTH - LEFT - right)
 
     def down(y: float) -> float:
-        return HEIGHT - BOTTOM - y * (HEIGHT - TOP - BOTTOM)
+        return HEIGHT - BOTTOM - y / most * (HEIGHT - TOP - BOTTOM)
 
-    middle = (LEFT + WIDTH - RIGHT) / 2
-    parts = [text(middle, 24, title, "middle", size=15), text(middle, HEIGHT - 12, x_title, "middle")]
-    parts.append(text(16, (TOP + HEIGHT - BOTTOM) / 2, y_title, "middle", turned=True))
-    for y in TICKS:
-        parts.append(line([(LEFT, down(y)), (WIDTH - RIGHT, down(y))], GREY, 0.5))
-        parts.append(text(LEFT - 8, down(y) + 4, f"{y:.0%}", "end"))
-    for x in xs:
+    middle = (LEFT + WIDTH - right) / 2
+    parts = [text(middle, 24, title, "middle", size=15), text(middle, HEIGHT - 12, x_axis.title, "middle")]
+    parts.append(text(16, (TOP + HEIGHT - BOTTOM) / 2, y_axis.title, "middle", turned=True))
+    for y in y_axis.ticks:
+        parts.append(line([(LEFT, down(y)), (WIDTH - right, down(y))], GREY, 0.5))
+        parts.append(text(LEFT - 8, down(y) + 4, y_axis.form.format(y), "end"))
+    for x in x_axis.ticks:
         parts.append(line([(across(x), down(0)), (across(x), down(0) + 5)], GREY, 1))
-        parts.append(text(across(x), down(0) + 20, f"{x:g} ×", "middle"))
-    for (name, points), colour in zip(series.items(), COLOURS, strict=False):
+        parts.append(text(across(x), down(0) + 20, x_axis.form.format(x), "middle"))
+    for number, ((name, points), colour) in enumerate(zip(series.items(), COLOURS, strict=False)):
         placed = [(across(x), down(y)) for x, y in points]
         parts.append(line(placed, colour, 2.5))
         parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>' for x, y in placed]
-        parts.append(text(placed[-1][0] + 10, placed[-1][1] + 4, name, "start", colour=colour))
+        x, y = (WIDTH - right + 8, TOP + 16 * number) if legend else (placed[-1][0] + 10, placed[-1][1] + 4)
+        parts.append(text(x, y, name, "start", colour=colour))
+    return drawing(title, parts)
+
+
+def drawing(title: str, parts: Sequence[str]) -> str:
     body = "\n".join(f"  {part}" for part in parts)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
