@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Scaling on Weir's signal, on CPU and on requests per second, simulated for several loads: what it costs, and how many
-requests are turned away or slow. Pure Python, and the same on every run.
+requests miss their deadline or are slow. Pure Python, and the same on every run.
 
 `--write docs/scaling.md` puts the tables there, and the plots beside it.
 """
@@ -70,8 +70,8 @@ def percent(part: float, whole: float) -> str:
 
 def table(scenarios: dict[Scenario, dict[str, Run]]) -> str:
     rows = [
-        "| load | the HPA is told | pod-hours | turned away | slow | most pods |",
-        "|---|---|---:|---:|---:|---:|",
+        "| load | the HPA is told | pod-hours | missed deadlines | turned away | late | slow | most pods |",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
     ]
     for scenario, runs in scenarios.items():
         for number, (signal, run) in enumerate(runs.items()):
@@ -80,8 +80,10 @@ def table(scenarios: dict[Scenario, dict[str, Run]]) -> str:
                 "" if number else f"**{scenario.title}**: {scenario.trace.what}",
                 NAMES[signal],
                 f"{run.pod_seconds / 3600:.2f}",
-                percent(service.refused, service.arrived),
-                percent(service.slow, service.arrived),
+                *(
+                    percent(part, service.arrived)
+                    for part in (service.missed, service.refused, service.late, service.slow)
+                ),
                 str(run.most),
             ]
             rows.append(f"| {' | '.join(cells)} |")

@@ -83,24 +83,56 @@ class Behaving(unittest.TestCase):
 
 
 class Serving(unittest.TestCase):
-    def offered(self, rate, pods, plan=None, seconds=60, slowness=1.0):
+    def offered(self, rate, pods, plan=None, seconds=60, slowness=lambda _: 1.0):
         service = Service(plan or Plan())
         for step in range(round(seconds / 0.1)):
-            service.advance(step * 0.1, 0.1, rate * 0.1, pods, slowness)
+            now = step * 0.1
+            service.advance(now, 0.1, rate * 0.1, pods, slowness(now))
         return service
+
+    def assert_nothing_is_lost(self, service):
+        known = service.served + service.missed + service.queued + service.executing
+        self.assertAlmostEqual(known, service.arrived, places=5)
 
     def test_below_what_it_carries_all_are_served_at_once(self):
         service = self.offered(30, 2)
-        self.assertEqual((service.refused, service.slow), (0, 0))
+        self.assertEqual((service.refused, service.late, service.slow), (0, 0, 0))
 
     def test_above_it_serves_what_it_carries_and_turns_the_rest_away(self):
         service = self.offered(200, 2)
         self.assertAlmostEqual(service.served / 60, 40, delta=1)
-        self.assertAlmostEqual(service.served + service.refused + service.queued + service.executing, service.arrived)
+        self.assert_nothing_is_lost(service)
+
+    def test_who_waits_in_a_queue_that_fits_the_deadline_is_never_late(self):
+        self.assertEqual(self.offered(200, 2).late, 0)
+
+    def test_who_was_let_in_before_all_took_longer_is_late_at_the_deadline(self):
+        """Two pods, full queues, 0.8 s behind which there are 2.4 s of a sudden."""
+        service = self.offered(200, 2, slowness=lambda now: 1.0 if now < 30 else 3.0, seconds=40)
+        self.assertGreater(service.late, 8)
+        self.assertLessEqual(service.longest, Plan().deadline + 1e-6)
+        self.assert_nothing_is_lost(service)
+
+    def test_what_is_let_in_follows_what_has_been_measured(self):
+        """The same, long after: who would be late is turned away."""
+        soon, later = (
+            self.offered(200, 2, slowness=lambda now: 1.0 if now < 30 else 3.0, seconds=seconds)
+            for seconds in (60, 120)
+        )
+        self.assertAlmostEqual(later.mean, 0.6, delta=0.02)
+        self.assertLess(later.late - soon.late, (later.arrived - soon.arrived) / 100)
+
+    def test_who_waited_for_pods_that_are_gone_is_late(self):
+        """The queue of eight pods is too long for one."""
+        service = self.offered(200, 8)
+        for step in range(600, 700):
+            service.advance(step * 0.1, 0.1, 0, 1, 1.0)
+        self.assertGreater(service.late, 0)
+        self.assertLessEqual(service.longest, Plan().deadline + 1e-6)
+        self.assertAlmostEqual(service.served + service.missed, service.arrived, places=2)
 
     def test_nothing_is_lost(self):
-        service = self.offered(50, 2, Plan(limit=16, queue=64))
-        self.assertAlmostEqual(service.served + service.refused + service.queued + service.executing, service.arrived)
+        self.assert_nothing_is_lost(self.offered(50, 2, Plan(limit=16, queue=64)))
 
     def test_without_pods_all_are_turned_away(self):
         self.assertEqual(self.offered(10, 0).served, 0)
