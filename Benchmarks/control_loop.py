@@ -90,18 +90,39 @@ def table(scenarios: dict[Scenario, dict[str, Run]]) -> str:
     return "\n".join(rows)
 
 
-def measured_step() -> str:
-    """The step of docs/autoscaling.md, and the same simulated: pods that start at once, an HPA that looks each 5 s."""
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """A step of docs/autoscaling.md, and the same simulated: pods that start at once, an HPA that looks each 5 s."""
+
+    signal: str
+    # After how many seconds, how many pods.
+    measured: list[tuple[float, int]]
+    measured_missed: int
+    # Σ utilization, where the signal is Weir's.
+    utilization: list[tuple[float, float]]
+    simulated: list[tuple[float, int]]
+    simulated_missed: float
+
+
+def measured_steps() -> list[Step]:
+    return [measured_step(step) for step in json.loads(MEASURED.read_text())["steps"]]
+
+
+def measured_step(step: dict) -> Step:
     begin = 100.0
-    plan = Plan(start=2.0, deadline=15.0)
-    rows = ["| 12 to 120 a second | asked for, after seconds | turned away |", "|---|---|---:|"]
-    for step in json.loads(MEASURED.read_text())["steps"]:
-        signal = "weir" if step["signal"].startswith("weir") else "CPU"
-        loop = Loop(sync=5.0, phase=5.0, least=1, most=20)
-        run = simulate(traces.step(begin=begin, end=math.inf, seconds=begin + step["watched"]), signal, plan, loop)
-        asked = [(at - begin, count) for at, count in run.asked if at >= begin]
-        rows.append(f"| {NAMES[signal]}, measured | {changes(step['asked'][1:])} | {step['refused']:,} |")
-        rows.append(f"| {NAMES[signal]}, simulated | {changes(asked)} | {run.service.refused:,.0f} |")
+    signal = "weir" if step["signal"].startswith("weir") else "CPU"
+    trace = traces.step(begin=begin, end=math.inf, seconds=begin + step["watched"])
+    run = simulate(trace, signal, Plan(start=2.0, deadline=15.0), Loop(sync=5.0, phase=5.0, least=1, most=20))
+    asked = [(at - begin, count) for at, count in run.asked if at >= begin]
+    return Step(signal, step["asked"][1:], step["refused"], step["utilization"], asked, run.service.missed)
+
+
+def measured_table() -> str:
+    rows = ["| 12 to 120 a second | asked for, after seconds | not served |", "|---|---|---:|"]
+    for step in measured_steps():
+        name = NAMES[step.signal]
+        rows.append(f"| {name}, measured | {changes(step.measured)} | {step.measured_missed:,} |")
+        rows.append(f"| {name}, simulated | {changes(step.simulated)} | {step.simulated_missed:,.0f} |")
     return "\n".join(rows)
 
 
@@ -118,7 +139,8 @@ def main() -> None:
     runs = {scenario: scenario.runs() for scenario in SCENARIOS}
     plotted = {scenario: one for scenario, one in runs.items() if scenario.plot}
     figures = [f"![Ready pods: {scenario.title}](control-loop-{scenario.plot}.svg)" for scenario in plotted]
-    shown = "\n\n".join([table(runs), *figures, "The step that was measured, beside the same simulated:", measured_step()])
+    beside = "The step that was measured, beside the same simulated:"
+    shown = "\n\n".join([table(runs), *figures, beside, measured_table()])
     print(shown)
     if not arguments.write:
         return
