@@ -96,7 +96,7 @@ def chart(results: list[Result]) -> str:
         lines.setdefault(result.gateway, []).append((result.offer, result.share_of_capacity))
     return plot.lines(
         "Served in time, by what is offered",
-        plot.Axis("offered, in capacities of the service", sorted({result.offer for result in results}), "{:g} ×"),
-        plot.Axis("served in time, in capacities", (0.0, 0.25, 0.5, 0.75, 1.0), "{:.0%}"),
+        plot.Axis("offered, in capacities of the service", sorted({result.offer for result in results}), "{:g} ×".format),
+        plot.Axis("served in time, in capacities", (0.0, 0.25, 0.5, 0.75, 1.0), "{:.0%}".format),
         lines,
     )

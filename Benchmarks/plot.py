@@ -2,7 +2,7 @@
 """A line chart as SVG: few points, a logarithmic x axis, a y axis from 0. Legible on light and dark pages."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -19,11 +19,11 @@ Points = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Axis:
-    """Its title, and where it says how much: `form` is of `str.format`."""
+    """Its title, and where it says how much, in what `form`."""
 
     title: str
     ticks: Sequence[float]
-    form: str
+    form: Callable[[float], str]
 
 
 def lines(title: str, x_axis: Axis, y_axis: Axis, series: Mapping[str, Points], legend: bool = False) -> str:
@@ -44,10 +44,10 @@ def lines(title: str, x_axis: Axis, y_axis: Axis, series: Mapping[str, Points], 
     parts.append(text(16, (TOP + HEIGHT - BOTTOM) / 2, y_axis.title, "middle", turned=True))
     for y in y_axis.ticks:
         parts.append(line([(LEFT, down(y)), (WIDTH - right, down(y))], GREY, 0.5))
-        parts.append(text(LEFT - 8, down(y) + 4, y_axis.form.format(y), "end"))
+        parts.append(text(LEFT - 8, down(y) + 4, y_axis.form(y), "end"))
     for x in x_axis.ticks:
         parts.append(line([(across(x), down(0)), (across(x), down(0) + 5)], GREY, 1))
-        parts.append(text(across(x), down(0) + 20, x_axis.form.format(x), "middle"))
+        parts.append(text(across(x), down(0) + 20, x_axis.form(x), "middle"))
     for number, ((name, points), colour) in enumerate(zip(series.items(), COLOURS, strict=False)):
         placed = [(across(x), down(y)) for x, y in points]
         parts.append(line(placed, colour, 2.5))

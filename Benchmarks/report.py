@@ -47,13 +47,12 @@ def aligned(lines: list[tuple[str, ...]]) -> str:
 
 def circumstances(command: str, others: Sequence[str] = ()) -> str:
     """The machine, the programs and the command: what a reader needs to judge the figures or to make them again."""
-    lines = [
-        f"- Date: {time.strftime('%Y-%m-%d')}",
-        f"- Machine: {processor()}, {os.cpu_count()} cores, {platform.machine()}, Linux {platform.release()}",
-        f"- Versions: {'; '.join([*versions(), *others])}",
-        f"- Command: `{command}`",
-    ]
-    return "\n".join(lines)
+    return "\n".join([when_and_where(), f"- Versions: {'; '.join([*versions(), *others])}", f"- Command: `{command}`"])
+
+
+def when_and_where() -> str:
+    machine = f"{processor()}, {os.cpu_count()} cores, {platform.machine()}, Linux {platform.release()}"
+    return f"- Date: {time.strftime('%Y-%m-%d')}\n- Machine: {machine}"
 
 
 def processor() -> str:

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""How cost grows with routes, endpoints, keys, loops and connections: instructions of single operations by callgrind,
-which no other load on the machine changes, and resident memory of the gateway.
+"""How cost grows with routes, endpoints, keys, loops and connections: instructions and CPU time of single operations,
+resident memory of the gateway, and CPU time of a request by loops.
 
-`--write docs/scaling.md` puts the tables there. Build first: swift build -c release --static-swift-stdlib
---scratch-path .build-static --product Micro (and weir); `--products FOLDER` takes them from elsewhere.
+`--write docs/scaling.md` puts the tables there, and the plots beside it. Build first: swift build -c release
+--static-swift-stdlib --scratch-path .build-static --product Micro (weir and hello, too); `--products FOLDER` takes them
+from elsewhere. It takes about ten minutes and wants two cores.
 """
 
 import argparse
@@ -12,58 +13,39 @@ import contextlib
 import os
 import re
 import resource
+import shlex
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import micro
+import operation_costs
+import plot
 import report
-from instructions import ENVIRONMENT, counted
-from replay import Count
-from tools import BenchmarkError
+import servers
+import turns
+from bench import two_cores
+from instructions import ENVIRONMENT
+from load import Plan
+from tools import STRIPPING, BenchmarkError, Products, require, strip
 
-OPERATIONS_FEW, OPERATIONS_MANY = 1_000, 21_000
-ROUTES = (10, 1_000, 10_000)
-ENDPOINTS = (1, 100, 1_000, 10_000)
+ROUTES = (10, 100, 1_000, 10_000)
+ENDPOINTS = (1, 10, 100, 1_000, 10_000)
 UPSTREAM_ENDPOINTS = 250
-KEYS = (1_000, 100_000, 1_000_000, 10_000_000)
+KEYS = (10, 1_000, 100_000, 1_000_000, 10_000_000)
 LOOPS = (1, 2, 4, 16, 64)
 CONNECTIONS = (0, 1_000, 4_000, 8_000)
 BYTES_A_KEY = 16
 START_SECONDS_MAX = 120.0
 SAMPLE_SECONDS = 0.05
 NOBODY = "http://127.0.0.1:9"
-OPERATIONS = {
-    # To make a table of 100,000 takes minutes under callgrind; `Micro routing-100000` times the look-up.
-    "route look-up": [("10 routes", "routing-10"), ("1,000", "routing-1000")],
-    "least-latency": [("3 endpoints", "balancing-least-latency-3"), ("1,000", "balancing-least-latency-1000")],
-    "round-robin": [("3 endpoints", "balancing-round-robin-3"), ("1,000", "balancing-round-robin-1000")],
-    "maglev": [("3 endpoints", "balancing-maglev-3"), ("1,000", "balancing-maglev-1000")],
-    "first": [("3 endpoints", "balancing-first-3"), ("1,000", "balancing-first-1000")],
-    "keyed limit (GCRA)": [("few keys", "limiter-keyed-gcra-cached"), ("a million", "limiter-keyed-gcra")],
-}
-
-
-def instructions_each(program: Path, name: str) -> float:
-    def count(operations: int) -> Count:
-        output, instructions = counted(micro.Case(name).command(program, operations))
-        return Count(micro.operations(output), instructions)
-
-    difference = count(OPERATIONS_MANY) - count(OPERATIONS_FEW)
-    return difference.events / difference.requests
-
-
-def operations(program: Path) -> str:
-    rows = ["| operation | instructions among few | among many |", "|---|---|---|"]
-    for operation, cases in OPERATIONS.items():
-        counts = [f"{instructions_each(program, name):,.0f} ({size})" for size, name in cases]
-        rows.append(f"| {operation} | {' | '.join(counts)} |")
-        print(rows[-1], file=sys.stderr)
-    return "\n".join(rows)
+# What serves with so many loops on one core, while wrk loads it from the other.
+LOOPS_LOADED = (1, 2, 4)
+LOAD_ROUNDS, LOAD_SECONDS = 9, 1
 
 
 class Gateway:
@@ -84,8 +66,9 @@ class Gateway:
 
     @property
     def kibibytes(self) -> int:
-        text = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(r"^VmRSS:\s+(\d+) kB", text, re.M)[1])
+        """Without pages of files: how many of the program's own are mapped is chance, by a tenth of them."""
+        text = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
+        return int(re.search(r"^Anonymous:\s+(\d+) kB", text, re.M)[1])
 
     @property
     def cpu_seconds(self) -> float:
@@ -153,17 +136,74 @@ def connections(program: Path, count: int) -> tuple[int, float]:
         return one.kibibytes, one.cpu_seconds
 
 
-def table(what: str, counts: tuple[int, ...], measure: Callable[[int], tuple[int, float]]) -> str:
+# How many, resident KiB, CPU seconds until it served.
+Growth = Sequence[tuple[int, int, float]]
+
+MEASURES: Mapping[str, tuple[Sequence[int], Callable[[Path, int], tuple[int, float]]]] = {
+    "routes": (ROUTES, routes),
+    "endpoints": (ENDPOINTS, endpoints),
+    "keys of a limit": (KEYS, keys),
+    "loops": (LOOPS, loops),
+    "idle connections": (CONNECTIONS, connections),
+}
+
+
+def growth(program: Path, counts: Sequence[int], take: Callable[[Path, int], tuple[int, float]]) -> Growth:
+    return [(count, *take(program, count)) for count in counts]
+
+
+def table(what: str, found: Growth) -> str:
     rows = [f"| {what} | resident | each of those that are more | CPU |", "|---:|---:|---:|---:|"]
-    first = None
-    for count in counts:
-        kibibytes, seconds = measure(count)
-        first = first or (count, kibibytes)
-        more = count - first[0]
-        each = f"{(kibibytes - first[1]) * 1024 / more:,.0f} B" if more else ""
+    few, resident_of_few, _ = found[0]
+    for count, kibibytes, seconds in found:
+        more = count - few
+        each = f"{(kibibytes - resident_of_few) * 1024 / more:,.0f} B" if more else ""
         rows.append(f"| {count:,} | {kibibytes / 1024:.1f} MiB | {each} | {seconds:.2f} s |")
-        print(rows[-1], file=sys.stderr)
     return "\n".join(rows)
+
+
+def memory_chart(title: str, found: Mapping[str, Growth]) -> str:
+    series = {
+        what: [(count, kibibytes / 1024) for count, kibibytes, _ in growth if count]
+        for what, growth in found.items()
+    }
+    across, up = operation_costs.decades("how many", series), operation_costs.steps("resident, MiB", series)
+    return plot.lines(title, across, up, series, legend=True)
+
+
+def loaded_loops(products: Products) -> str:
+    """CPU time of a request to `/hello` by loops that share a core, beside one loop on it, in turns."""
+    plan = Plan(LOAD_ROUNDS, LOAD_SECONDS, *two_cores())
+    with contextlib.ExitStack() as stack:
+        served = [
+            stack.enter_context(servers.weir(products, {"WEIR_LOOPS": str(count)}, plan.server_core))
+            for count in LOOPS_LOADED
+        ]
+        sides = [turns.under_load(server, "/hello", plan) for server in served]
+        one, *others = turns.microseconds("loops 1, 2 and 4", sides, plan)
+    rows = ["| loops on one core | CPU of a request, beside that of one loop | from, to |", "|---:|---:|---:|"]
+    for count, taken in zip(LOOPS_LOADED[1:], others, strict=True):
+        ratios = [these / this for these, this in zip(taken, one, strict=True)]
+        rows.append(f"| {count} | {statistics.median(ratios):.2f} × | {min(ratios):.2f}–{max(ratios):.2f} |")
+    return "\n".join(rows)
+
+
+def measure(products: Products) -> tuple[list[str], dict[str, str]]:
+    """What the document says, and its plots by title."""
+    found = {}
+    for what, (counts, take) in MEASURES.items():
+        found[what] = growth(products.gateway, counts, take)
+        print(table(what, found[what]), file=sys.stderr)
+    costs = operation_costs.measure(products)
+    memory = "Resident memory of the gateway"
+    charts = operation_costs.charts(costs) | {memory: memory_chart(memory, found)}
+    tables = [*operation_costs.tables(costs), *(table(*one) for one in found.items()), loaded_loops(products)]
+    return tables, charts
+
+
+def file_name(title: str) -> str:
+    """That of a plot, beside the document."""
+    return f"scaling-{title.split(' of ')[0].lower().replace(' ', '-')}.svg"
 
 
 def main() -> None:
@@ -173,22 +213,22 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.write:
         report.check_writable(arguments.write, "scaling.py")
+    require("setpriv", "strip", "taskset", "valgrind", "wrk")
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    weir = arguments.products / "weir"
-    parts = []
-    for what, counts, measure in (
-        ("routes", ROUTES, routes),
-        ("endpoints", ENDPOINTS, endpoints),
-        ("keys of a limit", KEYS, keys),
-        ("loops", LOOPS, loops),
-        ("idle connections", CONNECTIONS, connections),
-    ):
-        parts.append(table(what, counts, lambda count, measure=measure: measure(weir, count)))
-    shown = "\n\n".join([operations(arguments.products / "Micro"), *parts])
+    with tempfile.TemporaryDirectory(prefix="weir-scaling-") as folder:
+        names = ("weir", "hello", "Micro")
+        binaries = {name: strip(STRIPPING[name], arguments.products / name, Path(folder)) for name in names}
+        tables, charts = measure(Products(binaries, Path(folder)))
+    command = shlex.join(["python3", "Benchmarks/scaling.py", *sys.argv[1:]])
+    figures = [f"![{title}]({file_name(title)})" for title in charts]
+    shown = "\n\n".join([*tables, *figures, f"{report.when_and_where()}\n- Command: `{command}`"])
     print(shown)
-    if arguments.write:
-        report.write(arguments.write, shown, "scaling.py")
+    if not arguments.write:
+        return
+    report.write(arguments.write, shown, "scaling.py")
+    for title, svg in charts.items():
+        arguments.write.with_name(file_name(title)).write_text(svg)
 
 
 if __name__ == "__main__":

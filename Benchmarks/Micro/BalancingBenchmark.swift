@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Balancing: what choosing one of few endpoints costs, and one of a thousand; and what noting an answer does.
+// Balancing: what choosing one of few endpoints costs, and one of as many as a table holds; and what noting an answer
+// does.
 
 import WeirUpstream
 
 enum BalancingBenchmark {
     static var all: [Benchmark] {
-        [3, 1000].flatMap { count in BalancingPolicy.allCases.map { pick($0, of: count) } }
-            + [pick(.leastLatency, of: 3, tried: [0]), note, split]
+        [1, 3, 10, 100, 1000, BalancerTable.entriesMax].flatMap { count in
+            BalancingPolicy.allCases.map { pick($0, of: count) }
+        } + [pick(.leastLatency, of: 3, tried: [0]), note, split]
     }
 
     /// The clock moves 10 µs per operation: one that stands still would hide what decay costs.

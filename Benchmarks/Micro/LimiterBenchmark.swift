@@ -9,7 +9,13 @@ enum LimiterBenchmark {
             + [refused]
             + RateLimitAlgorithm.allCases.map { keyed($0, "", keyCount: 1 << 20, tableBytes: 32 << 20) }
             + RateLimitAlgorithm.allCases.map { keyed($0, "-cached", keyCount: 1 << 12, tableBytes: 1 << 20) }
+            + [4, 10, 17, 24].map(keyedGCRA)
             + [all(of: 2), hash]
+    }
+
+    /// A table of two places for each key, and as many keys as powers of two have: a mask then draws one.
+    private static func keyedGCRA(bits: Int) -> Benchmark {
+        keyed(.gcra, "-\(1 << bits)", keyCount: 1 << bits, tableBytes: 32 << bits, threads: [1])
     }
 
     private static func limit(_ algorithm: RateLimitAlgorithm, _ key: RateLimitKey) -> RateLimit {
@@ -47,9 +53,10 @@ enum LimiterBenchmark {
         _ algorithm: RateLimitAlgorithm,
         _ suffix: String,
         keyCount: Int,
-        tableBytes: Int
+        tableBytes: Int,
+        threads: [Int] = [1, 2]
     ) -> Benchmark {
-        Benchmark(name: "limiter-keyed-\(algorithm)\(suffix)", threads: [1, 2], operations: 4_000_000) {
+        Benchmark(name: "limiter-keyed-\(algorithm)\(suffix)", threads: threads, operations: 4_000_000) {
             let limiter = Limiter(limit(algorithm, .client), tableBytes: tableBytes, now: 0)
             for key in 0..<keyCount { _ = limiter.charge(key: spread(key), now: 0) }
             return { thread, count in
