@@ -196,6 +196,34 @@ def test_nobody_is_upgraded_who_did_not_ask(upstream, gateway, headers):
         assert wire.get(headers=headers).status == 502
 
 
+@pytest.mark.parametrize("asked, chosen", [
+    ("test", "other"), ("test", "h2c"), ("test", "test, h2c"), ("test/1", "test/2"), ("test", ""),
+    # Another HTTP is not asked for, so it is nobody's answer.
+    ("h2c", "h2c"), ("H2C", "h2c"), ("HTTP/2.0", "HTTP/2.0"), ("test, h2c", "h2c"), ("test, h2c", "test"),
+])  # fmt: skip
+def test_nobody_is_upgraded_to_what_was_not_asked_for(upstream, gateway, asked, chosen):
+    def script(peer):
+        peer.request()
+        peer.send(f"HTTP/1.1 101 S\r\nConnection: upgrade\r\nUpgrade: {chosen}\r\n\r\nPRI".encode())
+        peer.wait_for_end()
+
+    with gateway(upstream(script)).connect() as wire:
+        assert wire.get(headers=["Connection: upgrade", f"Upgrade: {asked}"]).status == 502
+
+
+@pytest.mark.parametrize("asked, chosen", [("Test", "tEST"), ("other, test/1", "test/1"), ("a,b , c", "c, a")])
+def test_an_endpoint_chooses_among_what_was_asked_for(upstream, gateway, asked, chosen):
+    def script(peer):
+        assert peer.request().header("upgrade") == asked
+        peer.send(f"HTTP/1.1 101 S\r\nConnection: upgrade\r\nUpgrade: {chosen}\r\n\r\n".encode())
+        peer.wait_for_end()
+
+    with gateway(upstream(script)).connect() as wire:
+        wire.send(request("/", headers=["Connection: upgrade", f"Upgrade: {asked}"]))
+        head = wire.read_until(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 101 ") and f"\r\nUpgrade: {chosen}\r\n".encode() in head
+
+
 def test_an_http_1_0_client_cannot_upgrade(upstream, gateway):
     endpoint = upstream()
     with gateway(endpoint).connect() as wire:

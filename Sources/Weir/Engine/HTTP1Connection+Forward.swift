@@ -170,11 +170,9 @@ extension HTTP1Connection {
         writer.forward(upstream.parser.pointee.fields, in: Span<UInt8>(_unsafeBytes: bytes))
         if !added.isEmpty { _ = writeFields(added, into: &writer) }
         writer.raw("Connection: upgrade\r\n")
-        for index in 0..<upstream.parser.pointee.fields.count {
-            let field = upstream.parser.pointee.fields.field(index)
-            guard field.known == .upgrade else { continue }
+        upstream.eachUpgrade(in: bytes) { value in
             writer.raw("Upgrade: ")
-            writer.raw(UnsafeRawBufferPointer(rebasing: bytes[field.value.bounds]))
+            writer.raw(value)
             writer.raw("\r\n")
         }
         withStrictTransport { writer.edit($0) }

@@ -60,7 +60,7 @@ extension ProxyExchange {
         writeClient(of: exchange, &writer, fields, isPeerTrusted)
         writer.raw(head.minorVersion == 0 ? "Via: 1.0 weir\r\n" : "Via: 1.1 weir\r\n")
         if head.isChunked { writer.raw("Transfer-Encoding: chunked\r\n") }
-        if head.hasUpgrade, !upgradesHTTP(exchange) {
+        if exchange.asksForUpgrade {
             writer.raw("Connection: upgrade\r\n")
             writeLines(of: exchange, .upgrade, "Upgrade: ", &writer)
         } else if connection.proxyProtocol != nil {
@@ -244,17 +244,6 @@ extension ProxyExchange {
             writer.raw(value)
             writer.raw("\r\n")
         }
-    }
-
-    /// Whether another version of HTTP is among what the client asks to switch to (`h2c`, `HTTP/2.0`): through it
-    /// requests would pass that nobody here has looked at.
-    private func upgradesHTTP(_ exchange: Exchange) -> Bool {
-        var isHTTP = false
-        exchange.eachValue(of: .upgrade) { value in
-            let text = String(decoding: value, as: UTF8.self).lowercased()
-            if text.contains("h2c") || text.contains("http/") { isHTTP = true }
-        }
-        return isHTTP
     }
 }
 

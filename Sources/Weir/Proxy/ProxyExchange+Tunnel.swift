@@ -13,7 +13,7 @@ extension ProxyExchange {
         _ upstream: UpstreamConnection,
         _ bytes: UnsafeRawBufferPointer
     ) {
-        guard exchange.parser.pointee.head.hasUpgrade, exchange.input.isDone else {
+        guard exchange.asksForUpgrade, exchange.input.isDone, isAskedFor(upstream, bytes) else {
             // Nobody has asked for it, or the request is not over: what follows could be read in two ways.
             upstream.cancel()
             return refuse(.badGateway, UpstreamFault.malformed(.unasked).message, .upstreamMalformed)
@@ -25,6 +25,13 @@ extension ProxyExchange {
         }
         phase = .tunnel
         connection.beginTunnel(exchange, upstream, bytes, adding: added)
+    }
+
+    /// Whether the endpoint switches to what the client has asked for. The bytes are those of its head.
+    private func isAskedFor(_ upstream: UpstreamConnection, _ bytes: UnsafeRawBufferPointer) -> Bool {
+        var chosen = UpgradeProtocols()
+        upstream.eachUpgrade(in: bytes) { chosen.add($0) }
+        return exchange.upgradeProtocols.allow(chosen)
     }
 
     /// The endpoint has ended its half of a tunnel.
