@@ -34,6 +34,42 @@ def test_every_method_goes_on(passed, method):
     assert (seen.method, seen.target, seen.version, reply.status, reply.body) == (method, "/a", "HTTP/1.1", 200, b"ok")
 
 
+@pytest.mark.parametrize("method", ["OPTIONS", "TRACE"])
+@pytest.mark.parametrize("given, goes_on", [
+    (["1"], ["0"]), (["10"], ["9"]), (["007"], ["6"]), (["99999999999999999999"], ["18446744073709551614"]),
+    # What is no number counts nothing, and is the endpoint's to judge.
+    (["-1"], ["-1"]), (["x"], ["x"]), ([""], [""]), (["3", "4"], ["3", "4"]), (["1, 2"], ["1, 2"]),
+])  # fmt: skip
+def test_max_forwards_is_counted_down(passed, method, given, goes_on):
+    seen, reply = passed(request("/a", method, [f"Max-Forwards: {value}" for value in given]), method=method)
+    assert [value.strip() for name, value in seen.headers if name.lower() == "max-forwards"] == goes_on
+    assert reply.status == 200
+
+
+def test_max_forwards_means_nothing_to_other_methods(passed):
+    seen, _ = passed(request("/a", "GET", ["Max-Forwards: 0"]))
+    assert seen.header("max-forwards") == "0"
+
+
+@pytest.mark.parametrize("framing, body", [([], b""), (["Content-Length: 5"], b"hello")])
+def test_what_may_go_no_further_is_answered_here(upstream, gateway, framing, body):
+    endpoint = upstream(repeating(answer()))
+    server = gateway(endpoint)
+    with server.connect() as wire:
+        wire.send(request("/a", "OPTIONS", ["Max-Forwards: 0", *framing], body))
+        reply = wire.reply("OPTIONS")
+        allowed = reply.header("allow").split(", ")
+        assert reply.status == 204 and {"GET", "POST", "OPTIONS"} <= set(allowed) and "TRACE" not in allowed
+    with server.connect() as wire:
+        wire.send(request("/a", "TRACE", ["Max-Forwards: 00", "Cookie: secret", *framing], body))
+        reply = wire.reply("TRACE")
+        assert (reply.status, reply.header("allow").split(", ")) == (405, allowed)
+        assert b"secret" not in reply.body
+    assert endpoint.requests == []
+    # It has left as any other request does.
+    assert server.metric('weir_requests_executing{pool="pod"}') == 0
+
+
 def test_fields_go_on_as_they_came_and_in_their_order(passed):
     lines = ["X-One: 1", "x-TWO:   2  ", "Cookie: a=b", "X-One: again", "Accept: */*", "X-Empty: ", "Authorization: Basic eA=="]
     seen, _ = passed(request("/", headers=lines))

@@ -118,6 +118,12 @@ extension ProxyExchange {
             writer.contentLength(byteCount)
         }
         if head.minorVersion == 0 { omitted.insert(.expect) }
+        if let left = exchange.forwardsLeft, left > 0 {
+            omitted.insert(.maxForwards)
+            writer.raw("Max-Forwards: ")
+            writer.decimal(left - 1)
+            writer.raw("\r\n")
+        }
         if exchange.hasDeadlineField { omitted = omitted.union(Self.deadlineFields) }
         // Ours stand behind, where these say nothing.
         if exchange.givenRequestID == nil { omitted.insert(.xRequestID) }

@@ -23,6 +23,10 @@ extension ServerLoop {
 
     /// The upstream has the same place in the route's snapshot as its pool has here, unless that snapshot is a former one.
     private func begin(_ exchange: Exchange, _ destination: RouteUpstream, adding fields: Headers? = nil) {
+        if exchange.forwardsLeft == 0 {
+            exchange.withConnection { $0.answerAsLast(exchange, on: exchange.route) }
+            return
+        }
         let index = destination.index
         let isPresent = index < pools.count && pools[index].upstream === destination.upstream
         let pool = Unmanaged.passUnretained(isPresent ? pools[index] : pool(of: destination.upstream))

@@ -33,6 +33,7 @@ package enum HeaderName: UInt8, Sendable, CaseIterable {
     case ifNoneMatch
     case ifUnmodifiedSince
     case keepAlive
+    case maxForwards
     case origin
     case pragma
     case priority
@@ -90,6 +91,7 @@ package enum HeaderName: UInt8, Sendable, CaseIterable {
         case .ifNoneMatch: "if-none-match"
         case .ifUnmodifiedSince: "if-unmodified-since"
         case .keepAlive: "keep-alive"
+        case .maxForwards: "max-forwards"
         case .origin: "origin"
         case .pragma: "pragma"
         case .priority: "priority"
@@ -168,6 +170,7 @@ package enum HeaderName: UInt8, Sendable, CaseIterable {
         case 12:
             if ByteScan.tokenMatches(bytes, start, count, "content-type") { return .contentType }
             if ByteScan.tokenMatches(bytes, start, count, "grpc-timeout") { return .grpcTimeout }
+            if ByteScan.tokenMatches(bytes, start, count, "max-forwards") { return .maxForwards }
             if ByteScan.tokenMatches(bytes, start, count, "x-request-id") { return .xRequestID }
         case 13:
             if ByteScan.tokenMatches(bytes, start, count, "authorization") { return .authorization }
