@@ -4,6 +4,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import threading
 
@@ -197,18 +198,25 @@ def test_nobody_is_upgraded_who_did_not_ask(upstream, gateway, headers):
 
 
 @pytest.mark.parametrize("asked, chosen", [
-    ("test", "other"), ("test", "h2c"), ("test", "test, h2c"), ("test/1", "test/2"), ("test", ""),
+    ("test", "other"), ("test", "h2c"), ("test", "test, h2c"), ("test/1", "test/2"), ("test", ""), ("test", "te st"),
+    ("\u212a", "k"), ("caf\u00e9", "cafe\u0301"),
     # Another HTTP is not asked for, so it is nobody's answer.
-    ("h2c", "h2c"), ("H2C", "h2c"), ("HTTP/2.0", "HTTP/2.0"), ("test, h2c", "h2c"), ("test, h2c", "test"),
+    ("h2c", "h2c"), ("H2C", "h2c"), ("HTTP/2.0", "HTTP/2.0"), ("test, h2c", "h2c"), ("test, h2c", "test"), ("h3", "h3"),
+    ("TLS/1.0", "TLS/1.0"), ("tls/1.2, http/1.1", "tls/1.2, http/1.1"), ("h2c\u0301", "h2c\u0301"),
 ])  # fmt: skip
 def test_nobody_is_upgraded_to_what_was_not_asked_for(upstream, gateway, asked, chosen):
-    def script(peer):
+    def switch(peer):
         peer.request()
         peer.send(f"HTTP/1.1 101 S\r\nConnection: upgrade\r\nUpgrade: {chosen}\r\n\r\nPRI".encode())
         peer.wait_for_end()
 
-    with gateway(upstream(script)).connect() as wire:
-        assert wire.get(headers=["Connection: upgrade", f"Upgrade: {asked}"]).status == 502
+    # The connection that has switched serves nobody else.
+    scripts = iter([switch, repeating(answer(b"well"))])
+    with gateway(upstream(lambda peer: next(scripts)(peer))).connect() as wire:
+        wire.send(request("/", headers=["Connection: upgrade", f"Upgrade: {asked}"]))
+        reply = wire.reply()
+        assert (reply.status, json.loads(reply.body)["reason"]) == (502, "upstream_malformed")
+        assert wire.get().body == b"well"
 
 
 @pytest.mark.parametrize("asked, chosen", [("Test", "tEST"), ("other, test/1", "test/1"), ("a,b , c", "c, a")])

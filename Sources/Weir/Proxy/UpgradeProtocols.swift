@@ -4,25 +4,35 @@
 import WeirHTTP
 import WeirUpstream
 
-/// What one side's Upgrade fields list.
+/// What one side's Upgrade fields list: `#( protocol-name [ "/" protocol-version ] )`.
 struct UpgradeProtocols {
-    /// In lower case, as names are without it; most have no version.
-    private(set) var names: Set<String> = []
+    /// In lower case: most have no version, and those that have one have digits there.
+    private var names: Set<[UInt8]> = []
+    /// Something in the list is no protocol.
+    private var isMalformed = false
 
-    /// Adds what one field lists: `#( protocol-name [ "/" protocol-version ] )`.
+    /// Another version of HTTP, or HTTP under another cover: through it requests would pass that nobody here has looked at.
+    private static let ofHTTP = Set(["http", "h2", "h2c", "h3", "tls"].map { Array($0.utf8) })
+
     mutating func add(_ value: UnsafeRawBufferPointer) {
-        for name in String(decoding: value, as: UTF8.self).lowercased().split(separator: ",") {
-            let name = name.trimmingBlanks
-            if !name.isEmpty { names.insert(String(name)) }
+        for element in value.split(separator: UInt8(ascii: ",")) {
+            let name = element.trimmingBlanks
+            if name.isEmpty { continue }
+            let parts = name.split(separator: UInt8(ascii: "/"), maxSplits: 1, omittingEmptySubsequences: false)
+            if !parts.allSatisfy({ FieldSyntax.isToken(Array($0).span) }) { isMalformed = true }
+            names.insert(name.map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 })
         }
     }
 
-    /// Whether another version of HTTP is among them (`h2c`, `HTTP/2.0`): through it requests would pass that nobody here
-    /// has looked at.
-    var hasHTTP: Bool { names.contains { $0.contains("h2c") || $0.contains("http/") } }
+    /// Whether the client may ask for these.
+    var mayBeAskedFor: Bool {
+        !isMalformed && !names.contains { Self.ofHTTP.contains(Array($0.prefix { $0 != UInt8(ascii: "/") })) }
+    }
 
     /// Whether it may be switched to `chosen`: nobody chooses what was not asked for.
-    func allow(_ chosen: UpgradeProtocols) -> Bool { !chosen.names.isEmpty && chosen.names.isSubset(of: names) }
+    func allow(_ chosen: UpgradeProtocols) -> Bool {
+        !chosen.isMalformed && !chosen.names.isEmpty && chosen.names.isSubset(of: names)
+    }
 }
 
 extension Exchange {
@@ -34,7 +44,7 @@ extension Exchange {
     }
 
     /// Whether an upgrade goes on to the endpoint.
-    var asksForUpgrade: Bool { parser.pointee.head.hasUpgrade && !upgradeProtocols.hasHTTP }
+    var asksForUpgrade: Bool { parser.pointee.head.hasUpgrade && upgradeProtocols.mayBeAskedFor }
 }
 
 extension UpstreamConnection {
@@ -44,5 +54,15 @@ extension UpstreamConnection {
             let field = parser.pointee.fields.field(index)
             if field.known == .upgrade { body(UnsafeRawBufferPointer(rebasing: bytes[field.value.bounds])) }
         }
+    }
+}
+
+extension Slice<UnsafeRawBufferPointer> {
+    /// Without spaces and tabs at both ends.
+    fileprivate var trimmingBlanks: Self {
+        guard let first = firstIndex(where: { $0 != 0x20 && $0 != 0x09 }),
+            let last = lastIndex(where: { $0 != 0x20 && $0 != 0x09 })
+        else { return self[endIndex...] }
+        return self[first...last]
     }
 }
