@@ -9,7 +9,9 @@ public func fuzzGrammar(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     // libFuzzer's memory, valid and constant during this call.
     let bytes = unsafe Array(UnsafeBufferPointer(start: start, count: count))
     compareBodies(bytes)
+    compareBodies(bytes, Stricter.tightLimits)
     compareResponses(bytes)
+    compareHeads(bytes, Stricter.tightLimits)
     guard let request = compareHeads(bytes) else { return 0 }
     RoundTrip(request, bytes).check()
     if request.framing == .chunked { compareBodies(Array(bytes[request.byteCount...])) }
@@ -17,15 +19,16 @@ public func fuzzGrammar(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
 }
 
 /// The request that both read; nil where there is none, in the same way for both.
-func compareHeads(_ bytes: [UInt8]) -> SlowRequest? {
+@discardableResult
+func compareHeads(_ bytes: [UInt8], _ limits: HTTPLimits = HTTPLimits()) -> SlowRequest? {
     let slow = SlowRequest.read(bytes)
-    var parser = RequestParser()
+    var parser = RequestParser(limits: limits)
     switch parser.parse(bytes.span) {
     case .incomplete:
         precondition(slow == .incomplete, "the grammar sees a whole head")
     case .invalid(let fault):
         if case .read(let request) = slow {
-            precondition(Stricter.explains(fault.kind, request), "the grammar reads it: \(fault.kind)")
+            precondition(Stricter(limits).explains(fault.kind, request), "the grammar reads it: \(fault.kind)")
         }
     case .complete:
         guard case .read(let request) = slow else { preconditionFailure("the grammar does not read it: \(slow)") }
@@ -73,13 +76,13 @@ private func comparePieces(_ head: RequestHead, _ request: SlowRequest, _ bytes:
 }
 
 /// What both read of a chunked body.
-func compareBodies(_ bytes: [UInt8]) {
+func compareBodies(_ bytes: [UInt8], _ limits: HTTPLimits = HTTPLimits()) {
     let slow = SlowChunks.read(bytes)
-    switch decode(bytes) {
+    switch decode(bytes, limits) {
     case .incomplete: precondition(slow == .incomplete, "the grammar sees more than the beginning of a body")
     case .invalid(let kind):
         if case .read(let body) = slow {
-            precondition(Stricter.explains(kind, body), "the grammar reads it: \(kind)")
+            precondition(Stricter(limits).explains(kind, body), "the grammar reads it: \(kind)")
         }
     case .read(let body):
         precondition(slow == .read(body), "another body, or none")
@@ -97,8 +100,8 @@ private enum Decoded {
     case read(SlowChunks)
 }
 
-private func decode(_ bytes: [UInt8]) -> Decoded {
-    var decoder = ChunkedDecoder(limits: HTTPLimits())
+private func decode(_ bytes: [UInt8], _ limits: HTTPLimits = HTTPLimits()) -> Decoded {
+    var decoder = ChunkedDecoder(limits: limits)
     var body = SlowChunks()
     while true {
         let rest = Array(bytes[body.byteCount...])

@@ -5,6 +5,18 @@ struct SlowChunks: Equatable {
     var data: [UInt8] = []
     var trailers: [SlowField] = []
     var byteCount = 0
+    /// How long what it was read from is: beside what was read, and no part of it.
+    private(set) var extent = Extent()
+
+    struct Extent {
+        var longestLine = 0
+        var mostDigits = 0
+        var trailers = 0
+    }
+
+    static func == (_ one: SlowChunks, _ other: SlowChunks) -> Bool {
+        one.data == other.data && one.trailers == other.trailers && one.byteCount == other.byteCount
+    }
 
     enum Outcome: Equatable {
         case incomplete
@@ -18,6 +30,8 @@ struct SlowChunks: Equatable {
         while true {
             guard let line = body.line(of: bytes) else { return .incomplete }
             guard let size = chunkSize(line) else { return .refused }
+            body.extent.longestLine = max(body.extent.longestLine, line.count + 2)
+            body.extent.mostDigits = max(body.extent.mostDigits, line.prefix { isHexadecimal($0) }.count)
             if size == 0 { break }
             // `chunk = chunk-size [ chunk-ext ] CRLF chunk-data CRLF`.
             guard size <= UInt64(bytes.count), body.byteCount + Int(size) + 2 <= bytes.count else { return .incomplete }
@@ -29,6 +43,7 @@ struct SlowChunks: Equatable {
         // Section 7.1.2: `trailer-section = *( field-line CRLF )`.
         while true {
             guard let line = body.line(of: bytes) else { return .incomplete }
+            body.extent.trailers += line.count + 2
             if line.isEmpty { return .read(body) }
             guard let field = SlowHead.field(line) else { return .refused }
             body.trailers.append(field)

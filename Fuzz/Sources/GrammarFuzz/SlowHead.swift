@@ -23,7 +23,7 @@ enum SlowFraming: Equatable {
     case none
     case length(UInt64)
     case chunked
-    /// By codings of which chunked is none.
+    /// By codings of which chunked is not the last.
     case coded
 
     /// Nil where they contradict themselves.
@@ -34,10 +34,10 @@ enum SlowFraming: Equatable {
             // Section 6.1: in HTTP/1.0 the framing is faulty, and with Content-Length it is an attempt to smuggle.
             guard minorVersion == 1, lengths.isEmpty else { return nil }
             let names = codings.flatMap { list($0) }.map { lowercase($0) }
-            let chunked = names.indices.filter { names[$0] == Array("chunked".utf8) }
-            if chunked.isEmpty { return .coded }
-            // It is the last, and applied once.
-            return chunked == [names.count - 1] ? .chunked : nil
+            let chunked = Array("chunked".utf8)
+            guard names.last == chunked else { return .coded }
+            // Section 7.1: it is not applied twice.
+            return names.count { $0 == chunked } == 1 ? .chunked : nil
         }
         if lengths.isEmpty { return SlowFraming.none }
         // RFC 9110 section 8.6: `Content-Length = 1*DIGIT`, repeated where all are the same.

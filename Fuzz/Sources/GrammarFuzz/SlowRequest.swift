@@ -47,10 +47,11 @@ struct SlowRequest: Equatable {
         return options.allSatisfy { isToken($0[...]) }
     }
 
-    /// RFC 9112 section 3.2: one Host in HTTP/1.1, and never two.
+    /// RFC 9112 section 3.2: one Host in HTTP/1.1, and never two; `Host = uri-host [ ":" port ]`, or nothing.
     private var hasHost: Bool {
-        let count = fields.values("host").count
-        return count == 1 || count == 0 && minorVersion == 0
+        let hosts = fields.values("host")
+        guard hosts.count == 1 || hosts.isEmpty && minorVersion == 0 else { return false }
+        return hosts.allSatisfy { $0.isEmpty || SlowTarget.isAuthority($0[...]) }
     }
 
     /// RFC 9112 section 6.3: a request whose last coding is another than chunked has no end.

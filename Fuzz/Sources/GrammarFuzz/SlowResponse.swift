@@ -69,26 +69,23 @@ struct SlowResponse: Equatable {
         minorVersion == 1 && !fields.values("upgrade").isEmpty && options.contains(Array("upgrade".utf8))
     }
 
-    /// RFC 9112 section 6.3, in its order.
+    /// RFC 9112 section 6.3, in its order: where there is no body, or no more HTTP, the fields say nothing of it.
     private mutating func readBody(_ method: HTTPMethod) -> Bool {
-        guard let framing = SlowFraming.of(fields, minorVersion: minorVersion) else { return false }
-        let hasNoContent = status < 200 || status == 204
-        if hasNoContent {
-            // Section 6.1, and RFC 9110 section 8.6. Difference: a length of 0, which many servers send, is true.
-            guard framing == .none || framing == .length(0) else { return false }
-        }
         if status == 101 || method == .connect && (200...299).contains(status) {
             body = .tunnel
-        } else if method == .head || hasNoContent || status == 304 {
-            body = .none
-        } else {
-            body =
-                switch framing {
-                case .none, .coded: .untilClose
-                case .length(let length): .length(length)
-                case .chunked: .chunked
-                }
+            return true
         }
+        if method == .head || status < 200 || status == 204 || status == 304 {
+            body = .none
+            return true
+        }
+        guard let framing = SlowFraming.of(fields, minorVersion: minorVersion) else { return false }
+        body =
+            switch framing {
+            case .none, .coded: .untilClose
+            case .length(let length): .length(length)
+            case .chunked: .chunked
+            }
         return true
     }
 

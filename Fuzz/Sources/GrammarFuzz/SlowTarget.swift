@@ -3,8 +3,10 @@
 
 enum SlowTarget {
     static func isTarget(_ target: [UInt8], of method: [UInt8]) -> Bool {
-        // Section 3.2.3: authority-form is CONNECT's, and CONNECT has no other.
-        if method == Array("CONNECT".utf8) { return isAuthority(target[...]) }
+        // Section 3.2.3: authority-form is CONNECT's, and CONNECT has no other. RFC 9110 section 9.3.6: with a port.
+        if method == Array("CONNECT".utf8) {
+            return isAuthority(target[...]) && target.last.map(isDigit) == true && hasPort(target)
+        }
         // Section 3.2.4: asterisk-form is OPTIONS'.
         if target == [UInt8(ascii: "*")] { return method == Array("OPTIONS".utf8) }
         // Section 3.2.1: `origin-form = absolute-path [ "?" query ]`.
@@ -19,7 +21,7 @@ enum SlowTarget {
     }
 
     /// RFC 3986 section 3.2 without userinfo, and not empty (RFC 9110 section 4.2): `host [ ":" port ]`.
-    private static func isAuthority(_ bytes: Bytes) -> Bool {
+    static func isAuthority(_ bytes: Bytes) -> Bool {
         if bytes.first == UInt8(ascii: "[") {
             guard let close = bytes.firstIndex(of: UInt8(ascii: "]")) else { return false }
             let inside = bytes[bytes.startIndex..<close].dropFirst()
@@ -34,17 +36,23 @@ enum SlowTarget {
             && name.allSatisfy { isUnreserved($0) || isSubDelimiter($0) || $0 == UInt8(ascii: "%") }
     }
 
+    /// Whether a colon stands behind the host, which may be an address in brackets.
+    private static func hasPort(_ authority: [UInt8]) -> Bool {
+        let host = authority.lastIndex(of: UInt8(ascii: "]")) ?? authority.startIndex
+        return authority[host...].contains(UInt8(ascii: ":"))
+    }
+
     /// The authority of a target that has one: CONNECT's whole, or that behind the scheme.
-    static func authority(of target: [UInt8]) -> [UInt8] {
+    static func authority(of target: [UInt8]) -> [UInt8]? {
         for scheme in ["http://", "https://"] where lowercase(target[...]).starts(with: scheme.utf8) {
             return Array(target.dropFirst(scheme.utf8.count).prefix { !"/?".utf8.contains($0) })
         }
-        return target
+        return target.first == UInt8(ascii: "/") || target == [UInt8(ascii: "*")] ? nil : target
     }
 
     /// Whether a resolver and a socket could know it: letters, digits and `-._~` or an address in brackets, and a port of
     /// at most five digits up to 65535.
-    static func isPlainAuthority(_ bytes: [UInt8], portRequired: Bool = false) -> Bool {
+    static func isPlainAuthority(_ bytes: [UInt8]) -> Bool {
         var rest = bytes[...]
         if rest.first == UInt8(ascii: "[") {
             let address = rest.dropFirst().prefix { isHexadecimal($0) || ":.".utf8.contains($0) }
@@ -55,9 +63,9 @@ enum SlowTarget {
             if name.isEmpty { return false }
             rest = bytes[name.endIndex...]
         }
-        if rest.isEmpty { return !portRequired }
+        if rest.isEmpty { return true }
         guard rest.popFirst() == UInt8(ascii: ":") else { return false }
-        if rest.isEmpty { return !portRequired }
+        if rest.isEmpty { return true }
         return rest.count <= 5 && (number(rest).map { $0 <= 65_535 } ?? false)
     }
 

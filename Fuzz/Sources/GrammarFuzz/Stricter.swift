@@ -4,26 +4,41 @@
 
 import WeirHTTP
 
-enum Stricter {
-    private static let limits = HTTPLimits()
+struct Stricter {
+    private let limits: HTTPLimits
+
+    init(_ limits: HTTPLimits) {
+        self.limits = limits
+    }
+
+    /// So small that short inputs reach each limit.
+    static let tightLimits = {
+        var limits = HTTPLimits()
+        limits.requestLineBytesMax = 64
+        limits.headerBytesMax = 256
+        limits.headerFieldsMax = 4
+        limits.trailerBytesMax = 64
+        limits.chunkLineBytesMax = 16
+        return limits
+    }()
 
     /// Whether a request that the grammar reads may be refused so.
-    static func explains(_ kind: RequestFault.Kind, _ request: SlowRequest) -> Bool {
+    func explains(_ kind: RequestFault.Kind, _ request: SlowRequest) -> Bool {
         let hosts = request.fields.values("host")
+        let authority = SlowTarget.authority(of: request.target)
         switch kind {
         case .methodTooLong: return request.method.count > HTTPMethod.byteCountMax
         case .requestLineTooLong:
-            // The two spaces, the version and the CRLF.
-            return request.method.count + request.target.count + 12 > limits.requestLineBytesMax
-        // Names that no resolver knows, ports above 65535, none to CONNECT to.
-        case .targetAuthorityInvalid:
-            let isTunnel = request.method == Array("CONNECT".utf8)
-            return !SlowTarget.isPlainAuthority(SlowTarget.authority(of: request.target), portRequired: isTunnel)
+            // The two spaces, the version and the CRLF, and one in front.
+            return request.method.count + request.target.count + 14 > limits.requestLineBytesMax
+        // Names that no resolver knows, as one that begins with an asterisk, and ports above 65535.
+        case .targetAuthorityInvalid, .targetFormInvalid:
+            return authority.map { !SlowTarget.isPlainAuthority($0) } ?? false
         case .hostInvalid: return hosts.contains { !SlowTarget.isPlainAuthority($0) }
         // Another host than that of the target.
         case .hostMismatch:
-            let authority = lowercase(SlowTarget.authority(of: request.target)[...])
-            return hosts.contains { lowercase($0[...]) != authority }
+            guard let authority else { return false }
+            return hosts.contains { lowercase($0[...]) != lowercase(authority[...]) }
         // RFC 9110 section 10.1.1 has one expectation.
         case .expectationUnsupported:
             return request.fields.values("expect").contains { lowercase($0[...]) != Array("100-continue".utf8) }
@@ -31,8 +46,31 @@ enum Stricter {
         }
     }
 
+    /// Whether a response that the grammar reads may be refused so.
+    func explains(_ kind: ResponseFault.Kind, _ response: SlowResponse) -> Bool {
+        let lengths = response.fields.values("content-length")
+        let coded = response.fields.values("transfer-encoding")
+        let codings = coded.flatMap { list($0) }.map { lowercase($0) }
+        let chunked = Array("chunked".utf8)
+        let forbidsBody = response.status < 200 || response.status == 204
+        switch kind {
+        case .statusLineTooLong: return response.reason.count + 15 > limits.requestLineBytesMax
+        // RFC 9110 section 8.6, RFC 9112 section 6.1: a server may not send them there; some read a body by them.
+        case .lengthNotAllowed: return forbidsBody && lengths.contains { number($0[...]) != 0 }
+        case .codingNotAllowed: return forbidsBody && !coded.isEmpty
+        // Where they say nothing by section 6.3, and another reader may think that they do.
+        case .common(.codingInHTTP10): return response.minorVersion == 0 && !coded.isEmpty
+        case .common(.lengthAndCoding): return !lengths.isEmpty && !coded.isEmpty
+        case .common(.chunkedRepeated): return codings.count { $0 == chunked } > 1
+        // Section 6.3 has the client read until the end.
+        case .common(.chunkedNotLast): return codings.dropLast().contains(chunked)
+        case .common(let kind): return explains(kind, response.fields, byteCount: response.byteCount)
+        default: return false
+        }
+    }
+
     /// Whether a head with these fields, which the grammar reads, may be refused so.
-    static func explains(_ kind: RequestFault.Kind, _ fields: [SlowField], byteCount: Int) -> Bool {
+    private func explains(_ kind: RequestFault.Kind, _ fields: [SlowField], byteCount: Int) -> Bool {
         let lengths = fields.values("content-length")
         let codings = fields.values("transfer-encoding")
         switch kind {
@@ -50,25 +88,36 @@ enum Stricter {
         // Parameters of codings, and empty elements.
         case .codingMalformed:
             return codings.contains { value in
-                value.contains { !isToken([$0]) && $0 != UInt8(ascii: ",") && $0 != 0x20 && $0 != 0x09 }
-                    || value.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
-                        .contains { !isToken(trimmed($0)) }
+                value.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
+                    .contains { !isToken(trimmed($0)) }
             }
         default: return false
         }
     }
 
     /// Whether a body in chunks that the grammar reads may be refused so.
-    static func explains(_ kind: RequestFault.Kind, _ body: SlowChunks) -> Bool {
+    func explains(_ kind: RequestFault.Kind, _ body: SlowChunks) -> Bool {
         switch kind {
-        case .chunkLineTooLong: return body.byteCount > limits.chunkLineBytesMax
-        // Leading zeros that make it more than 16 digits.
-        case .chunkSizeInvalid: return body.byteCount > 16
-        case .trailerTooLarge: return body.byteCount > limits.trailerBytesMax
+        case .chunkLineTooLong: return body.extent.longestLine > limits.chunkLineBytesMax
+        // Leading zeros.
+        case .chunkSizeInvalid: return body.extent.mostDigits > 16
+        case .trailerTooLarge: return body.extent.trailers > limits.trailerBytesMax
         case .tooManyFields: return body.trailers.count > limits.headerFieldsMax
         // RFC 9110 section 6.5.1 leaves it to the reader.
-        case .trailerForbidden: return !body.trailers.isEmpty
+        case .trailerForbidden: return body.trailers.contains { Self.isForbidden($0) }
         default: return false
         }
+    }
+
+    /// What frames, routes, authenticates, says who asks or how to read the content; and what CGI reads as one of these.
+    private static func isForbidden(_ trailer: SlowField) -> Bool {
+        let names = [
+            "authorization", "connection", "content-encoding", "content-length", "content-range", "content-type",
+            "cookie", "expect", "forwarded", "host", "keep-alive", "proxy-authenticate", "proxy-authentication-info",
+            "proxy-authorization", "proxy-connection", "range", "te", "trailer", "transfer-encoding", "upgrade",
+            "x-forwarded-client-cert", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto",
+            "x-real-ip",
+        ]
+        return names.contains(where: trailer.isNamed) || trailer.name.contains(UInt8(ascii: "_"))
     }
 }

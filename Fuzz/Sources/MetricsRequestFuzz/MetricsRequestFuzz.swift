@@ -35,8 +35,10 @@ public func fuzzMetricsRequest(_ start: UnsafePointer<UInt8>, _ count: Int) -> C
     for api in apis {
         let answer = api.answer(path: String(parts[0]), query: query, table, now: now)
         guard let document = try? JSONValue(parsing: answer.body) else { preconditionFailure("no JSON") }
-        let code = field("code", of: document)
-        precondition((answer.status == 200) == (code == nil), "a refusal that does not say so, or an answer that does")
+        let code: JSONValue? = answer.status == 200 ? nil : .number(Double(answer.status))
+        precondition(field("code", of: document) == code, "it says another status, or none")
+        let isStatus = field("kind", of: document) == .string("Status")
+        precondition(isStatus == (code != nil), "a refusal that is no Status, or an answer that is one")
         precondition([200, 400, 404, 503].contains(answer.status), "status \(answer.status)")
     }
     return 0
