@@ -133,10 +133,16 @@ def changes(asked: list) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", type=Path, metavar="DOCUMENT", help="a document with this program's marks")
+    parser.add_argument("--step", type=float, metavar="SECONDS", help="the simulator's own step, 0.1 s else")
     arguments = parser.parse_args()
+    if arguments.write and arguments.step:
+        parser.error("--write is with the usual step")
     if arguments.write:
         report.check_writable(arguments.write, "control_loop.py")
-    runs = {scenario: scenario.runs() for scenario in SCENARIOS}
+    scenarios = SCENARIOS
+    if arguments.step:
+        scenarios = [dataclasses.replace(one, loop=dataclasses.replace(one.loop, dt=arguments.step)) for one in SCENARIOS]
+    runs = {scenario: scenario.runs() for scenario in scenarios}
     plotted = {scenario: one for scenario, one in runs.items() if scenario.plot}
     figures = [f"![Ready pods: {scenario.title}](control-loop-{scenario.plot}.svg)" for scenario in plotted]
     beside = "The step that was measured, beside the same simulated:"

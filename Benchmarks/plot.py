@@ -48,7 +48,8 @@ def lines(title: str, x_axis: Axis, y_axis: Axis, series: Mapping[str, Points], 
     for x in x_axis.ticks:
         parts.append(line([(across(x), down(0)), (across(x), down(0) + 5)], GREY, 1))
         parts.append(text(across(x), down(0) + 20, x_axis.form(x), "middle"))
-    for number, ((name, points), colour) in enumerate(zip(series.items(), COLOURS, strict=False)):
+    colours = COLOURS[: len(series)]
+    for number, ((name, points), colour) in enumerate(zip(series.items(), colours, strict=True)):
         placed = [(across(x), down(y)) for x, y in points]
         parts.append(line(placed, colour, 2.5))
         parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>' for x, y in placed]
