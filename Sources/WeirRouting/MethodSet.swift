@@ -45,7 +45,7 @@ package struct MethodSet: OptionSet, Hashable, Sendable {
 
     /// What an `Allow` field says of a resource with these methods: GET brings HEAD, and OPTIONS is always answered.
     /// The empty set, no resource at all, stays empty.
-    var withAutomaticMethods: MethodSet {
+    package var withAutomaticMethods: MethodSet {
         if isEmpty { return self }
         return contains(.get) ? union([.head, .options]) : union(.options)
     }

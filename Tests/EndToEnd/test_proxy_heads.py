@@ -70,6 +70,15 @@ def test_what_may_go_no_further_is_answered_here(upstream, gateway, framing, bod
     assert server.metric('weir_requests_executing{pool="pod"}') == 0
 
 
+def test_what_is_answered_here_allows_what_its_route_does(routed, upstream):
+    endpoint = upstream(repeating(answer()))
+    server = routed(["  - {match: {path: /a, methods: [GET, OPTIONS, TRACE]}, upstream: a}"], {"a": endpoint})
+    with server.connect() as wire:
+        wire.send(request("/a", "OPTIONS", ["Max-Forwards: 0"]))
+        assert wire.reply("OPTIONS").header("allow") == "GET, HEAD, OPTIONS"
+    assert endpoint.requests == []
+
+
 def test_fields_go_on_as_they_came_and_in_their_order(passed):
     lines = ["X-One: 1", "x-TWO:   2  ", "Cookie: a=b", "X-One: again", "Accept: */*", "X-Empty: ", "Authorization: Basic eA=="]
     seen, _ = passed(request("/", headers=lines))

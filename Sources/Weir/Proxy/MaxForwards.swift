@@ -44,7 +44,7 @@ extension HTTP1Connection {
     /// Answers in the endpoint's place a request that may not go further: what may be asked for here, and no TRACE, whose
     /// answer would be the client's own secrets.
     func answerAsLast(_ exchange: Exchange, on route: Route?) {
-        let allowed = (route?.methods ?? DeclaredRoute.anyMethod).subtracting(.trace).union(.options)
+        let allowed = (route?.methods ?? DeclaredRoute.anyMethod).subtracting(.trace).withAutomaticMethods
         let headers: Headers = ["Allow": allowed.allowHeader]
         guard case .options = exchange.parser.pointee.head.method else {
             return answer(exchange, .methodNotAllowed, headers: headers)
