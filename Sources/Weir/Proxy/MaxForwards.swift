@@ -22,21 +22,7 @@ extension Exchange {
         guard let index = parser.pointee.fields.index(of: .maxForwards),
             parser.pointee.fields.index(of: .maxForwards, from: index + 1) == nil
         else { return nil }
-        return Self.decimal(head.extracting(parser.pointee.field(index).value.bounds))
-    }
-
-    /// `1*DIGIT`; what is too large for 64 bits is the largest number.
-    private static func decimal(_ text: Span<UInt8>) -> UInt64? {
-        if text.isEmpty { return nil }
-        var value: UInt64 = 0
-        for index in text.indices {
-            let digit = text[index] &- UInt8(ascii: "0")
-            guard digit < 10 else { return nil }
-            let (product, isTooLarge) = value.multipliedReportingOverflow(by: 10)
-            let (sum, overflows) = product.addingReportingOverflow(UInt64(digit))
-            value = isTooLarge || overflows ? .max : sum
-        }
-        return value
+        return UInt64(digits: head.extracting(parser.pointee.field(index).value.bounds))
     }
 }
 

@@ -13,7 +13,7 @@ extension ProxyExchange {
         _ upstream: UpstreamConnection,
         _ bytes: UnsafeRawBufferPointer
     ) {
-        guard exchange.asksForUpgrade, exchange.input.isDone, isAskedFor(upstream, bytes) else {
+        guard exchange.parser.pointee.head.hasUpgrade, exchange.input.isDone, isAskedFor(upstream, bytes) else {
             // Nobody has asked for it, or the request is not over: what follows could be read in two ways.
             upstream.cancel()
             return refuse(.badGateway, UpstreamFault.malformed(.unasked).message, .upstreamMalformed)

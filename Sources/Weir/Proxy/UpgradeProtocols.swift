@@ -6,32 +6,30 @@ import WeirUpstream
 
 /// What one side's Upgrade fields list: `#( protocol-name [ "/" protocol-version ] )`.
 struct UpgradeProtocols {
-    /// In lower case: most have no version, and those that have one have digits there.
+    /// In lower case.
     private var names: Set<[UInt8]> = []
-    /// Something in the list is no protocol.
-    private var isMalformed = false
 
     /// Another version of HTTP, or HTTP under another cover: through it requests would pass that nobody here has looked at.
     private static let ofHTTP = Set(["http", "h2", "h2c", "h3", "tls"].map { Array($0.utf8) })
 
+    /// Adds what one field lists.
     mutating func add(_ value: UnsafeRawBufferPointer) {
-        for element in value.split(separator: UInt8(ascii: ",")) {
-            let name = element.trimmingBlanks
-            if name.isEmpty { continue }
-            let parts = name.split(separator: UInt8(ascii: "/"), maxSplits: 1, omittingEmptySubsequences: false)
-            if !parts.allSatisfy({ FieldSyntax.isToken(Array($0).span) }) { isMalformed = true }
-            names.insert(name.map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 })
+        for name in value.split(whereSeparator: { ", \t".utf8.contains($0) }) {
+            names.insert(name.map { Headers.lowercased($0) })
         }
     }
 
     /// Whether the client may ask for these.
     var mayBeAskedFor: Bool {
-        !isMalformed && !names.contains { Self.ofHTTP.contains(Array($0.prefix { $0 != UInt8(ascii: "/") })) }
+        names.allSatisfy { name in
+            let parts = name.split(separator: UInt8(ascii: "/"), maxSplits: 1, omittingEmptySubsequences: false)
+            return parts.allSatisfy { FieldSyntax.isToken(Array($0).span) } && !Self.ofHTTP.contains(Array(parts[0]))
+        }
     }
 
     /// Whether it may be switched to `chosen`: nobody chooses what was not asked for.
     func allow(_ chosen: UpgradeProtocols) -> Bool {
-        !chosen.isMalformed && !chosen.names.isEmpty && chosen.names.isSubset(of: names)
+        mayBeAskedFor && !chosen.names.isEmpty && chosen.names.isSubset(of: names)
     }
 }
 
@@ -54,15 +52,5 @@ extension UpstreamConnection {
             let field = parser.pointee.fields.field(index)
             if field.known == .upgrade { body(UnsafeRawBufferPointer(rebasing: bytes[field.value.bounds])) }
         }
-    }
-}
-
-extension Slice<UnsafeRawBufferPointer> {
-    /// Without spaces and tabs at both ends.
-    fileprivate var trimmingBlanks: Self {
-        guard let first = firstIndex(where: { $0 != 0x20 && $0 != 0x09 }),
-            let last = lastIndex(where: { $0 != 0x20 && $0 != 0x09 })
-        else { return self[endIndex...] }
-        return self[first...last]
     }
 }

@@ -2,6 +2,7 @@
 // What a response asks its client to wait (RFC 9110 section 10.2.3). Pure.
 
 package import WeirEventLoop
+import WeirHTTP
 
 /// Reads the value of `Retry-After`.
 package enum RetryAfter {
@@ -11,12 +12,6 @@ package enum RetryAfter {
     /// The time that a value in seconds says. A date, or what is neither, says that something was asked for, and no time: 0.
     /// Linear in the value; does not allocate.
     package static func read(_ value: Span<UInt8>) -> Nanoseconds {
-        var seconds: Nanoseconds = 0
-        for index in value.indices {
-            let digit = value[index] &- UInt8(ascii: "0")
-            guard digit < 10 else { return 0 }
-            seconds = min(seconds &* 10 &+ Nanoseconds(digit), secondsMax)
-        }
-        return seconds &* 1_000_000_000
+        min(UInt64(digits: value) ?? 0, secondsMax) &* 1_000_000_000
     }
 }
