@@ -2,6 +2,7 @@
 
 import CWeirSystem
 import Glibc
+import Synchronization
 import Testing
 import WeirEventLoop
 import WeirMetrics
@@ -35,6 +36,42 @@ import WeirTestSupport
         #expect(error.subject == address.description)
         #expect("\(error)" == "bind \(address): Address already in use")
         withExtendedLifetime(listener) {}
+    }
+
+    @Test func `an address in use is not free`() throws {
+        let (listener, address) = try Self.bind(Self.loopback, reusesPort: true)
+        let error = try #require(throws: SystemCallError.self) {
+            try Listener.checkFree(address, options: ListenerOptions())
+        }
+        #expect(error.errno == EADDRINUSE)
+        withExtendedLifetime(listener) {}
+    }
+
+    @Test func `whoever connects while an address is looked at is refused, not accepted and reset`() throws {
+        // From 127.0.0.1, so that no socket can connect to itself.
+        let (held, free) = try Self.bind(.ipv4(0x7F00_0002, port: 0))
+        held.close()
+        let isChecked = Atomic(false)
+        let refused = Atomic(0)
+        let others = Atomic(0)
+        inThreads(2) { thread in
+            if thread == 0 {
+                for _ in 0..<3_000 where (try? Listener.checkFree(free, options: ListenerOptions())) == nil {
+                    others.add(1, ordering: .relaxed)
+                }
+                isChecked.store(true, ordering: .relaxed)
+            } else {
+                repeat {
+                    do {
+                        _ = try Peer.connected(to: free)
+                        others.add(1, ordering: .relaxed)
+                    } catch {
+                        refused.add(1, ordering: .relaxed)
+                    }
+                } while !isChecked.load(ordering: .relaxed)
+            }
+        }
+        #expect(others.load(ordering: .relaxed) == 0 && refused.load(ordering: .relaxed) > 0)
     }
 
     @Test func `listeners that reuse the port share it`() throws {
