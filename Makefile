@@ -12,7 +12,7 @@ export SWIFT_BACKTRACE := enable=no
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test setup-faults setup-image run build image test test-unit test-release test-e2e \
-	test-image test-arm64 test-charts test-tls test-cluster faults soak chart sanitize sanitize-units bench bench-peers \
+	test-image test-arm64 test-charts test-tls test-cluster faults soak chart order sanitize sanitize-units bench bench-peers \
 	settle drill patience signals lint lint-image format docs fuzz clean
 
 help: ## what can be made
@@ -107,6 +107,9 @@ bench: setup-test ## Weir beside nginx and HAProxy: CPU, allocations, memory, st
 settle: setup-test ## how soon `WEIR_CONCURRENCY=auto` finds what a service can carry
 	.venv/bin/python -m pip install -q --disable-pip-version-check -r Benchmarks/requirements.txt
 	.venv/bin/python Benchmarks/settle.py
+
+order: setup-test ## writes Sources/startup.order: what runs at a start, for the linker to put side by side
+	python3 Benchmarks/order.py
 
 # The first time it builds the peers that come as sources; Hummingbird takes some minutes.
 bench-peers: setup ## Weir beside nginx, HAProxy, Envoy, Go and Hummingbird; PEERS="--quick" is short

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What of a linker's map, of a program's names and of a profile gets into the order of functions."""
+
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+import order
+from tools import BenchmarkError
+
+MAP = """\
+             VMA              LMA     Size Align Out     In      Symbol
+          124000           124000       90     1 .text
+          124000           124000       40    16         /build/Weir.build/App.swift.o:(.text)
+          124000           124000       20     1                 $s4Weir3AppV
+          124040           124040       30    16         libfoo.a(a b.o):(.text.hot)
+          124070           124070       20    16         libfoo.a(c.o):(.data)
+"""
+PROFILE = """\
+fl=(1) App.swift
+fn=(12) $s4Weir3AppV
+fn=$s4Weir3RunyyF'2
+cfn=$s4Weir6CalledyyF
+fn=main
+"""
+
+
+class Order(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def test_sections_are_the_lines_of_functions_in_the_map(self):
+        found = [line[1] for line in map(order.SECTION.match, MAP.splitlines()) if line]
+        self.assertEqual(found, ["124000", "124040"])
+
+    def test_a_profile_names_what_ran_without_numbers(self):
+        self.assertEqual(order.FUNCTION.findall(PROFILE), ["$s4Weir3AppV", "$s4Weir3RunyyF", "main"])
+
+    def test_one_name_stands_for_each_section(self):
+        addresses = {"first": 100, "second": 120, "far": 300}
+        names = order.one_of_each(["second", "unknown", "first", "far"], addresses, [90, 200, 290])
+        self.assertEqual(names, ["second", "far"])
+
+    def test_a_name_that_is_there_twice_says_nothing(self):
+        source = self.folder / "a.c"
+        for name, other in ("a", "alone"), ("b", "main"):
+            source.with_name(f"{name}.c").write_text(f"static void twice(void) {{}}\nint {other}() {{ twice(); return 0; }}")
+        binary = self.folder / "binary"
+        subprocess.run(["cc", "-O0", "-o", binary, source, source.with_name("b.c")], check=True)
+        found = order.functions(binary)
+        self.assertIn("alone", found)
+        self.assertNotIn("twice", found)
+
+    def test_too_many_names_that_are_gone_fail_the_check(self):
+        file = order.REPOSITORY / "Sources" / "unused"
+        names = [f"f{number}" for number in range(10)]
+        with (
+            mock.patch.object(order, "build"),
+            mock.patch.object(order, "ORDER", mock.Mock(wraps=file, read_text=lambda: "\n".join(names))),
+            mock.patch.object(order, "functions") as functions,
+            mock.patch("builtins.print"),
+        ):
+            functions.return_value = dict.fromkeys(names[:9], 1)
+            order.check(Path("build"), self.folder)
+            functions.return_value = dict.fromkeys(names[:8], 1)
+            with self.assertRaisesRegex(BenchmarkError, "less than 90% are"):
+                order.check(Path("build"), self.folder)
+
+
+if __name__ == "__main__":
+    unittest.main()
