@@ -38,7 +38,7 @@ struct BaselineCommand: ParsableCommand {
     }
 
     private func configured() throws -> BaselineFolder {
-        guard let folder = BaselineFolder(ProcessStart.configuration().settings) else {
+        guard let folder = BaselineFolder(ProcessStart.configuration.settings) else {
             throw ValidationError("no folder of baselines is given; set WEIR_BASELINE or --folder")
         }
         return folder

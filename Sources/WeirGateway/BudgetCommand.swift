@@ -22,7 +22,7 @@ struct BudgetCommand: ParsableCommand {
     var root = "/"
 
     func run() {
-        let settings = ProcessStart.configuration().settings
+        let settings = ProcessStart.configuration.settings
         // A gateway that is told of no upstream has the demo behind it.
         let report = BudgetReport(PodBudget.read(settings, hasUpstreams: true, root: root))
         print(json ? report.json : report.text, terminator: "")

@@ -15,16 +15,13 @@ struct ProcessStart {
 
     /// Ends the process with one line where something of it cannot be used.
     init() {
-        let environment = ProcessEnvironment.all
-        // Before the file is read: what is written meanwhile makes another version.
-        let version = environment["WEIR_CONFIG"].flatMap { FileVersion(path: $0) }
-        configuration = Self.configuration()
+        configuration = Self.configuration
         let file = configuration.settings.configurationFile
         source =
             file.isEmpty
             ? nil
-            : ConfigurationSource(file: file, version: version) { () throws(SettingsError) in
-                try GatewayConfiguration.load(environment)
+            : ConfigurationSource(file: file, version: Self.fileVersion) { () throws(SettingsError) in
+                try GatewayConfiguration.load(Self.environment)
             }
         do throws(SystemdError) {
             supervisor = try SystemdIntegration().supervisor
@@ -35,12 +32,17 @@ struct ProcessStart {
 
     var settings: Settings { configuration.settings }
 
-    /// What the environment and the file say; ends the process with one line where something is wrong.
-    static func configuration() -> GatewayConfiguration {
+    /// What the environment and the file say, read once; ends the process with one line where something is wrong.
+    static let configuration: GatewayConfiguration = {
+        // Before the file is read: what is written meanwhile makes another version.
+        _ = fileVersion
         do throws(SettingsError) {
-            return try GatewayConfiguration.load(ProcessEnvironment.all)
+            return try GatewayConfiguration.load(environment)
         } catch {
             ProcessExit.wrongConfiguration.end("weir: \(error)")
         }
-    }
+    }()
+
+    private static let environment = ProcessEnvironment.all
+    private static let fileVersion = environment["WEIR_CONFIG"].flatMap { FileVersion(path: $0) }
 }

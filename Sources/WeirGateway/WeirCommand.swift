@@ -33,10 +33,11 @@ import WeirSystemd
 
     static func main() async {
         do {
+            // Without a command, as pods run it, there is nothing to parse, which took a tenth of the start.
+            guard CommandLine.argc > 1 else { return try await run(ServeCommand()) }
             var command = try parseAsRoot()
-            if var command = command as? any AsyncParsableCommand {
-                try checkThreads(of: command)
-                try await command.run()
+            if let command = command as? any AsyncParsableCommand {
+                try await run(command)
             } else {
                 try command.run()
             }
@@ -45,6 +46,12 @@ import WeirSystemd
         } catch {
             end(error)
         }
+    }
+
+    private static func run(_ command: sending any AsyncParsableCommand) async throws {
+        var command = command
+        try checkThreads(of: command)
+        try await command.run()
     }
 
     /// Before the first task that leaves this thread. Where no route is configured the demo has an engine, too.
@@ -56,7 +63,7 @@ import WeirSystemd
                 isSupervised: ServiceNotifier.isAwaited
             )
         }
-        let configuration = ProcessStart.configuration()
+        let configuration = ProcessStart.configuration
         var engines = [configuration.settings]
         if command is ServeCommand, configuration.routes.isEmpty {
             engines.append(Demo.settings(behind: configuration.settings))
@@ -104,7 +111,7 @@ struct CheckCommand: ParsableCommand {
     )
 
     func run() throws {
-        let configuration = ProcessStart.configuration()
+        let configuration = ProcessStart.configuration
         try Gateway.app(configuration).validate()
         print(SettingsTable.text(configuration.settings), terminator: "")
         if !configuration.settings.configurationFile.isEmpty {

@@ -28,7 +28,7 @@ package struct GatewayConfiguration: Sendable, Equatable {
     package init(environment: [String: String], document: ConfigurationDocument?) throws(SettingsError) {
         try self.init(settings: Settings(environment: environment, document: document))
         let file = document ?? ConfigurationDocument(file: settings.configurationFile, root: nil)
-        try read(ReadingContext(document: file, settings: settings))
+        if document != nil { try read(ReadingContext(document: file, settings: settings)) }
         try takeEndpoints(of: settings, file)
         try ReferenceCheck(self, file).run()
         try ReachabilityCheck(document: file).run(routes)

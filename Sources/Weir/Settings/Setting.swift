@@ -24,8 +24,10 @@ package struct Setting: Sendable {
     /// Whether the value is a list with commas, which may be a list in the file.
     let isList: Bool
 
+    private let scalar: ScalarSchema
+
     /// What an editor is told of the value in the file.
-    let schema: SchemaValue
+    var schema: SchemaValue { scalar.setting(isList: isList) }
 
     /// What an error says is expected.
     package let expected: String
@@ -61,7 +63,7 @@ package struct Setting: Sendable {
         self.seenIn = seenIn
         self.isReloaded = isReloaded
         self.isList = form.isList
-        self.schema = form.schema.setting(isList: form.isList)
+        self.scalar = form.schema
         self.isSecret = isSecret
         self.shown = form.shown
         self.expected = form.expected

@@ -52,8 +52,11 @@ extension Settings {
         if let file { providers.append(file) }
         let reader = ConfigReader(providers: providers)
         for setting in Self.table {
-            guard let raw = reader.string(forKey: setting.key) else { continue }
-            let place = variables[setting.name] == nil ? file?.values[setting.name]?.place : nil
+            let isVariable = variables[setting.name] != nil
+            let inFile = file?.values[setting.name]
+            // The reader makes each key a variable's name again. Of all settings few are given.
+            guard isVariable || inFile != nil, let raw = reader.string(forKey: setting.key) else { continue }
+            let place = isVariable ? nil : inFile?.place
             guard setting.apply(String(raw.trimmingBlanks), &self) else { throw refusal(of: setting, raw, place) }
             readValues.values[setting.name] = ReadValues.Value(text: setting.text(self), place: place)
         }

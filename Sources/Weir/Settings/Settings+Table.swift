@@ -5,14 +5,10 @@ import WeirTLS
 
 extension Settings {
     /// All settings, in the order in which they are documented and checked.
-    package static let table: [Setting] =
-        fileRows + addressRows + tlsRows + upstreamRows + upstreamTLSRows + guardRows + clientRows + rateLimitRows
-        + admissionRows
-        + threadRows
-        + timeRows
-        + limitRows
-        + timeoutRows + connectionRows
-        + logRows
+    package static let table: [Setting] = [
+        fileRows, addressRows, tlsRows, upstreamRows, upstreamTLSRows, guardRows, clientRows, rateLimitRows,
+        admissionRows, threadRows, timeRows, limitRows, timeoutRows, connectionRows, logRows,
+    ].flatMap { $0 }
 
     private static let fileRows = [
         Setting(

@@ -14,17 +14,17 @@ package struct AddressBlock: Sendable, Equatable, CustomStringConvertible {
     }
 
     /// Reads a block; nil if the text is none.
-    package init?(_ text: some StringProtocol) {
+    package init?(_ text: String) {
         do throws(AddressBlockError) { try self.init(parsing: text) } catch { return nil }
     }
 
     /// Reads a block. Bits behind the prefix must be zero: `10.0.0.5/8` may mean one address or sixteen million, and
     /// who is trusted must not hang on a guess.
-    package init(parsing text: some StringProtocol) throws(AddressBlockError) {
+    package init(parsing text: String) throws(AddressBlockError) {
         let slash = text.utf8.firstIndex(of: UInt8(ascii: "/"))
-        let address = slash.map { String(text[..<$0]) } ?? String(text)
+        let address = slash.map { String(text[..<$0]) } ?? text
         guard let read = SocketAddress(numeric: address.utf8.span, port: 0) else {
-            throw .noAddress(text: String(text))
+            throw .noAddress(text: text)
         }
         let isMapped = read.family == SocketAddress.ipv4(0, port: 0).family && address.utf8.contains(UInt8(ascii: ":"))
         let bitsMax = if case .ipv4 = read, !isMapped { 32 } else { 128 }
@@ -32,11 +32,11 @@ package struct AddressBlock: Sendable, Equatable, CustomStringConvertible {
         if let slash {
             let digits = text[text.utf8.index(after: slash)...]
             guard let number = Self.decimal(digits), number <= bitsMax else {
-                throw .badPrefix(text: String(text), bitsMax: bitsMax)
+                throw .badPrefix(text: text, bitsMax: bitsMax)
             }
             prefixLength = number
         }
-        try self.init(read, isMapped: isMapped, prefixLength: prefixLength, text: String(text))
+        try self.init(read, isMapped: isMapped, prefixLength: prefixLength, text: text)
     }
 
     private init(
@@ -103,7 +103,7 @@ package struct AddressBlock: Sendable, Equatable, CustomStringConvertible {
     }
 
     /// One to three digits without a leading zero.
-    private static func decimal(_ digits: some StringProtocol) -> Int? {
+    private static func decimal(_ digits: Substring) -> Int? {
         let bytes = digits.utf8
         guard let first = bytes.first, bytes.count <= 3, bytes.allSatisfy({ (0x30...0x39).contains($0) }),
             first != UInt8(ascii: "0") || bytes.count == 1

@@ -23,21 +23,21 @@ package struct TrustedNetworks: Sendable, Equatable, CustomStringConvertible {
     package init() {}
 
     /// Reads a list; nil if an element is neither a block nor a word, or there are too many.
-    package init?(_ text: some StringProtocol) {
+    package init?(_ text: String) {
         do throws(AddressBlockError) { try self.init(parsing: text) } catch { return nil }
     }
 
     /// Reads a list; blanks around elements are ignored, words are in any case.
-    package init(parsing text: some StringProtocol) throws(AddressBlockError) {
+    package init(parsing text: String) throws(AddressBlockError) {
         for (index, part) in text.split(separator: ",", omittingEmptySubsequences: false).enumerated() {
-            let element = part.drop { $0 == " " }
-            let trimmed = String(element.reversed().drop { $0 == " " }.reversed())
-            guard !trimmed.isEmpty else { throw .emptyElement(position: index + 1) }
-            switch trimmed.lowercased() {
+            var element = part.drop { $0 == " " }
+            while element.last == " " { element.removeLast() }
+            guard !element.isEmpty else { throw .emptyElement(position: index + 1) }
+            switch element.lowercased() {
             case "unix": hasUnix = true
             case "loopback": blocks += Self.loopback
             case "private": blocks += Self.private
-            default: blocks.append(try AddressBlock(parsing: trimmed))
+            default: blocks.append(try AddressBlock(parsing: String(element)))
             }
         }
         guard blocks.count <= Self.blocksMax else { throw .tooMany(count: blocks.count, countMax: Self.blocksMax) }

@@ -20,16 +20,36 @@ package struct BudgetSource: Sendable, Equatable {
         self.name = name
         self.role = role
         self.reading = reading
-        if let word = Self.word(text) {
-            self.text = word
-            return
+        self.text = Self.word(text) ?? Self.line(text)
+    }
+
+    /// The words of the first lines, each a blank behind the other.
+    private static func line(_ text: String) -> String {
+        var line = String.UnicodeScalarView()
+        var count = 0
+        var blanks = 0
+        for scalar in text.unicodeScalars.prefix(4 * textLengthMax) {
+            if isBlank(scalar) {
+                blanks = min(count, 1)
+                continue
+            }
+            if count + blanks >= textLengthMax { break }
+            if blanks > 0 { line.append(" ") }
+            line.append(isControl(scalar) ? "\u{FFFD}" : scalar)
+            count += blanks + 1
+            blanks = 0
         }
-        let visible = text.unicodeScalars.prefix(4 * Self.textLengthMax).map { scalar -> Unicode.Scalar in
-            if scalar.properties.isWhitespace { return " " }
-            return scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar
-        }
-        let words = String(String.UnicodeScalarView(visible)).split(separator: " ")
-        self.text = String(words.joined(separator: " ").prefix(Self.textLengthMax))
+        return String(line)
+    }
+
+    // Unicode's tables are read for what is not ASCII alone, which files of the kernel are.
+
+    private static func isBlank(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.isASCII ? scalar == " " || ("\t"..."\r").contains(scalar) : scalar.properties.isWhitespace
+    }
+
+    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.isASCII ? scalar < " " || scalar == "\u{7F}" : scalar.properties.generalCategory == .control
     }
 
     /// What most files hold, which is shown as it is: one word, and the end of its line.

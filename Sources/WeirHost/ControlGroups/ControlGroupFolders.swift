@@ -32,7 +32,12 @@ struct ControlGroupFolders: Sendable {
     ///   - controller: its name, such as `cpu`.
     ///   - root: the directory that stands for `/`.
     init(controller: String, root: String) {
-        let groups = HostFile("/proc/self/cgroup", root: root).lines(as: ControlGroupMembership.init(line:))
+        self.init(controller: controller, in: ControlGroupFiles(root: root))
+    }
+
+    /// As above, in files that were read.
+    init(controller: String, in files: ControlGroupFiles) {
+        let groups = files.memberships
         let group =
             groups.found.first { $0.controllers.contains(controller) } ?? groups.found.first(where: \.isUnified)
         guard let group else {
@@ -40,7 +45,7 @@ struct ControlGroupFolders: Sendable {
             sources = [groups.source]
             return
         }
-        let mounts = HostFile("/proc/self/mountinfo", root: root).lines(as: ControlGroupMount.init(line:))
+        let mounts = files.mounts
         let showing = mounts.found.visible.filter { mount in
             group.isUnified ? mount.isUnified : mount.controllers.contains(controller)
         }
@@ -64,6 +69,17 @@ struct ControlGroupFolders: Sendable {
             isHidden ? .hiddenGroup : .group
         )
         sources = showing.isEmpty ? [place, mounts.source] : [place]
+    }
+}
+
+/// What the kernel says of this process's control groups and of where they are mounted, read once for several controllers.
+struct ControlGroupFiles {
+    let memberships: (found: [ControlGroupMembership], source: BudgetSource)
+    let mounts: (found: [ControlGroupMount], source: BudgetSource)
+
+    init(root: String) {
+        memberships = HostFile("/proc/self/cgroup", root: root).lines(as: ControlGroupMembership.init(line:))
+        mounts = HostFile("/proc/self/mountinfo", root: root).lines(as: ControlGroupMount.init(line:))
     }
 }
 

@@ -18,11 +18,12 @@ package struct HostPressure: Sendable {
     /// - Parameter root: the directory that stands for `/`.
     package init(root: String = "/") {
         self.root = root
+        let files = ControlGroupFiles(root: root)
         // Each once: of a hierarchy that is mounted twice the figures would be added twice.
-        cpu = Array(ControlGroupFolders(controller: "cpu", root: root).groups.prefix(Self.levelsMax))
-        tasks = Array(ControlGroupFolders(controller: "pids", root: root).groups.prefix(Self.levelsMax))
+        cpu = Array(ControlGroupFolders(controller: "cpu", in: files).groups.prefix(Self.levelsMax))
+        tasks = Array(ControlGroupFolders(controller: "pids", in: files).groups.prefix(Self.levelsMax))
         // No v1 hierarchy is for no controller: stalls are counted in v2, where controllers may be in v1.
-        unified = ControlGroupFolders(controller: "", root: root).folders.first.flatMap { own in
+        unified = ControlGroupFolders(controller: "", in: files).folders.first.flatMap { own in
             // The root alone has no such file (Linux Documentation/admin-guide/cgroup-v2.rst). Its path does not tell:
             // in a namespace of its own a container's group is called `/`, too.
             guard case .text = HostFile("\(own.path)/cgroup.type", root: root).read() else { return nil }

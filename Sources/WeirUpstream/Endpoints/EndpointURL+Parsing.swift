@@ -5,8 +5,7 @@ import WeirEventLoop
 
 extension EndpointURL {
     /// Reads one endpoint with its options.
-    package init(parsing text: some StringProtocol) throws(EndpointURLError) {
-        let text = String(text)
+    package init(parsing text: String) throws(EndpointURLError) {
         let parts = text.split(separator: ";", omittingEmptySubsequences: false)
         let url = parts.first ?? ""
         var weight: Int?
@@ -26,21 +25,21 @@ extension EndpointURL {
     }
 
     /// Reads a list with commas; blanks around endpoints are ignored. Nothing may be listed twice, whatever its weight.
-    package static func list(_ text: some StringProtocol) throws(EndpointURLError) -> [EndpointURL] {
+    package static func list(_ text: String) throws(EndpointURLError) -> [EndpointURL] {
         let parts = text.split(separator: ",", omittingEmptySubsequences: false)
         guard parts.count <= endpointsMax else { throw .tooMany(count: parts.count, countMax: endpointsMax) }
         // First of all and for the whole list, because a password may have a comma: the reason of another fault would
         // show its half.
         if parts.contains(where: { $0.contains("@") && !$0.drop { $0 == " " }.hasPrefix("unix:") }) {
-            throw .hasUserInfo(url: String(text))
+            throw .hasUserInfo(url: text)
         }
         var endpoints: [EndpointURL] = []
         for (index, part) in parts.enumerated() {
-            let front = part.drop { $0 == " " }
-            let trimmed = String(front.reversed().drop { $0 == " " }.reversed())
-            guard !trimmed.isEmpty else { throw .empty(position: index + 1) }
-            let endpoint = try EndpointURL(parsing: trimmed)
-            guard !endpoints.contains(where: { $0.place == endpoint.place }) else { throw .duplicate(url: trimmed) }
+            var url = part.drop { $0 == " " }
+            while url.last == " " { url.removeLast() }
+            guard !url.isEmpty else { throw .empty(position: index + 1) }
+            let endpoint = try EndpointURL(parsing: String(url))
+            guard !endpoints.contains(where: { $0.place == endpoint.place }) else { throw .duplicate(url: String(url)) }
             endpoints.append(endpoint)
         }
         return endpoints

@@ -18,7 +18,7 @@ package struct KubernetesAPI: Sendable, CustomStringConvertible {
     }
 
     /// Reads `http://host[:port]` or `https://host[:port]`; nil where it is neither.
-    package init?(parsing text: some StringProtocol, account: String = accountDefault) {
+    package init?(parsing text: String, account: String = accountDefault) {
         guard !text.contains(";"), let url = try? EndpointURL(parsing: text), url.port != nil else { return nil }
         self.init(url, account: account)
     }

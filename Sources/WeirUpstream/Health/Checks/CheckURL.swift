@@ -45,7 +45,7 @@ package struct CheckURL: Sendable, Equatable {
         let end = rest.firstIndex { "/?#".contains($0) } ?? rest.endIndex
         let endpoint: EndpointURL
         do throws(EndpointURLError) {
-            endpoint = try EndpointURL(parsing: text[..<end])
+            endpoint = try EndpointURL(parsing: String(text[..<end]))
         } catch {
             throw .malformed(url: text, reason: "\(error)")
         }
