@@ -33,7 +33,13 @@ package struct Demo: Sendable {
         }
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: [SupervisedApp(app: app(Self.settings(behind: settings)), supervisor: supervisor)],
+                services: [
+                    // As in App.run.
+                    .init(
+                        service: SupervisedApp(app: app(Self.settings(behind: settings)), supervisor: supervisor),
+                        serviceName: "weir-demo"
+                    )
+                ],
                 logger: Logger(label: "weir.lifecycle") { _ in SwiftLogNoOpLogHandler() }
             )
         )

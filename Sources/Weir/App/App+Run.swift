@@ -28,8 +28,11 @@ extension App: Service {
         } catch {
             error.exit.end("weir: \(error)")
         }
-        var services: [any Service] = [engine]
-        if let reloader = engine.reloader { services.append(await HangupSignals(reloader)) }
+        // Named, because a service without a name is printed by reflection, all of it: an eighth of the start.
+        var services = [ServiceGroupConfiguration.ServiceConfiguration(service: engine, serviceName: "weir")]
+        if let reloader = engine.reloader {
+            services.append(.init(service: await HangupSignals(reloader), serviceName: "weir-hangup"))
+        }
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: services,
