@@ -27,8 +27,10 @@ COPY Benchmarks Benchmarks
 COPY Examples Examples
 COPY Tests Tests
 # The build folder outlives this build, so the next one for this architecture compiles only what has changed.
+# It does not see that the order of functions has changed, so the program is linked anew.
 RUN --mount=type=cache,id=weir-build-$TARGETARCH,sharing=locked,target=/weir/.build \
-    swift build -c release --static-swift-stdlib --product weir \
+    rm -f .build/release/weir \
+    && swift build -c release --static-swift-stdlib --product weir \
     && scripts/image-root .build /image /symbols
 
 # What a debugger needs for the addresses of this very build.

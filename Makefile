@@ -12,8 +12,8 @@ export SWIFT_BACKTRACE := enable=no
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test setup-faults setup-image run build image test test-unit test-release test-e2e \
-	test-image test-arm64 test-charts test-tls test-cluster faults soak chart order sanitize sanitize-units bench bench-peers \
-	settle drill patience signals lint lint-image format docs fuzz clean
+	test-image test-arm64 test-charts test-tls test-cluster faults soak chart order sanitize sanitize-units bench \
+	bench-peers settle drill patience signals lint lint-image format docs fuzz clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14

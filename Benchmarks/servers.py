@@ -17,7 +17,6 @@ from tools import BenchmarkError, Products, child_environment
 BODY = b"Hello, world\n"
 START_SECONDS_MAX = 10.0
 RETRY_SECONDS = 0.0002
-STOP_SECONDS_MAX = 10.0
 # The kernel's CPUCLOCK_SCHED: all the time that a process was scheduled, in nanoseconds.
 CPU_CLOCK_SCHEDULED = 2
 # For /proc/PID/clear_refs: the peak of resident memory begins anew at what is resident now.
@@ -50,8 +49,18 @@ NGINX_CONFIGURATION = """\
 class Server:
     """One server process and its children; use it in a `with` block."""
 
-    def __init__(self, name: str, command: list[str], environment: Mapping[str, str], port: int, folder: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: list[str],
+        environment: Mapping[str, str],
+        port: int,
+        folder: Path,
+        seconds_max: float = START_SECONDS_MAX,
+    ) -> None:
+        """Ends it where it takes more than `seconds_max` to start, or to stop."""
         self.name = name
+        self._seconds_max = seconds_max
         self.port = port
         self._command = command
         self._environment = child_environment(environment)
@@ -64,7 +73,7 @@ class Server:
                 self._command, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         try:
-            self._wait_for_first_answer(started + START_SECONDS_MAX)
+            self._wait_for_first_answer(started + self._seconds_max)
         except BaseException:
             self.stop()
             raise
@@ -85,11 +94,16 @@ class Server:
     def stop(self) -> None:
         self._process.send_signal(signal.SIGTERM)
         try:
-            self._process.wait(STOP_SECONDS_MAX)
+            self._process.wait(self._seconds_max)
         except subprocess.TimeoutExpired:
             for pid in reversed(self._pids()):
                 os.kill(pid, signal.SIGKILL)
             self._process.wait()
+
+    @property
+    def exit_code(self) -> int | None:
+        """Of one that has ended; below 0 the signal that ended it."""
+        return self._process.poll()
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.port}{path}"

@@ -48,27 +48,39 @@ class Order(unittest.TestCase):
     def test_a_name_that_is_there_twice_says_nothing(self):
         source = self.folder / "a.c"
         for name, other in ("a", "alone"), ("b", "main"):
-            source.with_name(f"{name}.c").write_text(f"static void twice(void) {{}}\nint {other}() {{ twice(); return 0; }}")
+            text = f"static void twice(void) {{}}\nint {other}() {{ twice(); return 0; }}"
+            source.with_name(f"{name}.c").write_text(text)
         binary = self.folder / "binary"
         subprocess.run(["cc", "-O0", "-o", binary, source, source.with_name("b.c")], check=True)
         found = order.functions(binary)
         self.assertIn("alone", found)
         self.assertNotIn("twice", found)
 
-    def test_too_many_names_that_are_gone_fail_the_check(self):
-        file = order.REPOSITORY / "Sources" / "unused"
-        names = [f"f{number}" for number in range(10)]
+    def check(self, names, found):
+        file = mock.Mock(wraps=order.REPOSITORY / "Sources" / "unused", read_text=lambda: "\n".join(names))
         with (
             mock.patch.object(order, "build"),
-            mock.patch.object(order, "ORDER", mock.Mock(wraps=file, read_text=lambda: "\n".join(names))),
-            mock.patch.object(order, "functions") as functions,
+            mock.patch.object(order, "ORDER", file),
+            mock.patch.object(order, "functions", side_effect=found),
             mock.patch("builtins.print"),
         ):
-            functions.return_value = dict.fromkeys(names[:9], 1)
             order.check(Path("build"), self.folder)
-            functions.return_value = dict.fromkeys(names[:8], 1)
-            with self.assertRaisesRegex(BenchmarkError, "less than 90% are"):
-                order.check(Path("build"), self.folder)
+
+    def test_too_many_names_that_are_gone_fail_the_check(self):
+        names = [f"f{number}" for number in range(10)]
+        addresses = {name: number for number, name in enumerate(names)}
+        half = dict(list(addresses.items())[:5])
+        rest = dict(list(addresses.items())[5:9])
+        self.check(names, [half, rest])
+        with self.assertRaisesRegex(BenchmarkError, "less than 90% are there"):
+            self.check(names, [half, dict(list(rest.items())[:3])])
+
+    def test_a_program_in_another_order_fails_the_check(self):
+        names = [f"f{number}" for number in range(11)]
+        addresses = {name: number for number, name in enumerate(names)}
+        self.check(names, [addresses, {**addresses, "f5": 99}])
+        with self.assertRaisesRegex(BenchmarkError, "not linked in this order"):
+            self.check(names, [addresses, {**addresses, "f5": 99, "f8": 98}])
 
 
 if __name__ == "__main__":

@@ -7,6 +7,22 @@ import WeirSystemd
 
 /// What a command that serves begins with. Made once per process.
 struct ProcessStart {
+    /// What the environment and the file say. Read once, also by commands that do not serve; ends the process with one
+    /// line where something is wrong.
+    static var configuration: GatewayConfiguration { read.configuration }
+
+    private static let read: Reading = {
+        let environment = ProcessEnvironment.all
+        // Before the file is read: what is written meanwhile makes another version.
+        let version = environment["WEIR_CONFIG"].flatMap { FileVersion(path: $0) }
+        do throws(SettingsError) {
+            let configuration = try GatewayConfiguration.load(environment)
+            return Reading(environment: environment, version: version, configuration: configuration)
+        } catch {
+            ProcessExit.wrongConfiguration.end("weir: \(error)")
+        }
+    }()
+
     let configuration: GatewayConfiguration
     /// Where that is read anew; nil without a file, as the environment of a process does not change.
     let source: ConfigurationSource?
@@ -15,13 +31,14 @@ struct ProcessStart {
 
     /// Ends the process with one line where something of it cannot be used.
     init() {
-        configuration = Self.configuration
+        let read = Self.read
+        configuration = read.configuration
         let file = configuration.settings.configurationFile
         source =
             file.isEmpty
             ? nil
-            : ConfigurationSource(file: file, version: Self.fileVersion) { () throws(SettingsError) in
-                try GatewayConfiguration.load(Self.environment)
+            : ConfigurationSource(file: file, version: read.version) { () throws(SettingsError) in
+                try GatewayConfiguration.load(read.environment)
             }
         do throws(SystemdError) {
             supervisor = try SystemdIntegration().supervisor
@@ -32,17 +49,9 @@ struct ProcessStart {
 
     var settings: Settings { configuration.settings }
 
-    /// What the environment and the file say, read once; ends the process with one line where something is wrong.
-    static let configuration: GatewayConfiguration = {
-        // Before the file is read: what is written meanwhile makes another version.
-        _ = fileVersion
-        do throws(SettingsError) {
-            return try GatewayConfiguration.load(environment)
-        } catch {
-            ProcessExit.wrongConfiguration.end("weir: \(error)")
-        }
-    }()
-
-    private static let environment = ProcessEnvironment.all
-    private static let fileVersion = environment["WEIR_CONFIG"].flatMap { FileVersion(path: $0) }
+    private struct Reading: Sendable {
+        let environment: [String: String]
+        let version: FileVersion?
+        let configuration: GatewayConfiguration
+    }
 }

@@ -33,7 +33,8 @@ import WeirSystemd
 
     static func main() async {
         do {
-            // Without a command, as pods run it, there is nothing to parse, which took a tenth of the start.
+            // Without a command, as pods run it, there is nothing to parse, which took a tenth of the start. It works as
+            // long as the command has no options: one that was not parsed cannot be read.
             guard CommandLine.argc > 1 else { return try await run(ServeCommand()) }
             var command = try parseAsRoot()
             if let command = command as? any AsyncParsableCommand {

@@ -23,18 +23,22 @@ import Testing
         #expect(BudgetSource("file", .information, text: text, .nothing).text == shown)
     }
 
-    @Test("of a longer text the first 80 characters are shown, and never a blank behind them")
+    @Test("of a longer text the first 80 scalars are shown, and never a blank behind them")
     func longTexts() {
         let most = BudgetSource.textLengthMax
         let word = String(repeating: "x", count: most)
-        for (text, shown) in [
+        let shorter = String(word.dropLast())
+        let cases: [(text: String, shown: String)] = [
             (word, word),
             (word + "y", word),
             (word + " y", word),
-            (String(word.dropLast()) + " y", String(word.dropLast())),
-            (String(word.dropLast(2)) + " yz", word.dropLast(2) + " y"),
+            (shorter + " y", shorter),
+            (shorter.dropLast() + " yz", shorter.dropLast() + " y"),
             (String(repeating: " ", count: most) + word, word),
-        ] {
+            // Two scalars that are one character.
+            (shorter + "e\u{301}", shorter + "e"),
+        ]
+        for (text, shown) in cases {
             #expect(BudgetSource("file", .information, text: text, .nothing).text == shown)
         }
     }

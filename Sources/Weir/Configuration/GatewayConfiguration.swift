@@ -28,7 +28,8 @@ package struct GatewayConfiguration: Sendable, Equatable {
     package init(environment: [String: String], document: ConfigurationDocument?) throws(SettingsError) {
         try self.init(settings: Settings(environment: environment, document: document))
         let file = document ?? ConfigurationDocument(file: settings.configurationFile, root: nil)
-        if document != nil { try read(ReadingContext(document: file, settings: settings)) }
+        // Not where there is nothing to read: the fields' forms are made by their first reader, a fourteenth of a start.
+        if let document { try read(ReadingContext(document: document, settings: settings)) }
         try takeEndpoints(of: settings, file)
         try ReferenceCheck(self, file).run()
         try ReachabilityCheck(document: file).run(routes)

@@ -26,7 +26,7 @@ package struct Setting: Sendable {
 
     private let scalar: ScalarSchema
 
-    /// What an editor is told of the value in the file.
+    /// What an editor is told of the value in the file. Written when it is asked for, which a start does not.
     var schema: SchemaValue { scalar.setting(isList: isList) }
 
     /// What an error says is expected.

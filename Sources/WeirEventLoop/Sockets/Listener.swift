@@ -182,6 +182,7 @@ package struct Listener: Sendable {
     /// Throws if somebody listens on a TCP address: with SO_REUSEPORT two processes of one user would share it silently.
     ///
     /// To bind is enough to find out. What listened here, too, would be given connections, and reset them as it closes.
+    /// Of two that look at the same time, neither finds the other.
     package static func checkFree(_ address: SocketAddress, options: ListenerOptions) throws(SystemCallError) {
         guard let port = address.port, port != 0 else { return }
         let (descriptor, _) = try bind(address, options: options, reusesPort: false, listens: false)

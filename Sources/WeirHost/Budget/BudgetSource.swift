@@ -9,7 +9,7 @@ package struct BudgetSource: Sendable, Equatable {
     /// What part it has in the conclusion.
     package let role: Role
 
-    /// What it said, word for word, on one line of at most ``textLengthMax`` characters, and without control characters,
+    /// What it said, word for word, on one line of at most ``textLengthMax`` scalars, and without control characters,
     /// as a broken file may hold anything; empty where it said nothing.
     package let text: String
 
@@ -42,7 +42,7 @@ package struct BudgetSource: Sendable, Equatable {
         return String(line)
     }
 
-    // Unicode's tables are read for what is not ASCII alone, which files of the kernel are.
+    // Files of the kernel are ASCII: Unicode's tables are read for the rest only.
 
     private static func isBlank(_ scalar: Unicode.Scalar) -> Bool {
         scalar.isASCII ? scalar == " " || ("\t"..."\r").contains(scalar) : scalar.properties.isWhitespace

@@ -53,25 +53,56 @@ import WeirTestSupport
         held.close()
         let isChecked = Atomic(false)
         let refused = Atomic(0)
-        let others = Atomic(0)
+        let accepted = Atomic(0)
+        let faults = Mutex<[String]>([])
         inThreads(2) { thread in
             if thread == 0 {
-                for _ in 0..<3_000 where (try? Listener.checkFree(free, options: ListenerOptions())) == nil {
-                    others.add(1, ordering: .relaxed)
+                for _ in 0..<3_000 {
+                    do throws(SystemCallError) {
+                        try Listener.checkFree(free, options: ListenerOptions())
+                    } catch {
+                        faults.withLock { $0.append("\(error)") }
+                    }
                 }
                 isChecked.store(true, ordering: .relaxed)
             } else {
                 repeat {
-                    do {
+                    do throws(SystemCallError) {
                         _ = try Peer.connected(to: free)
-                        others.add(1, ordering: .relaxed)
+                        accepted.add(1, ordering: .relaxed)
                     } catch {
-                        refused.add(1, ordering: .relaxed)
+                        if error.errno == ECONNREFUSED {
+                            refused.add(1, ordering: .relaxed)
+                        } else {
+                            faults.withLock { $0.append("\(error)") }
+                        }
                     }
                 } while !isChecked.load(ordering: .relaxed)
             }
         }
-        #expect(others.load(ordering: .relaxed) == 0 && refused.load(ordering: .relaxed) > 0)
+        #expect(accepted.load(ordering: .relaxed) == 0)
+        #expect(refused.load(ordering: .relaxed) > 0)
+        #expect(faults.withLock { $0 }.isEmpty)
+    }
+
+    @Test func `an address is not free where somebody listens on all of its family, or of both`() throws {
+        let options = ListenerOptions(isDualStack: true)
+        do {
+            try Self.bind(.ipv6(0, 0, port: 0), options).peer.close()
+        } catch let error as SystemCallError where error.errno == EAFNOSUPPORT || error.errno == EADDRNOTAVAIL {
+            return
+        }
+        for all in [SocketAddress.ipv4(0, port: 0), .ipv6(0, 0, port: 0)] {
+            let (listener, bound) = try Self.bind(all, options, reusesPort: true)
+            let port = try #require(bound.port)
+            for address in [SocketAddress.ipv4(0x7F00_0001, port: port), .ipv6(0, 0, port: port)] {
+                let error = #expect(throws: SystemCallError.self, "\(address) beside \(bound)") {
+                    try Listener.checkFree(address, options: options)
+                }
+                #expect(error?.errno == EADDRINUSE)
+            }
+            listener.close()
+        }
     }
 
     @Test func `listeners that reuse the port share it`() throws {

@@ -17,7 +17,7 @@ final class Peer {
     deinit { close() }
 
     /// Connects to a listening address; loopback connects without anybody accepting.
-    static func connected(to address: SocketAddress) throws -> Peer {
+    static func connected(to address: SocketAddress) throws(SystemCallError) -> Peer {
         let peer = Peer(descriptor: weir_socket(address.family))
         peer.setBlocking(true)
         let result =
